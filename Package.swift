@@ -1,0 +1,200 @@
+// swift-tools-version: 6.1
+import PackageDescription
+
+// The manifest reads as the architecture (see Sources/CloudstateNode/CloudstateNode.docc): each block
+// may import only blocks above it, and targets of one block never import each other.
+
+let swiftSettings: [SwiftSetting] = [
+  .swiftLanguageMode(.v6),
+  .enableUpcomingFeature("ExistentialAny"),
+  .enableUpcomingFeature("InternalImportsByDefault"),
+  .enableUpcomingFeature("MemberImportVisibility"),
+]
+
+let nioCore: Target.Dependency = .product(name: "NIOCore", package: "swift-nio")
+let nioPosix: Target.Dependency = .product(name: "NIOPosix", package: "swift-nio")
+let nioEmbedded: Target.Dependency = .product(name: "NIOEmbedded", package: "swift-nio")
+let nioHTTP1: Target.Dependency = .product(name: "NIOHTTP1", package: "swift-nio")
+let nioHTTP2: Target.Dependency = .product(name: "NIOHTTP2", package: "swift-nio-http2")
+let nioHPACK: Target.Dependency = .product(name: "NIOHPACK", package: "swift-nio-http2")
+let protobuf: Target.Dependency = .product(name: "SwiftProtobuf", package: "swift-protobuf")
+let logging: Target.Dependency = .product(name: "Logging", package: "swift-log")
+let argumentParser: Target.Dependency = .product(
+  name: "ArgumentParser", package: "swift-argument-parser")
+let collections: Target.Dependency = .product(name: "DequeModule", package: "swift-collections")
+let atomics: Target.Dependency = .product(name: "Atomics", package: "swift-atomics")
+let yams: Target.Dependency = .product(name: "Yams", package: "Yams")
+
+func library(_ name: String, _ dependencies: [Target.Dependency]) -> Target {
+  .target(name: name, dependencies: dependencies, swiftSettings: swiftSettings)
+}
+
+func program(_ name: String, path: String? = nil, _ dependencies: [Target.Dependency]) -> Target {
+  .executableTarget(
+    name: name, dependencies: dependencies, path: path, swiftSettings: swiftSettings)
+}
+
+func tests(_ name: String, _ dependencies: [Target.Dependency]) -> Target {
+  .testTarget(
+    name: name, dependencies: dependencies + ["TestSupport"], swiftSettings: swiftSettings)
+}
+
+let cModules: [Target] = [
+  .systemLibrary(name: "CZeroMQ"),
+  .systemLibrary(name: "CRocksDB", pkgConfig: "rocksdb"),
+  .systemLibrary(name: "CZlib"),
+  .target(
+    name: "CDynamicProtobuf",
+    linkerSettings: [.linkedLibrary("protobuf"), .linkedLibrary("stdc++")]),
+  .target(name: "CLinux"),
+]
+
+let vocabulary: [Target] = [
+  library("CloudstateModel", [])
+]
+
+let wrappers: [Target] = [
+  library("ZeroMQ", ["CZeroMQ", "CLinux"]),
+  library("RocksDB", ["CRocksDB"]),
+  library("Gzip", ["CZlib"]),
+  library("DynamicProtobuf", ["CDynamicProtobuf"]),
+]
+
+let ports: [Target] = [
+  library("CloudstateProtocol", [protobuf]),
+  library(
+    "GRPCTransport", ["Gzip", nioCore, nioPosix, nioHTTP1, nioHTTP2, nioHPACK, logging]),
+  library("ShardStore", ["CloudstateModel", "RocksDB", logging, nioCore]),
+  library("MessageBus", ["CloudstateModel", "ZeroMQ", logging, nioCore, collections]),
+]
+
+let features: [Target] = [
+  library(
+    "EntityRuntime",
+    [
+      "CloudstateModel", "CloudstateProtocol", "GRPCTransport", "ShardStore", "DynamicProtobuf",
+      nioCore, nioPosix, collections, logging, protobuf,
+    ]),
+  library(
+    "Eventing",
+    [
+      "CloudstateModel", "CloudstateProtocol", "GRPCTransport", "ShardStore", "MessageBus",
+      "DynamicProtobuf", nioCore, logging, protobuf,
+    ]),
+  library(
+    "ClusterControl",
+    [
+      "CloudstateModel", "CloudstateProtocol", "MessageBus", "ShardStore", "RocksDB", nioCore,
+      nioPosix, logging, protobuf,
+    ]),
+  library(
+    "Ingress",
+    [
+      "CloudstateModel", "CloudstateProtocol", "GRPCTransport", "DynamicProtobuf", nioCore,
+      logging, protobuf,
+    ]),
+]
+
+let assemblies: [Target] = [
+  library(
+    "CloudstateNode",
+    [
+      "EntityRuntime", "Eventing", "ClusterControl", "Ingress", "GRPCTransport", "ShardStore",
+      "MessageBus", "CloudstateProtocol", "CloudstateModel", "DynamicProtobuf", nioCore, nioPosix,
+      nioHTTP1, logging, protobuf,
+    ]),
+  library(
+    "CloudstateSDK",
+    ["GRPCTransport", "CloudstateProtocol", nioCore, nioPosix, logging, protobuf]),
+]
+
+let commandLine: [Target] = [
+  library("CommandLineKit", [argumentParser, "CLinux"]),
+  library("Launcher", ["CommandLineKit", "CLinux", yams]),
+  library(
+    "CommandClient",
+    [
+      "CommandLineKit", "CloudstateModel", "CloudstateProtocol", "GRPCTransport",
+      "DynamicProtobuf", nioCore, nioPosix, logging, protobuf,
+    ]),
+]
+
+let programs: [Target] = [
+  program("cs-node", ["CloudstateNode", "CommandLineKit", argumentParser, logging]),
+  program(
+    "cs-coordinator", ["ClusterControl", "MessageBus", "CommandLineKit", argumentParser, logging]),
+  program("cs-up", ["Launcher", "CommandLineKit", argumentParser]),
+  program("cs-send", ["CommandClient", "CommandLineKit", argumentParser]),
+  program("cs-tail", ["CommandClient", "CommandLineKit", argumentParser]),
+  program(
+    "cs-bench",
+    [
+      "CommandClient", "CommandLineKit", "GRPCTransport", "ShardStore", "CloudstateModel",
+      argumentParser, nioCore, nioPosix, logging,
+    ]),
+]
+
+let samples: [Target] = [
+  program("shopping-cart", path: "Sources/Samples/ShoppingCart", ["CloudstateSDK", protobuf])
+]
+
+let testTargets: [Target] = [
+  .target(
+    name: "TestSupport",
+    dependencies: ["CloudstateModel", "CLinux", nioCore],
+    path: "Tests/TestSupport", swiftSettings: swiftSettings),
+  tests("CloudstateModelTests", ["CloudstateModel"]),
+  tests("ShardStoreTests", ["ShardStore", "RocksDB", "CloudstateModel", nioCore]),
+  tests("MessageBusTests", ["MessageBus", "ZeroMQ", "CloudstateModel", nioCore]),
+  tests(
+    "GRPCTransportTests",
+    ["GRPCTransport", "Gzip", nioCore, nioPosix, nioEmbedded, nioHTTP2, nioHPACK]),
+  tests(
+    "DynamicProtobufTests", ["DynamicProtobuf", "CloudstateProtocol", protobuf]),
+  tests(
+    "EntityRuntimeTests",
+    [
+      "EntityRuntime", "ShardStore", "GRPCTransport", "CloudstateProtocol", "CloudstateModel",
+      "DynamicProtobuf", nioCore, nioPosix, protobuf,
+    ]),
+  tests(
+    "EventingTests",
+    ["Eventing", "ShardStore", "MessageBus", "CloudstateModel", "CloudstateProtocol", nioCore]),
+  tests(
+    "ClusterControlTests",
+    ["ClusterControl", "MessageBus", "CloudstateModel", "CloudstateProtocol", nioCore]),
+  tests(
+    "IngressTests",
+    ["Ingress", "DynamicProtobuf", "CloudstateProtocol", "GRPCTransport", nioCore, protobuf]),
+  tests("CloudstateSDKTests", ["CloudstateSDK", "CloudstateProtocol", "GRPCTransport", protobuf]),
+  tests("LauncherTests", ["Launcher", "CommandLineKit"]),
+  tests("CommandClientTests", ["CommandClient", "CommandLineKit", "CloudstateModel"]),
+  tests("EndToEndTests", ["CloudstateModel"]),
+]
+
+let package = Package(
+  name: "cloudstate-swift",
+  platforms: [.macOS(.v15)],
+  products: [
+    .library(name: "CloudstateSDK", targets: ["CloudstateSDK"]),
+    .executable(name: "cs-node", targets: ["cs-node"]),
+    .executable(name: "cs-coordinator", targets: ["cs-coordinator"]),
+    .executable(name: "cs-up", targets: ["cs-up"]),
+    .executable(name: "cs-send", targets: ["cs-send"]),
+    .executable(name: "cs-tail", targets: ["cs-tail"]),
+    .executable(name: "cs-bench", targets: ["cs-bench"]),
+  ],
+  dependencies: [
+    .package(url: "https://github.com/apple/swift-nio", from: "2.101.0"),
+    .package(url: "https://github.com/apple/swift-nio-http2", from: "1.46.0"),
+    .package(url: "https://github.com/apple/swift-protobuf", from: "1.39.0"),
+    .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.0"),
+    .package(url: "https://github.com/apple/swift-log", from: "1.16.0"),
+    .package(url: "https://github.com/apple/swift-collections", from: "1.6.0"),
+    .package(url: "https://github.com/apple/swift-atomics", from: "1.3.0"),
+    .package(url: "https://github.com/jpsim/Yams", from: "6.2.0"),
+  ],
+  targets: cModules + vocabulary + wrappers + ports + features + assemblies + commandLine
+    + programs + samples + testTargets,
+  cxxLanguageStandard: .cxx17
+)

@@ -1,0 +1,37 @@
+/// Why the store refused or could not answer.
+package struct StoreError: Error, Sendable, CustomStringConvertible {
+  package enum Code: String, Sendable {
+    /// A higher epoch was seen for the shard: the writer no longer owns it.
+    case staleEpoch
+    /// The shard was not opened for writing.
+    case shardNotOpen
+    /// An earlier write or sync of the shard failed; nothing more is accepted until a restart.
+    case shardStopped
+    /// The disk refused the write or the sync (full, read-only, failing).
+    case writeFailed
+    /// The disk or the database refused the read.
+    case readFailed
+    /// A record does not match its checksum or its format.
+    case corruptRecord
+    /// The database was written by a newer version of this software.
+    case unknownFormatVersion
+    /// Another process has the database open.
+    case inUse
+    /// The folder cannot be created or opened as a database.
+    case cannotOpen
+    /// The queue of uncommitted batches is full; try again later.
+    case overloaded
+    case closed
+  }
+
+  package let code: Code
+  /// What happened and what to do about it, for people.
+  package let message: String
+
+  package init(_ code: Code, _ message: String) {
+    self.code = code
+    self.message = message
+  }
+
+  package var description: String { "\(code.rawValue): \(message)" }
+}
