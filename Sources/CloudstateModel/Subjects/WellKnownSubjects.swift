@@ -1,0 +1,45 @@
+/// The subjects of design section 6, in one place.
+extension Subject {
+  /// Commands to entities: `cs.cmd.<service>.<Method>`.
+  package static func command(service: ServiceName, method: String) -> Subject {
+    Subject(tokens: ["cs", "cmd", service.text, method])
+  }
+
+  /// Events and changes: `cs.evt.<service>.<persistence id>.<entity id>.<Event>`, where the event is the
+  /// short name of its message type.
+  package static func event(
+    service: ServiceName, entity: EntityKey, typeURL: String
+  ) -> Subject {
+    Subject(tokens: [
+      "cs", "evt", service.text, entity.persistenceID, entity.entityID, shortTypeName(typeURL),
+    ])
+  }
+
+  /// Tells that a shard's stream has grown: `cs.notice.<service>.<shard>`.
+  package static func notice(_ shard: ShardID) -> Subject {
+    Subject(tokens: ["cs", "notice", shard.service.text, String(shard.index)])
+  }
+
+  /// Reads a shard's stream from its owner: `cs.stream.<service>.<shard>`.
+  package static func streamRead(_ shard: ShardID) -> Subject {
+    Subject(tokens: ["cs", "stream", shard.service.text, String(shard.index)])
+  }
+
+  package static let plan = Subject(tokens: ["cs", "plan"])
+  package static let register = Subject(tokens: ["cs", "coordinator", "register"])
+
+  package static func planAcknowledgement(_ node: NodeID) -> Subject {
+    Subject(tokens: ["cs", "plan", "ack", node.text])
+  }
+
+  package static func heartbeat(_ node: NodeID) -> Subject {
+    Subject(tokens: ["cs", "node", node.text, "heartbeat"])
+  }
+
+  /// `ItemAdded` for `type.googleapis.com/com.example.ItemAdded`.
+  package static func shortTypeName(_ typeURL: String) -> String {
+    let separators: Set<Character> = [".", "/"]
+    guard let last = typeURL.lastIndex(where: { separators.contains($0) }) else { return typeURL }
+    return String(typeURL[typeURL.index(after: last)...])
+  }
+}
