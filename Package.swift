@@ -60,7 +60,9 @@ let wrappers: [Target] = [
 ]
 
 let ports: [Target] = [
-  library("CloudstateProtocol", [protobuf]),
+  .target(
+    name: "CloudstateProtocol", dependencies: [protobuf], exclude: ["Protos"],
+    swiftSettings: swiftSettings),
   library(
     "GRPCTransport", ["Gzip", nioCore, nioPosix, nioHTTP1, nioHTTP2, nioHPACK, logging]),
   library("ShardStore", ["CloudstateModel", "RocksDB", logging, nioCore]),
