@@ -1,4 +1,4 @@
-import Testing
+package import Testing
 
 /// Waits until `condition` holds and fails the test if it does not within `deadline`.
 ///

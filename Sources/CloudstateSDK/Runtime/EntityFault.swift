@@ -1,0 +1,9 @@
+/// An error that breaks the stream of an entity: the peers disagree on the protocol, a stored payload
+/// cannot be read, or user code misbehaved. Sent as a stream-level `Failure` (protocol section 2.3),
+/// which the sidecar logs and never shows to callers.
+struct EntityFault: Error, Hashable, Sendable, CustomStringConvertible {
+  /// What went wrong, for the operator.
+  let description: String
+
+  init(_ description: String) { self.description = description }
+}
