@@ -515,8 +515,8 @@ package nonisolated struct Cloudstate_Internal_Cluster_AnswerError: Sendable {
   // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
   // methods supported on all messages.
 
-  /// gRPC status code.
-  package var code: UInt32 = 0
+  /// Stable code of the error, such as shard-unavailable.
+  package var code: String = String()
 
   package var message: String = String()
 
@@ -1513,7 +1513,7 @@ nonisolated extension Cloudstate_Internal_Cluster_AnswerError: SwiftProtobuf.Mes
       // allocates stack space for every case branch when no optimizations are
       // enabled. https://github.com/apple/swift-protobuf/issues/1034
       switch fieldNumber {
-      case 1: try { try decoder.decodeSingularUInt32Field(value: &self.code) }()
+      case 1: try { try decoder.decodeSingularStringField(value: &self.code) }()
       case 2: try { try decoder.decodeSingularStringField(value: &self.message) }()
       default: break
       }
@@ -1521,8 +1521,8 @@ nonisolated extension Cloudstate_Internal_Cluster_AnswerError: SwiftProtobuf.Mes
   }
 
   package func traverse<V: SwiftProtobuf.Visitor>(visitor: inout V) throws {
-    if self.code != 0 {
-      try visitor.visitSingularUInt32Field(value: self.code, fieldNumber: 1)
+    if !self.code.isEmpty {
+      try visitor.visitSingularStringField(value: self.code, fieldNumber: 1)
     }
     if !self.message.isEmpty {
       try visitor.visitSingularStringField(value: self.message, fieldNumber: 2)

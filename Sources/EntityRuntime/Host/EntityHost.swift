@@ -1,0 +1,298 @@
+import CloudstateModel
+import GRPCTransport
+import Logging
+import NIOCore
+import NIOPosix
+import ShardStore
+
+/// The entities of one event loop: everything of a shard lives on one host, without locks (design section
+/// 5.1). Not `Sendable`: only its loop may touch it.
+final class EntityHost {
+  typealias Completion = @Sendable (CommandAnswer) -> Void
+
+  let eventLoop: any EventLoop
+  private let configuration: EntityRuntimeConfiguration
+  private let store: any ShardStore
+  private let function: any FunctionLink
+  private let reader: NIOThreadPool
+  private let logger: Logger
+  private let sink: HostCommitSink
+
+  private var epochs: [ShardID: Epoch] = [:]
+  private var entities: [EntityKey: EntityInstance] = [:]
+  private var activity = ActivityList()
+  private var slots: StreamSlots
+  private var closing = 0
+  private var waitingCallers: [CommandTicket: Completion] = [:]
+  private var lastTicket: UInt64 = 0
+  private var uncommitted: [UInt64: EntityInstance] = [:]
+  private var lastToken: UInt64 = 0
+  private var sweep: RepeatedTask?
+  private var isStopping = false
+  private var stopped: [() -> Void] = []
+  private(set) var handledCommands: UInt64 = 0
+
+  /// - Parameter capacity: streams this host may hold at once; `nil` for no limit.
+  init(
+    eventLoop: any EventLoop, configuration: EntityRuntimeConfiguration, capacity: Int?,
+    store: any ShardStore, function: any FunctionLink, reader: NIOThreadPool, logger: Logger
+  ) {
+    self.eventLoop = eventLoop
+    self.configuration = configuration
+    self.store = store
+    self.function = function
+    self.reader = reader
+    self.logger = logger
+    self.slots = StreamSlots(capacity: capacity, maximumWaiting: configuration.waitingEntities)
+    self.sink = HostCommitSink(eventLoop: eventLoop)
+    sink.host = NIOLoopBound(WeakHost(host: self), eventLoop: eventLoop)
+  }
+
+  func now() -> UInt64 { NIODeadline.now().uptimeNanoseconds }
+
+  var activeEntities: Int { entities.count }
+
+  // MARK: Commands
+
+  /// Takes a command for a shard of this host. `completion` is called exactly once, on this loop.
+  func submit(_ command: EntityCommand, shard: ShardID, completion: @escaping Completion) {
+    guard !isStopping else {
+      completion(.error(EntityMachine.stopping))
+      return
+    }
+    guard let epoch = epochs[shard] else {
+      completion(
+        .error(CommandError(.shardUnavailable, "this node does not run shard \(shard); retry")))
+      return
+    }
+    handledCommands &+= 1
+    lastTicket += 1
+    let ticket = CommandTicket(lastTicket)
+    waitingCallers[ticket] = completion
+    instance(for: command, shard: shard, epoch: epoch).receive(command, ticket: ticket)
+  }
+
+  private func instance(
+    for command: EntityCommand, shard: ShardID, epoch: Epoch
+  ) -> EntityInstance {
+    if let known = entities[command.entity] { return known }
+    let instance = EntityInstance(
+      key: command.entity, serviceName: command.serviceName, shard: shard, epoch: epoch,
+      limits: configuration.limits, host: self)
+    entities[command.entity] = instance
+    activity.append(instance)
+    startSweeping()
+    return instance
+  }
+
+  func complete(_ ticket: CommandTicket, with answer: CommandAnswer) {
+    waitingCallers.removeValue(forKey: ticket)?(answer)
+  }
+
+  /// The shard's commands are welcome from now on.
+  func own(_ shard: ShardID, epoch: Epoch) { epochs[shard] = epoch }
+
+  // MARK: Streams
+
+  var isContended: Bool { slots.waiting > 0 }
+
+  func requestStream(for instance: EntityInstance) {
+    switch slots.request(instance.key) {
+    case .granted:
+      instance.streamGranted()
+    case .waiting:
+      makeRoom()
+    case .denied:
+      instance.streamDenied(
+        CommandError(
+          .overloaded,
+          "\(slots.waiting) entities already wait for the user function; slow down and retry"))
+    }
+  }
+
+  /// Passivates idle entities, least recently used first, until there is one on its way out for each entity
+  /// in line.
+  func makeRoom() {
+    guard closing < slots.waiting else { return }
+    var candidate = activity.oldest
+    while closing < slots.waiting, let instance = candidate {
+      candidate = instance.next
+      if instance.isIdle, instance.passivate() { closing += 1 }
+    }
+  }
+
+  func openStream(handler: EntityInstance) -> any GRPCClientStream {
+    function.openStream(path: FunctionCodec.handlePath, handler: handler)
+  }
+
+  func releaseStream() {
+    if closing > 0 { closing -= 1 }
+    while let next = slots.release() {
+      guard let instance = entities[next] else { continue }
+      instance.streamGranted()
+      return
+    }
+  }
+
+  func streamEnd(_ status: GRPCStatus) -> StreamEnd { function.streamEnd(status) }
+
+  func encode(id: Int64, _ command: EntityCommand) -> ByteBuffer {
+    FunctionCodec.commandMessage(
+      id: id, command, passesMetadata: configuration.passesMetadata)
+  }
+
+  func report(_ text: String) {
+    logger.warning("user function: \(text)")
+    function.report(text)
+  }
+
+  // MARK: Store
+
+  func commit(_ order: CommitOrder, of instance: EntityInstance) {
+    lastToken += 1
+    uncommitted[lastToken] = instance
+    let batch = ShardBatch(
+      shard: instance.shard, epoch: instance.epoch, entity: instance.key, time: WallClock.now(),
+      firstSequence: order.firstSequence, events: order.events, snapshot: order.snapshot,
+      idempotency: order.remember.map {
+        IdempotencyRecord(
+          key: $0.key, commandFingerprint: $0.fingerprint, answer: AnswerCodec.bytes($0.answer))
+      })
+    store.submit(batch, token: lastToken, to: sink)
+  }
+
+  func completed(_ outcomes: [CommitOutcome]) {
+    for outcome in outcomes {
+      uncommitted.removeValue(forKey: outcome.token)?.committed(outcome.result)
+    }
+  }
+
+  func lookUp(_ key: String, of instance: EntityInstance) -> KeyLookup {
+    do {
+      guard let record = try store.idempotencyRecord(key, of: instance.key, in: instance.shard)
+      else { return .absent }
+      guard let answer = AnswerCodec.answer(bytes: record.answer) else {
+        return .failed(
+          StoreError(.corruptRecord, "the answer kept under idempotency key \(key) is unreadable"))
+      }
+      return .remembered(fingerprint: record.commandFingerprint, answer)
+    } catch {
+      return .failed(error)
+    }
+  }
+
+  /// Reads a page of the journal on the reader threads and hands it over on this loop.
+  func readJournal(
+    of instance: EntityInstance, after sequence: SequenceNumber?,
+    completion: @escaping (Result<RecoveryPage, StoreError>) -> Void
+  ) {
+    let (store, key, shard) = (store, instance.key, instance.shard)
+    let limit = configuration.replayPageBytes
+    reader.runIfActive(eventLoop: eventLoop) { () -> Result<RecoveryPage, StoreError> in
+      do throws(StoreError) {
+        let snapshot = sequence == nil ? try store.snapshot(of: key, in: shard) : nil
+        let start = sequence ?? snapshot?.sequence ?? .none
+        let events = try store.events(of: key, in: shard, after: start, byteLimit: limit)
+        let bytes = events.reduce(0) { $0 + $1.payload.value.count }
+        return .success(
+          RecoveryPage(snapshot: snapshot, events: events, hasMore: bytes >= limit))
+      } catch {
+        return .failure(error)
+      }
+    }.assumeIsolated().whenComplete { result in
+      switch result {
+      case .success(let page): completion(page)
+      case .failure: completion(.failure(StoreError(.closed, "the node is stopping")))
+      }
+    }
+  }
+
+  // MARK: Time
+
+  func touched(_ instance: EntityInstance) { activity.touch(instance) }
+
+  private func startSweeping() {
+    guard sweep == nil else { return }
+    let shortest = [
+      configuration.passivationTimeout, configuration.commandTimeout, configuration.closeTimeout,
+    ].min() ?? .seconds(1)
+    let interval = min(max(shortest / 4, .milliseconds(10)), .seconds(1))
+    let host = NIOLoopBound(WeakHost(host: self), eventLoop: eventLoop)
+    sweep = eventLoop.scheduleRepeatedTask(
+      initialDelay: .nanoseconds(Int64(interval.inNanoseconds)),
+      delay: .nanoseconds(Int64(interval.inNanoseconds))
+    ) { _ in host.value.host?.sweepOnce() }
+  }
+
+  /// Ends what has lasted too long. The list is ordered by activity, so the walk stops at the first entity
+  /// that was active recently.
+  private func sweepOnce() {
+    let now = now()
+    let commandLimit = configuration.commandTimeout.inNanoseconds
+    let closeLimit = configuration.closeTimeout.inNanoseconds
+    let shortest = configuration.passivationTimeouts.values.reduce(
+      min(configuration.passivationTimeout, configuration.commandTimeout, configuration.closeTimeout),
+      min
+    ).inNanoseconds
+    var candidate = activity.oldest
+    while let instance = candidate, now - instance.lastActivity >= shortest {
+      candidate = instance.next
+      let age = now - instance.lastActivity
+      if let sentAt = instance.commandSentAt {
+        if now - sentAt >= commandLimit { instance.commandTimedOut() }
+      } else if instance.isClosing {
+        if age >= closeLimit { instance.closeTimedOut() }
+      } else if instance.isIdle,
+        age >= configuration.passivationTimeout(of: instance.serviceName).inNanoseconds
+      {
+        _ = instance.passivate()
+      }
+    }
+  }
+
+  // MARK: Ends
+
+  func retire(_ instance: EntityInstance) {
+    entities.removeValue(forKey: instance.key)
+    activity.remove(instance)
+    if entities.isEmpty {
+      sweep?.cancel()
+      sweep = nil
+      finishStopping()
+    }
+  }
+
+  /// Lets all entities finish what is queued, then calls `completion` on this loop.
+  func stop(completion: @escaping () -> Void) {
+    isStopping = true
+    stopped.append(completion)
+    for instance in Array(entities.values) { instance.stop() }
+    if entities.isEmpty { finishStopping() }
+  }
+
+  private func finishStopping() {
+    guard isStopping else { return }
+    let completions = stopped
+    stopped = []
+    completions.forEach { $0() }
+  }
+}
+
+/// Hands commit outcomes from the committer thread to the host's loop, one hop per sync.
+final class HostCommitSink: CommitSink, @unchecked Sendable {
+  // `host` is set once, before the sink is given to any store, and read only on its loop.
+  let eventLoop: any EventLoop
+  var host: NIOLoopBound<WeakHost>?
+
+  init(eventLoop: any EventLoop) { self.eventLoop = eventLoop }
+
+  func completed(_ outcomes: [CommitOutcome]) {
+    guard let host else { return }
+    eventLoop.execute { host.value.host?.completed(outcomes) }
+  }
+}
+
+/// Lets go of a host that is gone.
+struct WeakHost {
+  weak var host: EntityHost?
+}
