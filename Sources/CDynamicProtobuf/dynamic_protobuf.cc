@@ -13,6 +13,7 @@
 #include <cstring>
 #include <exception>
 #include <memory>
+#include <new>
 #include <string>
 #include <vector>
 
@@ -226,7 +227,22 @@ size_t dpb_extension_numbers(
   });
 }
 
+void dpb_numbers_free(int32_t *numbers) { std::free(numbers); }
+
+const dpb_file *dpb_find_file(const dpb_pool *pool, dpb_text name) {
+  return guarded_or<const dpb_file *>(
+      nullptr, [&] { return wrap(pool->descriptors.FindFileByName(string_of(name))); });
+}
+
 dpb_text dpb_file_name(const dpb_file *file) { return text_of(unwrap(file)->name()); }
+
+size_t dpb_file_service_count(const dpb_file *file) {
+  return static_cast<size_t>(unwrap(file)->service_count());
+}
+
+const dpb_service *dpb_file_service(const dpb_file *file, size_t index) {
+  return reinterpret_cast<const dpb_service *>(unwrap(file)->service(static_cast<int>(index)));
+}
 
 size_t dpb_message_field_count(const dpb_message *message) {
   return static_cast<size_t>(unwrap(message)->field_count());
@@ -291,6 +307,10 @@ dpb_enum_value dpb_enum_value_at(const dpb_enum *type, size_t index) {
 
 bool dpb_enum_is_closed(const dpb_enum *type) {
   return unwrap(type)->file()->syntax() != pb::FileDescriptor::SYNTAX_PROTO3;
+}
+
+dpb_text dpb_service_name(const dpb_service *service) {
+  return text_of(unwrap(service)->full_name());
 }
 
 dpb_text dpb_service_file(const dpb_service *service) {

@@ -12,8 +12,8 @@ package import ShardStore
 /// - At most one lookup per shard and `maximumOutstandingReads` in all are outstanding; none is begun
 ///   while the call is not writable, so a slow client costs a bounded amount of memory.
 package struct TailMachine: Sendable {
-  /// A question to the owner of a shard. Each is answered once, by ``answered(_:_:now:)-page`` or
-  /// ``answered(_:_:now:)-position``.
+  /// A question to the owner of a shard. Each is answered once: a `read` through
+  /// ``answered(_:page:now:)``, the others through ``answered(_:position:now:)``.
   package enum Lookup: Hashable, Sendable {
     /// Answered with a page.
     case read(after: Position, byteLimit: Int)
@@ -41,21 +41,36 @@ package struct TailMachine: Sendable {
     package var position: Position
   }
 
-  private let plan: TailPlan
-  private let settings: TailSettings
-  private let startedAt: Timestamp
+  let plan: TailPlan
+  let settings: TailSettings
+  /// Wall-clock time of the call.
+  let startedAt: Timestamp
+  /// One entry per shard of the plan, in its order; its index is the shard's *slot*.
   var shards: [TailedShard]
-  private let slots: [UInt32: Int]
+  /// The slot of each shard.
+  let slots: [UInt32: Int]
   /// Slot at which the next round of lookups begins: every shard gets its turn.
-  private var turn = 0
-  private var outstandingCount = 0
-  private var isWritable = true
-  private var isCaughtUp = false
-  private var isFinished = false
-  private var pending: [Action] = []
-  private var notices = TailNotices()
-  private var lastProgress: NIODeadline
-  private var nextPoll: NIODeadline
+  var turn = 0
+  /// Lookups sent and not answered.
+  var outstandingCount = 0
+  /// The call takes more messages.
+  var isWritable = true
+  /// Every shard has been caught up at some time.
+  var isCaughtUp = false
+  /// `finish` was among the actions.
+  var isFinished = false
+  /// The last events to begin with have been chosen, or were not asked for.
+  var hasChosenLast: Bool
+  /// Progress is sent at once, whatever the intervals say.
+  var mustReport = false
+  /// Actions for the next ``actions(now:)``.
+  var pending: [Action] = []
+  /// Which troubles the client must be told of, and when.
+  var notices = TailNotices()
+  /// When progress was last sent.
+  var lastProgress: NIODeadline
+  /// When owners are next asked though they said nothing.
+  var nextPoll: NIODeadline
 
   /// - Parameters:
   ///   - wallClock: the time of the call; events of shards that cannot be asked at first count as new
@@ -75,6 +90,7 @@ package struct TailMachine: Sendable {
       uniqueKeysWithValues: plan.shards.enumerated().map { ($0.element, $0.offset) })
     lastProgress = now
     nextPoll = now + settings.pollInterval
+    if case .last = plan.start { hasChosenLast = false } else { hasChosenLast = true }
     if plan.filter.matchesNothing {
       pending.append(.notice("none of the subjects can match an event of this service"))
     }
@@ -127,11 +143,13 @@ package struct TailMachine: Sendable {
   /// What to do now. Empty once the call has finished.
   package mutating func actions(now: NIODeadline) -> [Action] {
     guard !isFinished else { return [] }
-    startChosenEvents(now: now)
+    startChosenEvents()
     if isWritable {
       beginPolls(now: now)
       beginLookups(now: now)
-      for text in notices.due(now: now, shards: &shards) { pending.append(.notice(text)) }
+      for text in notices.texts(now: now, after: settings.noticeAfter, shards: &shards) {
+        pending.append(.notice(text))
+      }
     }
     reportProgress(now: now)
     endIfDone(now: now)
@@ -145,12 +163,11 @@ package struct TailMachine: Sendable {
     guard isWritable, !isFinished else { return nil }
     var wake = min(nextPoll, lastProgress + settings.heartbeatInterval)
     if let due = notices.nextDue { wake = min(wake, due) }
+    let mayRetry = outstandingCount < settings.maximumOutstandingReads
     for shard in shards {
       if shard.isUnannounced { wake = min(wake, lastProgress + settings.progressInterval) }
-      if let failing = shard.failing, shard.outstanding == nil, outstandingCount == 0 {
+      if mayRetry, shard.outstanding == nil, let failing = shard.failing {
         wake = min(wake, failing.retryAt)
-      } else if let failing = shard.failing, shard.outstanding == nil {
-        wake = min(wake, max(failing.retryAt, lastProgress))
       }
     }
     return wake

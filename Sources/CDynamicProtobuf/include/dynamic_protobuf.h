@@ -57,11 +57,16 @@ const dpb_service *dpb_find_service(const dpb_pool *pool, dpb_text name);
 const dpb_file *dpb_find_file_of_symbol(const dpb_pool *pool, dpb_text name);
 const dpb_file *dpb_find_file_of_extension(
     const dpb_pool *pool, const dpb_message *message, int32_t number);
-// Sets *numbers to an array of the result's length, freed with free(); NULL when there is none.
+// Sets *numbers to an array of the result's length, freed with dpb_numbers_free; NULL when there is none.
 size_t dpb_extension_numbers(
     const dpb_pool *pool, const dpb_message *message, int32_t **numbers);
+void dpb_numbers_free(int32_t *numbers);
 
+const dpb_file *dpb_find_file(const dpb_pool *pool, dpb_text name);
 dpb_text dpb_file_name(const dpb_file *file);
+size_t dpb_file_service_count(const dpb_file *file);
+// index < dpb_file_service_count, in the order of declaration.
+const dpb_service *dpb_file_service(const dpb_file *file, size_t index);
 
 // A field. Numbers of types are those of google.protobuf.FieldDescriptorProto.Type.
 typedef struct {
@@ -104,6 +109,8 @@ typedef struct {
   bool is_server_streaming;
 } dpb_method;
 
+// The full name.
+dpb_text dpb_service_name(const dpb_service *service);
 dpb_text dpb_service_file(const dpb_service *service);
 size_t dpb_service_method_count(const dpb_service *service);
 // index < dpb_service_method_count, in the order of declaration.

@@ -39,3 +39,46 @@ int cs_signal_pipe(void);
 /// Writes the number of `signal` into the pipe of `cs_signal_pipe` whenever it arrives, instead of what
 /// the signal did before; 0 or -1 with `errno` set. `cs_signal_pipe` must have succeeded.
 int cs_signal_divert(int signal);
+
+/// What `cs_spawn` starts. Pointers must stay valid during the call only.
+struct cs_spawn_request {
+  /// A path to the program; no search along PATH.
+  const char *program;
+  /// Both end with NULL.
+  char *const *arguments;
+  char *const *environment;
+  /// The working directory; NULL keeps the parent's.
+  const char *directory;
+  /// Become descriptors 0, 1 and 2; all others are closed in the child.
+  int input;
+  int output;
+  int error;
+  /// Sent to the child when the thread that called `cs_spawn` ends; 0 for none.
+  int parent_death_signal;
+  /// Nonzero makes the child the leader of a new session, else of a new process group.
+  int new_session;
+};
+
+/// Where `cs_spawn` failed.
+enum cs_spawn_step {
+  CS_SPAWN_FORK = 0,
+  CS_SPAWN_PARENT_DEATH,
+  CS_SPAWN_GROUP,
+  CS_SPAWN_DESCRIPTORS,
+  CS_SPAWN_DIRECTORY,
+  CS_SPAWN_EXECUTE,
+};
+
+/// Starts a program and answers its process id once it really runs; -1 with `errno` and `*failed_step`
+/// set when it does not. Signals have their default effect in the child.
+///
+/// The parent-death signal follows the calling *thread*: call on a thread that lives as long as the
+/// process, else the children are told that their parent died when only the thread ended.
+pid_t cs_spawn(const struct cs_spawn_request *request, enum cs_spawn_step *failed_step);
+
+/// A descriptor that becomes readable when the child ends, close-on-exec; -1 with `errno` set.
+int cs_pidfd_open(pid_t pid);
+
+/// Ends the other members of a child's process group, then reaps the child, whose exit must have been
+/// announced; 0 or -1 with `errno` set. `*status` is of waitpid(2).
+int cs_reap_group(pid_t pid, int *status);

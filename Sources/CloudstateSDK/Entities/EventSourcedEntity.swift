@@ -20,7 +20,7 @@
 ///   }
 /// }
 /// ```
-public protocol EventSourcedEntity {
+public protocol EventSourcedEntity: SendableMetatype {
   /// The full name of the gRPC service whose commands the entity handles, such as
   /// `example.Counter`. It must be in the descriptors given to ``CloudstateServer``.
   static var serviceName: String { get }

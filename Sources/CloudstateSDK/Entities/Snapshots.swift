@@ -23,7 +23,7 @@ public struct Snapshots<Entity: EventSourcedEntity>: Sendable {
   }
 
   /// For a state that is one message: saves the property and sets it back.
-  public init<Snapshot: Message>(_ property: WritableKeyPath<Entity, Snapshot> & Sendable) {
+  public init<Snapshot: Message>(_ property: any WritableKeyPath<Entity, Snapshot> & Sendable) {
     self.init(
       save: { $0[keyPath: property] },
       restore: { $0[keyPath: property] = $1 })

@@ -1,5 +1,5 @@
 import CloudstateProtocol
-import SwiftProtobuf
+import FoundationEssentials
 
 /// What the SDK says of itself in discovery (protocol section 2.5).
 enum SupportLibrary {
@@ -18,7 +18,7 @@ func entitySpec(
   descriptors: [UInt8], entities: [HostedEntity], serviceName: String, serviceVersion: String
 ) -> Cloudstate_EntitySpec {
   var spec = Cloudstate_EntitySpec()
-  spec.proto.append(contentsOf: descriptors)
+  spec.proto = Data(descriptors)
   spec.entities = entities.map { hosted in
     var entity = Cloudstate_Entity()
     entity.entityType = SupportLibrary.eventSourcedType

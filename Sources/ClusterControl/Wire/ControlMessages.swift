@@ -71,6 +71,24 @@ package enum RegistrationAnswer: Hashable, Sendable {
   }
 }
 
+/// What a node is doing, for the autoscaler and for people.
+package struct NodeLoad: Hashable, Sendable {
+  /// Commands answered since the node's start.
+  package var commands: UInt64
+  /// Entities in memory now.
+  package var activeEntities: UInt32
+  /// Calls of clients that are open now.
+  package var openCalls: UInt32
+
+  package static let none = NodeLoad(commands: 0, activeEntities: 0, openCalls: 0)
+
+  package init(commands: UInt64, activeEntities: UInt32, openCalls: UInt32) {
+    self.commands = commands
+    self.activeEntities = activeEntities
+    self.openCalls = openCalls
+  }
+}
+
 /// A node's sign of life (`cs.node.<node>.heartbeat`).
 package struct HeartbeatReport: Hashable, Sendable {
   package var node: NodeID
@@ -78,19 +96,27 @@ package struct HeartbeatReport: Hashable, Sendable {
   /// The newest plan and view the node has.
   package var planNumber: UInt64
   package var viewVersion: UInt64
+  package var load: NodeLoad
 
-  package init(node: NodeID, incarnation: UInt64, planNumber: UInt64, viewVersion: UInt64) {
+  package init(
+    node: NodeID, incarnation: UInt64, planNumber: UInt64, viewVersion: UInt64,
+    load: NodeLoad = .none
+  ) {
     self.node = node
     self.incarnation = incarnation
     self.planNumber = planNumber
     self.viewVersion = viewVersion
+    self.load = load
   }
 
   /// Reads a heartbeat; throws `.malformedMessage` for an illegal node name.
   package init(_ message: Cloudstate_Internal_Cluster_Heartbeat) throws(ClusterError) {
     self.init(
       node: try nodeID(message.nodeID), incarnation: message.incarnation,
-      planNumber: message.planNumber, viewVersion: message.viewVersion)
+      planNumber: message.planNumber, viewVersion: message.viewVersion,
+      load: NodeLoad(
+        commands: message.load.commands, activeEntities: message.load.activeEntities,
+        openCalls: message.load.openCalls))
   }
 
   /// The wire form.
@@ -100,6 +126,9 @@ package struct HeartbeatReport: Hashable, Sendable {
     message.incarnation = incarnation
     message.planNumber = planNumber
     message.viewVersion = viewVersion
+    message.load.commands = load.commands
+    message.load.activeEntities = load.activeEntities
+    message.load.openCalls = load.openCalls
     return message
   }
 }

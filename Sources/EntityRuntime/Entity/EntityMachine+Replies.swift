@@ -58,7 +58,8 @@ extension EntityMachine {
     case .forward(let target):
       actions.append(.report("Forwards are not served by this release: \(target)"))
       answer = .error(
-        CommandError(.unsupported, "the function forwarded to \(target): not served by this release"))
+        CommandError(
+          .unsupported, "the function forwarded to \(target): not served by this release"))
     }
 
     if !reply.events.isEmpty {

@@ -2,45 +2,87 @@ import CloudstateProtocol
 package import GRPCTransport
 package import Logging
 package import NIOCore
+import SwiftProtobuf
 
 /// The connection of one event loop to the user function. Loop-bound.
 package final class UserFunctionLink: FunctionLink {
   private let connection: GRPCClientConnection
   private let target: GRPCAddress
-  private let streamDeadline: TimeAmount
+  private let connectTimeout: TimeAmount
+  private var isReady = false
+  private var wasReady = false
+  private let reconnected: @Sendable () -> Void
 
-  /// - Parameter connectTimeout: how long a stream waits for a function that is down before its commands
-  ///   fail; queued commands survive a restart of the function that is faster.
+  /// - Parameters:
+  ///   - connectTimeout: how long a stream waits for a function that is down before its commands fail;
+  ///     commands survive a restart of the function that is faster.
+  ///   - reconnected: called on the event loop when the connection is back after a loss.
   package init(
     target: GRPCAddress, eventLoop: any EventLoop, connectTimeout: TimeAmount,
-    configuration: GRPCClientConfiguration, logger: Logger
+    configuration: GRPCClientConfiguration, logger: Logger,
+    reconnected: @escaping @Sendable () -> Void
   ) {
     self.target = target
-    self.streamDeadline = connectTimeout
+    self.connectTimeout = connectTimeout
+    self.reconnected = reconnected
     self.connection = GRPCClientConnection(
       target: target, eventLoop: eventLoop, configuration: configuration, logger: logger)
+    connection.onStateChange = { [weak self] state in self?.stateChanged(state) }
+  }
+
+  private func stateChanged(_ state: GRPCConnectivity) {
+    isReady = state == .ready
+    guard isReady else { return }
+    if wasReady { reconnected() }
+    wasReady = true
   }
 
   package func openStream(
     path: String, handler: any GRPCClientStreamHandler
   ) -> any GRPCClientStream {
-    connection.openStream(
+    let stream = connection.openStream(
       path: path, metadata: GRPCMetadata(), deadline: nil, waitForReady: true, handler: handler)
+    if !isReady {
+      // Streams of a function that stays away must not wait for ever.
+      connection.eventLoop.assumeIsolated().scheduleTask(in: connectTimeout) { [weak self] in
+        if self?.isReady == false { stream.cancel() }
+      }
+    }
+    return stream
   }
 
   package func report(_ text: String) {
     var message = Cloudstate_UserFunctionError()
     message.message = text
-    guard let bytes: [UInt8] = try? message.serializedBytes() else { return }
     // Best effort: some libraries answer this call with an error (protocol section 9.6).
-    _ = connection.unary(
-      path: "/cloudstate.EntityDiscovery/reportError", metadata: GRPCMetadata(),
-      message: ByteBuffer(bytes: bytes), deadline: .now() + .seconds(10), waitForReady: false
-    ) { _ in }
+    call("reportError", message, timeout: .seconds(10), waitForReady: false) { _ in }
   }
 
   package func streamEnd(_ status: GRPCStatus) -> StreamEnd {
-    status.code == .unavailable && !connection.isReady
-      ? .unreachable("the user function at \(target) cannot be reached: \(status.message)") : .ended
+    isReady
+      ? .ended
+      : .unreachable("the user function at \(target) cannot be reached (\(status.message))")
+  }
+
+  /// Calls `EntityDiscovery.discover` and hands over the raw answer.
+  func discover(
+    _ proxy: Cloudstate_ProxyInfo, timeout: TimeAmount,
+    completion: @escaping (Result<ByteBuffer, GRPCStatus>) -> Void
+  ) {
+    call("discover", proxy, timeout: timeout, waitForReady: true, completion: completion)
+  }
+
+  func close() { connection.close() }
+
+  private func call(
+    _ method: String, _ message: some SwiftProtobuf.Message, timeout: TimeAmount,
+    waitForReady: Bool, completion: @escaping (Result<ByteBuffer, GRPCStatus>) -> Void
+  ) {
+    // Encoding fails only for messages with unset required fields, which proto3 does not have.
+    let bytes: [UInt8] = (try? message.serializedBytes()) ?? []
+    _ = connection.unary(
+      path: "/cloudstate.EntityDiscovery/\(method)", metadata: GRPCMetadata(),
+      message: ByteBuffer(bytes: bytes), deadline: .now() + timeout, waitForReady: waitForReady
+    ) { result in completion(result.map(\.message)) }
   }
 }

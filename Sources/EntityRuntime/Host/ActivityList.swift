@@ -13,8 +13,16 @@ struct ActivityList {
   }
 
   mutating func remove(_ instance: EntityInstance) {
-    if let previous = instance.previous { previous.next = instance.next } else { oldest = instance.next }
-    if let next = instance.next { next.previous = instance.previous } else { newest = instance.previous }
+    if let previous = instance.previous {
+      previous.next = instance.next
+    } else {
+      oldest = instance.next
+    }
+    if let next = instance.next {
+      next.previous = instance.previous
+    } else {
+      newest = instance.previous
+    }
     instance.previous = nil
     instance.next = nil
   }

@@ -213,9 +213,10 @@ final class EntityHost {
 
   private func startSweeping() {
     guard sweep == nil else { return }
-    let shortest = [
-      configuration.passivationTimeout, configuration.commandTimeout, configuration.closeTimeout,
-    ].min() ?? .seconds(1)
+    let shortest =
+      [
+        configuration.passivationTimeout, configuration.commandTimeout, configuration.closeTimeout,
+      ].min() ?? .seconds(1)
     let interval = min(max(shortest / 4, .milliseconds(10)), .seconds(1))
     let host = NIOLoopBound(WeakHost(host: self), eventLoop: eventLoop)
     sweep = eventLoop.scheduleRepeatedTask(
@@ -231,7 +232,8 @@ final class EntityHost {
     let commandLimit = configuration.commandTimeout.inNanoseconds
     let closeLimit = configuration.closeTimeout.inNanoseconds
     let shortest = configuration.passivationTimeouts.values.reduce(
-      min(configuration.passivationTimeout, configuration.commandTimeout, configuration.closeTimeout),
+      min(
+        configuration.passivationTimeout, configuration.commandTimeout, configuration.closeTimeout),
       min
     ).inNanoseconds
     var candidate = activity.oldest

@@ -1,0 +1,3 @@
+/// A user function: hosts entities for a Cloudstate sidecar.
+public struct CloudstateServer {
+}

@@ -1,0 +1,184 @@
+import CloudstateModel
+
+extension CoordinatorMachine {
+  /// A node's wish to be a member, with a ticket under which the answer comes back, exactly once and
+  /// possibly with a later event: an acceptance waits until it is durable.
+  package mutating func register(
+    _ registration: Registration, ticket: UInt64, at now: Moment
+  ) -> [Directive] {
+    if let refusal = refusal(of: registration) {
+      return [
+        .answer(ticket: ticket, .refused(refusal)),
+        .report("refused node \(registration.info.node): \(refusal)"),
+      ]
+    }
+    let info = registration.info
+    let directives = admit(registration, at: now)
+    guard record.version > durable.version else {
+      return directives + [.answer(ticket: ticket, acceptance)]
+    }
+    guard waiting.count < configuration.maximumWaitingRegistrations else {
+      let refusal = "the coordinator is busy, node \(info.node) will try again"
+      return directives + [.answer(ticket: ticket, .refused(refusal))] + writeIfNeeded()
+    }
+    waiting.append((ticket: ticket, version: record.version))
+    return directives + writeIfNeeded()
+  }
+
+  /// Makes the node a member, and plans if it was the one all waited for.
+  private mutating func admit(_ registration: Registration, at now: Moment) -> [Directive] {
+    let info = registration.info
+    let known = record.members[info.node]
+    let isJoin = known?.info != info || presence[info.node]?.isHeard != true
+    let isChange =
+      known != ClusterMember(info: info, liveness: .alive)
+      || record.services[info.service] != registration.shardCount
+    if known == nil { forgetOneUnneededMember() }
+    record.members[info.node] = ClusterMember(info: info, liveness: .alive)
+    record.services[info.service] = registration.shardCount
+    presence[info.node] = Presence(
+      lastHeard: now.uptime, isHeard: true, planNumber: registration.planNumber)
+    if isJoin { lastJoin[info.service] = now.uptime }
+    var directives: [Directive] = []
+    if isChange { directives.append(.report(joinReport(info, known: known))) }
+    let plans = planIfReady([info.service], at: now)
+    if isChange || !plans.isEmpty { record.version += 1 }
+    return directives + plans
+  }
+
+  private func joinReport(_ info: NodeInfo, known: ClusterMember?) -> String {
+    let verb = known == nil ? "joined" : known?.info == info ? "came back to" : "restarted in"
+    var report = "node \(info.node) \(verb) service \(info.service)"
+    if !hasAssignments(info.service), let expected = configuration.expectedNodes[info.service] {
+      report += " (\(assignable(info.service).count) of \(expected) expected nodes)"
+    }
+    return report
+  }
+
+  /// Why the registration is refused, for people; `nil` if it is not.
+  private func refusal(of registration: Registration) -> String? {
+    let info = registration.info
+    if info.node == .coordinator {
+      return "the node name \"\(NodeID.coordinator)\" is reserved; give the node another name"
+    }
+    guard (1...configuration.maximumShardCount).contains(registration.shardCount) else {
+      return "service \(info.service) cannot have \(registration.shardCount) shards: the number "
+        + "must be 1 to \(configuration.maximumShardCount)"
+    }
+    if registration.planNumber > record.plan.number {
+      return "node \(info.node) follows plan \(registration.planNumber), but this coordinator has "
+        + "only plan \(record.plan.number): its data folder is not the one that made the node's "
+        + "plan. Start the coordinator with that folder"
+    }
+    if let known = record.members[info.node], let clash = clash(of: info, with: known) {
+      return clash
+    }
+    if let count = record.services[info.service], count != registration.shardCount,
+      isShardCountFixed(of: info.service, for: info.node)
+    {
+      return "service \(info.service) has \(count) shards, but node \(info.node) is set to "
+        + "\(registration.shardCount); all nodes of a service must agree, and the number cannot "
+        + "change while the service has a plan"
+    }
+    if record.members[info.node] == nil, record.members.count >= configuration.maximumMembers,
+      unneededMember == nil
+    {
+      return "the cluster has reached its bound of \(configuration.maximumMembers) nodes"
+    }
+    return nil
+  }
+
+  /// Whether the name is taken: by a node of another service, or by another process that lives.
+  private func clash(of info: NodeInfo, with known: ClusterMember) -> String? {
+    let isSameEndpoint = known.info.requestEndpoint == info.requestEndpoint
+    // An endpoint belongs to one process at a time, so a newcomer there has replaced the old process.
+    // At another endpoint the old process must have fallen silent first.
+    let isReplaced = isSameEndpoint || known.liveness != .alive
+    if known.service != info.service, ownsShards(info.node) || !isReplaced {
+      return "node \(info.node) belongs to service \(known.service), not to \(info.service); give "
+        + "the node another name"
+    }
+    if !isReplaced {
+      return "a node named \(info.node) is alive at \(known.info.requestEndpoint); stop it, or give "
+        + "this node another name. A restarted node is accepted when its predecessor has been "
+        + "silent for \(configuration.suspectTimeout.wholeMilliseconds) ms"
+    }
+    return nil
+  }
+
+  /// A service's shard count is open to correction while nothing depends on it.
+  private func isShardCountFixed(of service: ServiceName, for node: NodeID) -> Bool {
+    hasAssignments(service)
+      || record.members.values.contains {
+        $0.service == service && $0.node != node && $0.liveness != .down
+      }
+  }
+
+  private func hasAssignments(_ service: ServiceName) -> Bool {
+    record.plan.shards.contains { $0.shard.service == service }
+  }
+
+  private func ownsShards(_ node: NodeID) -> Bool {
+    record.plan.shards.contains { $0.primary == node || $0.replicas.contains(node) }
+  }
+
+  /// The first member by name that is down and holds nothing: it makes room when the cluster is full.
+  private var unneededMember: NodeID? {
+    record.members.values.filter { $0.liveness == .down && !ownsShards($0.node) }
+      .map(\.node).min()
+  }
+
+  private mutating func forgetOneUnneededMember() {
+    guard record.members.count >= configuration.maximumMembers, let node = unneededMember else {
+      return
+    }
+    record.members[node] = nil
+    presence[node] = nil
+  }
+
+  /// The nodes of a service that may be given shards now.
+  func assignable(_ service: ServiceName) -> [NodeID] {
+    record.members.values
+      .filter { member in
+        member.service == service && member.liveness == .alive
+          && presence[member.node]?.isHeard == true
+      }
+      .map(\.node).sorted()
+  }
+
+  /// Makes one new plan out of all `services` whose unassigned shards can be assigned now. The caller
+  /// raises the version if the answer is not empty.
+  mutating func planIfReady(_ services: [ServiceName], at now: Moment) -> [Directive] {
+    var fresh: [ShardAssignment] = []
+    var reasons: [String] = []
+    for service in services.sorted() {
+      guard let shardCount = record.services[service],
+        record.plan.shards.count(where: { $0.shard.service == service }) < Int(shardCount),
+        isReady(service, at: now.uptime)
+      else { continue }
+      let nodes = assignable(service)
+      let assignments = Planner.assignmentsForUnassignedShards(
+        of: service, shardCount: shardCount, nodes: nodes, current: record.plan.shards)
+      guard !assignments.isEmpty else { continue }
+      fresh += assignments
+      let names = nodes.map(\.text).joined(separator: ", ")
+      reasons.append(
+        "\(assignments.count) shards of service \(service) are assigned for the first time, over "
+          + "\(nodes.count) \(nodes.count == 1 ? "node" : "nodes"): \(names).")
+    }
+    guard !fresh.isEmpty else { return [] }
+    record.plan = Plan(
+      number: record.plan.number + 1, reason: reasons.joined(separator: " "), createdAt: now.wall,
+      shards: (record.plan.shards + fresh).sorted { $0.shard < $1.shard },
+      moves: record.plan.moves)
+    return [.report("plan \(record.plan.number): \(record.plan.reason)")]
+  }
+
+  /// Whether the nodes a service is to start with are there.
+  private func isReady(_ service: ServiceName, at now: Duration) -> Bool {
+    let nodes = assignable(service)
+    if let expected = configuration.expectedNodes[service] { return nodes.count >= expected }
+    guard let lastJoin = lastJoin[service] else { return !nodes.isEmpty }
+    return !nodes.isEmpty && now - lastJoin >= configuration.settleTime
+  }
+}

@@ -1,0 +1,48 @@
+package import CloudstateModel
+
+/// Settings of a node's membership.
+package struct MembershipConfiguration: Hashable, Sendable {
+  /// This node's address card.
+  package var info: NodeInfo
+  /// Shards of the node's service.
+  package var shardCount: UInt32
+  /// Endpoint of the coordinator's requests, such as `tcp://127.0.0.1:5100`.
+  package var coordinatorEndpoint: String
+  /// How long a registration or a heartbeat waits for its answer. Default 2 s.
+  package var requestTimeout: Duration = .seconds(2)
+  /// The pause after a failed or refused registration; it doubles up to ``maximumRetryDelay``.
+  /// Default 100 ms.
+  package var initialRetryDelay: Duration = .milliseconds(100)
+  /// Default 2 s. Higher spares the coordinator and makes a node come back later.
+  package var maximumRetryDelay: Duration = .seconds(2)
+  /// Without an answer for this long the coordinator counts as unreachable. Default 3 s.
+  package var coordinatorTimeout: Duration = .seconds(3)
+
+  package init(info: NodeInfo, shardCount: UInt32, coordinatorEndpoint: String) {
+    self.info = info
+    self.shardCount = shardCount
+    self.coordinatorEndpoint = coordinatorEndpoint
+  }
+
+  /// Checks ranges and relations.
+  ///
+  /// - Throws: ``ClusterError`` with `.invalidConfiguration`, whose message says what to change.
+  package func validate() throws(ClusterError) {
+    try require(
+      info.node != .coordinator, "the node name \"\(NodeID.coordinator)\" is reserved")
+    try require(
+      !info.requestEndpoint.isEmpty && !info.publishEndpoint.isEmpty,
+      "node \(info.node) has no bus endpoints")
+    try require(!coordinatorEndpoint.isEmpty, "the coordinator's endpoint is missing")
+    try require(shardCount > 0, "a service needs at least one shard")
+    // A retry delay of zero would turn an absent coordinator into a busy loop.
+    try require(
+      initialRetryDelay > .zero && maximumRetryDelay >= initialRetryDelay,
+      "the retry delay must be positive and at most its maximum")
+    // Otherwise one slow answer would already count as an absent coordinator.
+    try require(
+      requestTimeout > .zero && coordinatorTimeout >= requestTimeout,
+      "the coordinator timeout (\(coordinatorTimeout)) must be at least the request timeout "
+        + "(\(requestTimeout))")
+  }
+}

@@ -1,0 +1,84 @@
+/// A port that a topology fixes, and whose it is.
+package struct FixedPort: Hashable, Sendable {
+  package let port: UInt16
+  /// Whether a function that already runs listens there, which services may share.
+  package let isRunningFunction: Bool
+  /// For example `the public port of cart-1`.
+  package let owner: String
+  /// What to change when the port is not available.
+  package let location: SourceLocation
+}
+
+extension Topology {
+  /// The name of a service's node; numbers begin with 1.
+  package static func nodeName(service: String, number: Int) -> String { "\(service)-\(number)" }
+
+  /// All ports that the topology fixes, functions that already run included, and what does not fit
+  /// below 65536.
+  func fixedPorts() -> (ports: [FixedPort], problems: [TopologyProblem]) {
+    var fixed: [FixedPort] = []
+    var problems: [TopologyProblem] = []
+    func add(
+      _ number: Int, _ owner: String, _ location: SourceLocation, running: Bool = false
+    ) {
+      if let port = UInt16(exactly: number) {
+        fixed.append(FixedPort(
+            port: port, isRunningFunction: running, owner: owner, location: location))
+      } else {
+        problems.append(
+          TopologyProblem("\(owner) would be \(number); the largest port is 65535", at: location))
+      }
+    }
+    if let coordinatorPort {
+      let port = Int(coordinatorPort.value)
+      add(port, "the coordinator's port", coordinatorPort.location)
+      add(port + 1, "the coordinator's publishing port", coordinatorPort.location)
+    }
+    if case .base(let base) = ports.value {
+      var port = Int(base)
+      for service in services {
+        for number in 0..<service.nodes {
+          let node = Self.nodeName(service: service.name, number: number + 1)
+          add(port, "the public port of \(node)", ports.location)
+          add(port + Int(Self.managementOffset), "the management port of \(node)", ports.location)
+          port += 1
+        }
+      }
+    }
+    for service in services {
+      if case .endpoint(let address) = service.function.origin, address.isLoopback {
+        add(Int(address.port), "the function of \(service.name)", service.function.location,
+          running: true)
+      }
+    }
+    return (fixed, problems)
+  }
+
+  /// What is wrong with the topology's ports and number of nodes: ports used twice, ports that do not
+  /// exist, too many nodes. Services may share one function.
+  package func portProblems() -> [TopologyProblem] {
+    let (fixedPorts, portProblems) = fixedPorts()
+    var problems = portProblems
+    if nodeCount > Self.maximumNodes {
+      problems.append(
+        TopologyProblem(
+          "\(nodeCount) nodes; a topology has at most \(Self.maximumNodes)",
+          at: services.last?.location ?? ports.location))
+    }
+    var owners: [UInt16: FixedPort] = [:]
+    var functionPorts: Set<UInt16> = []
+    for fixed in fixedPorts {
+      if fixed.isRunningFunction, !functionPorts.insert(fixed.port).inserted { continue }
+      if let other = owners[fixed.port] {
+        let (later, earlier) = fixed.location < other.location ? (other, fixed) : (fixed, other)
+        problems.append(
+          TopologyProblem(
+            "port \(fixed.port) is \(later.owner) and also \(earlier.owner); choose another",
+            at: later.location))
+      } else {
+        owners[fixed.port] = fixed
+      }
+    }
+    return problems
+  }
+}

@@ -1,0 +1,160 @@
+/// What `cs-up` launches: a validated topology file.
+///
+/// All paths are absolute, placeholders are expanded, and the values of `defaults` are merged into
+/// the services.
+package struct Topology: Hashable, Sendable {
+  /// Where the data of coordinator and nodes lives.
+  package enum Data: Hashable, Sendable {
+    /// A folder that outlives the run.
+    case directory(String)
+    /// A temporary folder, removed at the end.
+    case ephemeral
+  }
+
+  /// How the ports of nodes are chosen.
+  package enum Ports: Hashable, Sendable {
+    /// Any that nobody uses.
+    case free
+    /// Public ports from `base` on, in the order of services and nodes, and management ports
+    /// ``Topology/managementOffset`` above them.
+    case base(UInt16)
+  }
+
+  /// The legal number of nodes of all services together; bounds what one machine is asked to start.
+  package static let maximumNodes = 100
+  /// From a node's public port to its management port, when ports are fixed.
+  package static let managementOffset: UInt16 = 100
+
+  /// A plain word, see ``isPlainName(_:)``.
+  package var name: String
+  /// The file, as the user named it, for messages and hints.
+  package var file: String
+  package var data: Data
+  /// The coordinator's fixed port; its publishing port is the next one. `nil` takes free ports.
+  package var coordinatorPort: Located<UInt16>?
+  package var ports: Located<Ports>
+  /// Never empty; names are unique.
+  package var services: [Service]
+
+  /// One stateful service: a user function and its nodes.
+  package struct Service: Hashable, Sendable {
+    /// A plain word, see ``Topology/isPlainName(_:)``.
+    package var name: String
+    package var location: SourceLocation
+    package var function: Function
+    /// At least 1.
+    package var nodes: Int
+    package var settings: NodeSettings
+    /// Added to the environment of the nodes.
+    package var environment: [String: String]
+  }
+
+  /// The user function of a service.
+  package struct Function: Hashable, Sendable {
+    package enum Origin: Hashable, Sendable {
+      /// Started once per node. Never empty; the first word is the program.
+      case command([String])
+      /// Already running; all nodes of the service share it.
+      case endpoint(NetworkAddress)
+    }
+
+    /// How a node reaches a started function.
+    package enum Socket: String, Hashable, Sendable, CaseIterable {
+      case tcp, unix
+    }
+
+    package var origin: Origin
+    /// Where the command, or the endpoint, is written.
+    package var location: SourceLocation
+    /// Added to the function's environment.
+    package var environment: [String: String]
+    /// Where the function runs.
+    package var directory: String
+    package var socket: Socket
+  }
+
+  /// Settings passed to nodes; `nil` leaves the node its own default.
+  package struct NodeSettings: Hashable, Sendable {
+    package var shards: Int?
+    package var passivationTimeout: Duration?
+    package var maxStreams: Int?
+    package var idempotencyRetention: Duration?
+
+    package init(
+      shards: Int? = nil, passivationTimeout: Duration? = nil, maxStreams: Int? = nil,
+      idempotencyRetention: Duration? = nil
+    ) {
+      self.shards = shards
+      self.passivationTimeout = passivationTimeout
+      self.maxStreams = maxStreams
+      self.idempotencyRetention = idempotencyRetention
+    }
+  }
+
+  /// The number of nodes of all services.
+  package var nodeCount: Int { services.reduce(0) { $0 + $1.nodes } }
+
+  /// Names of topologies and services: 1 to 56 characters out of `a-z`, `A-Z`, `0-9`, `-` and `_`,
+  /// so that a node's name, `NAME-NUMBER`, stays within the 63 characters of a node identifier.
+  package static func isPlainName(_ text: String) -> Bool {
+    (1...56).contains(text.utf8.count)
+      && text.allSatisfy {
+        $0.isASCII && ($0.isLetter || $0.isNumber || $0 == "-" || $0 == "_")
+      }
+  }
+}
+
+/// A place in a topology file, counted from 1.
+package struct SourceLocation: Hashable, Sendable, Comparable {
+  package var line: Int
+  package var column: Int
+
+  package init(line: Int, column: Int) {
+    self.line = line
+    self.column = column
+  }
+
+  package static func < (left: Self, right: Self) -> Bool {
+    (left.line, left.column) < (right.line, right.column)
+  }
+}
+
+/// A value with the place where it is written.
+package struct Located<Value: Hashable & Sendable>: Hashable, Sendable {
+  package var value: Value
+  package var location: SourceLocation
+
+  package init(_ value: Value, at location: SourceLocation) {
+    self.value = value
+    self.location = location
+  }
+}
+
+/// Something wrong with a topology file.
+package struct TopologyProblem: Hashable, Sendable {
+  package var location: SourceLocation
+  /// A sentence with, where possible, what to write instead.
+  package var message: String
+
+  package init(_ message: String, at location: SourceLocation) {
+    self.message = message
+    self.location = location
+  }
+}
+
+/// All that is wrong with a topology file, in the order of lines; each line of the description reads
+/// `file:line:column: message`.
+package struct InvalidTopology: Error, Hashable, Sendable, CustomStringConvertible {
+  package let file: String
+  package let problems: [TopologyProblem]
+
+  package init(file: String, problems: [TopologyProblem]) {
+    self.file = file
+    self.problems = problems.sorted { $0.location < $1.location }
+  }
+
+  package var description: String {
+    problems.map { "\(file):\($0.location.line):\($0.location.column): \($0.message)" }
+      .joined(separator: "\n")
+  }
+}
