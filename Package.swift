@@ -92,7 +92,7 @@ let features: [Target] = [
     "Ingress",
     [
       "CloudstateModel", "CloudstateProtocol", "GRPCTransport", "DynamicProtobuf", nioCore,
-      logging, protobuf,
+      collections, logging, protobuf,
     ]),
 ]
 

@@ -1,0 +1,12 @@
+/// Settings of the public gRPC API.
+package struct IngressConfiguration: Sendable {
+  /// Request messages of one call that may wait for the ones before them. Default 100, as the reference's
+  /// `proxy-parallelism`; at this many the call is not read any further.
+  package var queuedMessagesPerCall = 100
+  /// Longest idempotency key in bytes; longer ones are refused. Default 256.
+  package var maximumIdempotencyKeyBytes = 256
+  /// Whether request headers are handed to the entity as metadata. Default off, as the reference.
+  package var capturesMetadata = false
+
+  package init() {}
+}
