@@ -19,10 +19,14 @@ package struct ShardBatch: Sendable {
   package var epoch: Epoch
   package var entity: EntityKey
   package var time: Timestamp
-  /// The sequence number of `events.first`; without meaning when `events` is empty.
+  /// The sequence number that follows the entity's last event as the writer knows it, so that of
+  /// `events.first`. A batch that does not follow the stored events is refused with
+  /// ``StoreError/Code/outOfSequence``: a batch behind a refused one can never leave a gap, and two
+  /// writers can never overwrite each other. Without events, ``SequenceNumber/none`` skips the check.
   package var firstSequence: SequenceNumber
   package var events: [OpaquePayload]
-  /// State after `events`; its sequence is that of the last event.
+  /// State after `events`; its sequence is that of the last event. Ignored without events (proxy
+  /// behaviour, section 7).
   package var snapshot: OpaquePayload?
   package var idempotency: IdempotencyRecord?
 

@@ -1,5 +1,6 @@
 /// Why the store refused or could not answer.
 package struct StoreError: Error, Sendable, CustomStringConvertible {
+  /// What to switch on.
   package enum Code: String, Sendable {
     /// A higher epoch was seen for the shard: the writer no longer owns it.
     case staleEpoch
@@ -7,7 +8,11 @@ package struct StoreError: Error, Sendable, CustomStringConvertible {
     case shardNotOpen
     /// An earlier write or sync of the shard failed; nothing more is accepted until a restart.
     case shardStopped
-    /// The disk refused the write or the sync (full, read-only, failing).
+    /// The batch does not follow the entity's last event: the writer's state is not the stored one,
+    /// because an earlier batch was refused or someone else wrote. Reload the entity.
+    case outOfSequence
+    /// The disk refused the write or the sync (full, read-only, failing). Whether the batch survived
+    /// is known only after a restart.
     case writeFailed
     /// The disk or the database refused the read.
     case readFailed
@@ -21,6 +26,7 @@ package struct StoreError: Error, Sendable, CustomStringConvertible {
     case cannotOpen
     /// The queue of uncommitted batches is full; try again later.
     case overloaded
+    /// The store was closed.
     case closed
   }
 

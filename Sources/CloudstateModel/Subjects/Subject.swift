@@ -1,6 +1,8 @@
 /// A concrete subject: dot-separated, non-empty tokens without wildcards, such as
-/// `cs.evt.cart.shopping-cart.user1.ItemAdded` (semantics of NATS).
+/// `cs.evt.cart.shopping-cart.user1.ItemAdded` (semantics of NATS). Subjects are equal when their bytes
+/// are.
 package struct Subject: Hashable, Sendable, CustomStringConvertible {
+  /// The longest legal subject, in UTF-8 bytes.
   package static let maximumLength = 1024
 
   package let text: String
@@ -11,7 +13,8 @@ package struct Subject: Hashable, Sendable, CustomStringConvertible {
     self.text = text
   }
 
-  /// Joins tokens, escaping each so that any text is legal (see ``SubjectToken``).
+  /// Joins tokens, escaping each so that any text is legal (see ``SubjectToken``). The result may be
+  /// longer than ``maximumLength``; the bus then refuses it.
   ///
   /// - Precondition: there is at least one token.
   package init(tokens: [String]) {
@@ -19,4 +22,7 @@ package struct Subject: Hashable, Sendable, CustomStringConvertible {
   }
 
   package var description: String { text }
+
+  package static func == (left: Self, right: Self) -> Bool { sameBytes(left.text, right.text) }
+  package func hash(into hasher: inout Hasher) { hashBytes(of: text, into: &hasher) }
 }

@@ -16,9 +16,7 @@ enum MessageEncoding: String, Sendable {
   /// Whether a `grpc-accept-encoding` value lists gzip.
   static func acceptsGzip(_ header: String?) -> Bool {
     guard let header else { return false }
-    return header.split(separator: ",").contains { entry in
-      entry.drop { $0 == " " } == "gzip" || entry.split(separator: " ").first == "gzip"
-    }
+    return header.split(separator: ",").contains { $0.split(separator: " ").first == "gzip" }
   }
 
   /// The compressed message, or `nil` when it should go as it is: too small, or not made smaller.

@@ -1,0 +1,75 @@
+package import CloudstateModel
+package import EntityRuntime
+package import GRPCTransport
+
+/// Everything a node can be told. Flags and files of `cs-node` end here.
+package struct NodeConfiguration: Sendable {
+  package var service: ServiceName
+  package var nodeID: NodeID
+  /// Where the user function listens.
+  package var function: GRPCAddress
+  /// The public listener. Port 0 takes a free port.
+  package var listen: GRPCAddress
+  /// The management listener (`/ready`, `/alive`); `nil` for none.
+  package var management: GRPCAddress?
+  /// Bus endpoints to bind; `*` as port takes a free one.
+  package var busRequests = "tcp://127.0.0.1:*"
+  package var busPublications = "tcp://127.0.0.1:*"
+  /// Request endpoint of the coordinator; `nil` for a node that runs alone.
+  package var coordinator: String?
+  /// Folder of the database.
+  package var data: String
+  /// Shards of the service. All nodes agree, and it never changes for a data directory.
+  package var shardCount: UInt32 = 64
+  package var entities = EntityRuntimeConfiguration()
+  /// Entity streams the function serves at once; `nil` for what is known of its library.
+  package var maximumStreams: Int?
+  /// How long answers are kept under their idempotency keys. Default 24 h.
+  package var idempotencyRetention: Duration = .seconds(24 * 3600)
+  /// Event loops; `nil` for one per core.
+  package var eventLoops: Int?
+  /// Largest message from clients and from the function, in bytes. Default 12 MiB, as the reference.
+  package var maximumMessageBytes = 12 * 1024 * 1024
+  /// Limit of each step of a graceful stop. Default 10 s, as the reference.
+  package var shutdownGrace: Duration = .seconds(10)
+  /// Which protocol versions of the function are accepted.
+  package var versionCheck = DiscoveryPolicy.VersionCheck.compatible
+  /// Written in one step when the node is ready; `nil` for none.
+  package var readyFile: String?
+
+  package init(
+    service: ServiceName, nodeID: NodeID, function: GRPCAddress, listen: GRPCAddress, data: String
+  ) {
+    self.service = service
+    self.nodeID = nodeID
+    self.function = function
+    self.listen = listen
+    self.data = data
+  }
+
+  /// Checks ranges and relations.
+  ///
+  /// - Throws: ``NodeError`` naming each setting that is out of range.
+  package func validate() throws(NodeError) {
+    var problems: [String] = []
+    func check(_ holds: Bool, _ problem: String) {
+      if !holds { problems.append(problem) }
+    }
+    check((1...65_536).contains(shardCount), "shards must be 1 to 65536, not \(shardCount)")
+    check(maximumStreams ?? 1 > 0, "max-streams must be at least 1")
+    check(
+      (1...256).contains(eventLoops ?? 1), "loops must be 1 to 256, not \(eventLoops ?? 1)")
+    check(
+      (1...Int(Int32.max)).contains(maximumMessageBytes),
+      "max-message-bytes must be 1 to \(Int32.max)")
+    check(entities.passivationTimeout > .zero, "passivation-timeout must be above zero")
+    check(idempotencyRetention >= .seconds(1), "idempotency-retention must be at least 1s")
+    // A retry with the same key must still find the answer when the first attempt has just timed out.
+    check(
+      idempotencyRetention >= entities.commandTimeout,
+      "idempotency-retention must be at least the command timeout of \(entities.commandTimeout)")
+    guard problems.isEmpty else {
+      throw NodeError(.configuration, problems.joined(separator: "; "))
+    }
+  }
+}

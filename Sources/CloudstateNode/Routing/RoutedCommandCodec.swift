@@ -1,0 +1,83 @@
+import CloudstateModel
+import CloudstateProtocol
+import EntityRuntime
+import MessageBus
+import NIOCore
+import SwiftProtobuf
+
+/// Between commands and their form on the bus (`cloudstate.internal.cluster.RoutedCommand`).
+enum RoutedCommandCodec {
+  static func encode(_ command: EntityCommand, timeout: TimeAmount) -> ByteBuffer {
+    var message = Cloudstate_Internal_Cluster_RoutedCommand()
+    message.serviceName = command.serviceName
+    message.method = command.method
+    message.entityID = command.entity.entityID
+    message.payload = .init(command.payload)
+    message.metadata = command.metadata.map(AnswerCodec.metadataMessage)
+    message.idempotencyKey = command.idempotencyKey ?? ""
+    message.timeoutMilliseconds = UInt64(clamping: timeout.nanoseconds / 1_000_000)
+    return buffer(message)
+  }
+
+  /// - Returns: `nil` if the bytes are no command or name a method that this node does not serve.
+  static func decode(_ payload: ByteBuffer, methods: EntityMethods) -> EntityCommand? {
+    guard
+      let message = try? payload.withUnsafeReadableBytes({ bytes in
+        try Cloudstate_Internal_Cluster_RoutedCommand(serializedBytes: bytes)
+      }),
+      let method = methods[message.serviceName, message.method], !message.entityID.isEmpty
+    else { return nil }
+    let timeout = TimeAmount.milliseconds(Int64(clamping: message.timeoutMilliseconds))
+    return EntityCommand(
+      serviceName: message.serviceName, method: message.method,
+      entity: EntityKey(persistenceID: method.persistenceID, entityID: message.entityID),
+      payloadTypeURL: method.inputTypeURL, payload: [UInt8](message.payload),
+      metadata: message.metadata.compactMap(AnswerCodec.metadata),
+      idempotencyKey: message.idempotencyKey.isEmpty ? nil : message.idempotencyKey,
+      deadline: timeout > .zero ? (NIODeadline.now() + timeout).uptimeNanoseconds : nil)
+  }
+
+  static func encode(_ answer: CommandAnswer) -> ByteBuffer {
+    buffer(AnswerCodec.message(answer))
+  }
+
+  /// What the requester makes of the owner's answer, or of its absence.
+  static func answer(_ result: Result<ByteBuffer, BusError>, owner: NodeID) -> CommandAnswer {
+    switch result {
+    case .success(let payload):
+      let message = try? payload.withUnsafeReadableBytes { bytes in
+        try Cloudstate_Internal_Cluster_CommandAnswer(serializedBytes: bytes)
+      }
+      return message.flatMap(AnswerCodec.answer)
+        ?? .error(
+          CommandError(.outcomeUnknown, "node \(owner) answered in a form unknown to this one"))
+    case .failure(let error):
+      return .error(CommandError(code(of: error), message(of: error, owner: owner)))
+    }
+  }
+
+  private static func code(of error: BusError) -> CommandError.Code {
+    switch error.code {
+    case .unreachable, .noResponder, .rejected: .shardUnavailable
+    case .timeout: .outcomeUnknown
+    case .overloaded: .overloaded
+    case .closed: .stopping
+    }
+  }
+
+  private static func message(of error: BusError, owner: NodeID) -> String {
+    switch error.code {
+    case .timeout:
+      "node \(owner), which owns the entity, did not answer: the command may or may not have run "
+        + "(\(error.message)); repeat it with the same idempotency key"
+    default:
+      "node \(owner), which owns the entity, cannot take the command now (\(error.message)); retry"
+    }
+  }
+
+  private static func buffer(_ message: some Message) -> ByteBuffer {
+    // Encoding fails only for messages with unset required fields, which proto3 does not have.
+    let bytes: [UInt8] = (try? message.serializedBytes()) ?? []
+    return ByteBuffer(bytes: bytes)
+  }
+}

@@ -1,0 +1,157 @@
+import CloudstateModel
+import CloudstateProtocol
+import GRPCTransport
+import NIOCore
+
+/// One `tail` call: does what its ``TailMachine`` decides. Lives on the event loop of its call.
+final class TailCall: GRPCServerCallHandler {
+  private let context: StreamsContext
+  private let eventLoop: any EventLoop
+  /// `nil` once the call is over.
+  private var call: (any GRPCServerCall)?
+  private var machine: TailMachine?
+  private var subscription: UInt64?
+  private var timer: Scheduled<Void>?
+  private var timerDeadline: NIODeadline?
+
+  init(call: any GRPCServerCall, context: StreamsContext) {
+    self.call = call
+    self.context = context
+    eventLoop = call.eventLoop
+  }
+
+  // MARK: The client
+
+  func receive(_ message: ByteBuffer) {
+    guard let call, machine == nil else { return }
+    let plan: TailPlan
+    do {
+      plan = try TailPlan(
+        Cloudstate_Streams_TailRequest(decoding: message), service: context.service,
+        shardCount: context.topology.shardCount)
+    } catch let invalid as TailPlan.Invalid {
+      return finish(GRPCStatus(.invalidArgument, invalid.message))
+    } catch {
+      return finish(GRPCStatus(.invalidArgument, "the tail request cannot be decoded: \(error)"))
+    }
+    let bound = NIOLoopBound(self, eventLoop: eventLoop)
+    subscription = context.hub.subscribe(on: eventLoop) { wake in bound.value.woken(wake) }
+    guard subscription != nil else {
+      return finish(
+        GRPCStatus(
+          .resourceExhausted,
+          "this node serves as many tails as it may; ask another node, or try again later"))
+    }
+    var machine = TailMachine(
+      plan: plan, settings: context.settings.tail, now: .now(), wallClock: context.wallClock())
+    machine.writabilityChanged(call.isWritable)
+    self.machine = machine
+    call.sendHeaders(GRPCMetadata())
+    goOn()
+  }
+
+  func receiveEnd() {
+    if machine == nil { finish(GRPCStatus(.invalidArgument, "a tail request is needed")) }
+  }
+
+  func writabilityChanged(_ isWritable: Bool) {
+    machine?.writabilityChanged(isWritable)
+    goOn()
+  }
+
+  func cancelled(_ status: GRPCStatus) { release() }
+
+  // MARK: The node
+
+  private func woken(_ wake: TailHub.Wake) {
+    guard call != nil else { return }
+    switch wake {
+    case .grew(let positions):
+      let now = NIODeadline.now()
+      for (shard, position) in positions { machine?.noticed(shard, position: position, now: now) }
+      goOn()
+    case .stopping:
+      finish(GRPCStatus(.unavailable, "the node is shutting down; go on at another node"))
+    }
+  }
+
+  /// Performs what the machine wants until the next input.
+  private func goOn() {
+    guard let actions = machine?.actions(now: .now()) else { return }
+    for action in actions { perform(action) }
+    arrangeTimer()
+  }
+
+  private func perform(_ action: TailMachine.Action) {
+    switch action {
+    case .look(let shard, let lookup): look(shard, lookup)
+    case .send(let match): send(.init(match, json: context.json(match)))
+    case .progress(let cursors, let caughtUp): send(.init(cursors, caughtUp: caughtUp))
+    case .notice(let text): send(.init(notice: text))
+    case .finish(let status): finish(status)
+    }
+  }
+
+  private func look(_ shard: UInt32, _ lookup: TailMachine.Lookup) {
+    let bound = NIOLoopBound(self, eventLoop: eventLoop)
+    let id = ShardID(service: context.service, index: shard)
+    let onPosition: @Sendable (Result<Position, StreamReadFailure>) -> Void = { result in
+      bound.value.machine?.answered(shard, position: result, now: .now())
+      bound.value.goOn()
+    }
+    switch lookup {
+    case .read(let after, let byteLimit):
+      context.reader.read(id, after: after, byteLimit: byteLimit, on: eventLoop) { result in
+        bound.value.machine?.answered(shard, page: result, now: .now())
+        bound.value.goOn()
+      }
+    case .lastPosition:
+      context.reader.lastPosition(of: id, on: eventLoop, completion: onPosition)
+    case .poll: context.polls.lastPosition(of: id, on: eventLoop, completion: onPosition)
+    case .locate(let since):
+      context.reader.locate(id, since: since, on: eventLoop, completion: onPosition)
+    }
+  }
+
+  private func send(_ response: Cloudstate_Streams_TailResponse) {
+    guard let call else { return }
+    do {
+      call.send(try response.encodedBuffer())
+    } catch {
+      finish(GRPCStatus(.internalError, "an event cannot be encoded: \(error)"))
+    }
+  }
+
+  // MARK: Time and end
+
+  private func arrangeTimer() {
+    guard call != nil, let wake = machine?.nextWake else {
+      timer?.cancel()
+      timer = nil
+      timerDeadline = nil
+      return
+    }
+    if let timerDeadline, timerDeadline <= wake { return }
+    timer?.cancel()
+    timerDeadline = wake
+    let bound = NIOLoopBound(self, eventLoop: eventLoop)
+    timer = eventLoop.scheduleTask(deadline: wake) {
+      bound.value.timerDeadline = nil
+      bound.value.goOn()
+    }
+  }
+
+  private func finish(_ status: GRPCStatus) {
+    call?.finish(status)
+    release()
+  }
+
+  private func release() {
+    call = nil
+    machine = nil
+    timer?.cancel()
+    timer = nil
+    if let subscription { context.hub.unsubscribe(subscription) }
+    subscription = nil
+  }
+}

@@ -1,0 +1,66 @@
+import NIOCore
+import NIOHPACK
+
+/// What the headers of a request say, read in one pass (gRPC over HTTP/2, "Requests").
+struct RequestHeaders {
+  /// Why a request is not let through.
+  enum Refusal: Error {
+    /// Not gRPC at all: answered with an HTTP status and nothing else.
+    case http(status: String, allow: String?)
+    /// gRPC, but not served.
+    case grpc(GRPCStatus)
+  }
+
+  var path: String
+  /// `grpc-timeout`, if there is one.
+  var timeout: TimeAmount?
+  var encoding = MessageEncoding.identity
+  var acceptsGzip = false
+
+  init(_ headers: HPACKHeaders) throws(Refusal) {
+    var method = ""
+    var path = ""
+    var contentType = ""
+    var timeout: String?
+    var encoding: String?
+    for (name, value, _) in headers {
+      switch name {
+      case ":method": method = value
+      case ":path": path = value
+      case "content-type": contentType = value
+      case "grpc-timeout": timeout = value
+      case "grpc-encoding": encoding = value
+      case "grpc-accept-encoding": acceptsGzip = MessageEncoding.acceptsGzip(value)
+      default: continue
+      }
+    }
+    self.path = path
+    guard method == "POST" else { throw .http(status: "405", allow: "POST") }
+    guard isGRPCContentType(contentType) else { throw .http(status: "415", allow: nil) }
+    if let encoding {
+      guard let known = MessageEncoding(rawValue: encoding) else {
+        throw .grpc(
+          GRPCStatus(
+            .unimplemented,
+            "unknown grpc-encoding \"\(encoding)\"; supported: \(MessageEncoding.accepted)"))
+      }
+      self.encoding = known
+    }
+    if let timeout {
+      guard let parsed = GRPCTimeout.parse(timeout) else {
+        throw .grpc(GRPCStatus(.internalError, "malformed grpc-timeout \"\(timeout)\""))
+      }
+      self.timeout = parsed
+    }
+  }
+}
+
+/// Whether a content type is `application/grpc`, alone or with a subtype (`+proto`) or parameters.
+/// gRPC-Web is another protocol.
+func isGRPCContentType(_ value: String) -> Bool {
+  guard value.hasPrefix("application/grpc") else { return false }
+  switch value.utf8.dropFirst("application/grpc".utf8.count).first {
+  case nil, UInt8(ascii: "+"), UInt8(ascii: ";"): return true
+  default: return false
+  }
+}

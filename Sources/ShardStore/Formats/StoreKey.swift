@@ -1,0 +1,195 @@
+package import CloudstateModel
+
+/// The key of one stored record; see `Formats.swift` for the layout.
+package enum StoreKey: Hashable, Sendable {
+  case journal(ShardID, EntityKey, SequenceNumber)
+  case snapshot(ShardID, EntityKey)
+  case stream(ShardID, Position)
+  case idempotency(ShardID, EntityKey, key: String)
+  case idempotencyIndex(ShardID, bucketStart: Timestamp, EntityKey, key: String)
+  case databaseVersion
+  case epoch(ShardID)
+  case document(name: String)
+
+  package var family: StoreFamily {
+    switch self {
+    case .journal: .journal
+    case .snapshot: .snapshots
+    case .stream: .stream
+    case .idempotency, .idempotencyIndex: .idempotency
+    case .databaseVersion, .epoch, .document: .meta
+    }
+  }
+
+  /// The key's bytes.
+  package var bytes: [UInt8] {
+    var bytes: [UInt8] = []
+    bytes.reserveCapacity(96)
+    encode(into: &bytes)
+    return bytes
+  }
+
+  /// Replaces the content of `bytes`, keeping its memory.
+  package func encode(into bytes: inout [UInt8]) {
+    bytes.removeAll(keepingCapacity: true)
+    switch self {
+    case .journal(let shard, let entity, let sequence):
+      bytes.appendShard(shard)
+      bytes.appendEntity(entity)
+      bytes.appendNumber(UInt64(bitPattern: sequence.number))
+    case .snapshot(let shard, let entity):
+      bytes.appendShard(shard)
+      bytes.appendEntity(entity)
+    case .stream(let shard, let position):
+      bytes.appendShard(shard)
+      bytes.appendNumber(position.number)
+    case .idempotency(let shard, let entity, let key):
+      bytes.appendShard(shard)
+      bytes.append(Tag.record)
+      bytes.appendEntity(entity)
+      bytes.appendEscaped(key)
+    case .idempotencyIndex(let shard, let bucketStart, let entity, let key):
+      bytes.appendShard(shard)
+      bytes.append(Tag.index)
+      bytes.appendSortedNumber(bucketStart.unixMilliseconds)
+      bytes.appendEntity(entity)
+      bytes.appendEscaped(key)
+    case .databaseVersion:
+      bytes.append(Tag.version)
+    case .epoch(let shard):
+      bytes.append(Tag.epoch)
+      bytes.appendShard(shard)
+    case .document(let name):
+      bytes.append(Tag.document)
+      bytes.appendEscaped(name)
+    }
+  }
+
+  /// Reads a key of a family back.
+  package static func decode(
+    _ bytes: Span<UInt8>, in family: StoreFamily
+  ) throws(FormatError) -> StoreKey {
+    var cursor = ByteCursor()
+    let key = try decode(bytes, in: family, at: &cursor)
+    try cursor.expectEnd(of: bytes)
+    return key
+  }
+
+  private static func decode(
+    _ bytes: Span<UInt8>, in family: StoreFamily, at cursor: inout ByteCursor
+  ) throws(FormatError) -> StoreKey {
+    switch family {
+    case .journal:
+      let shard = try cursor.shard(in: bytes)
+      let entity = try cursor.entity(in: bytes)
+      let sequence: UInt64 = try cursor.number(in: bytes)
+      return .journal(shard, entity, SequenceNumber(Int64(bitPattern: sequence)))
+    case .snapshots:
+      return .snapshot(try cursor.shard(in: bytes), try cursor.entity(in: bytes))
+    case .stream:
+      let shard = try cursor.shard(in: bytes)
+      return .stream(shard, Position(try cursor.number(in: bytes)))
+    case .idempotency:
+      let shard = try cursor.shard(in: bytes)
+      switch try cursor.byte(in: bytes) {
+      case Tag.record:
+        let entity = try cursor.entity(in: bytes)
+        return .idempotency(shard, entity, key: try cursor.escapedText(in: bytes))
+      case Tag.index:
+        let start = Timestamp(unixMilliseconds: try cursor.sortedNumber(in: bytes))
+        let entity = try cursor.entity(in: bytes)
+        let key = try cursor.escapedText(in: bytes)
+        return .idempotencyIndex(shard, bucketStart: start, entity, key: key)
+      default: throw .malformed("an unknown tag")
+      }
+    case .meta:
+      switch try cursor.byte(in: bytes) {
+      case Tag.version: return .databaseVersion
+      case Tag.epoch: return .epoch(try cursor.shard(in: bytes))
+      case Tag.document: return .document(name: try cursor.escapedText(in: bytes))
+      default: throw .malformed("an unknown tag")
+      }
+    }
+  }
+}
+
+/// Ranges of keys, as `lower ..< upper`.
+package struct KeyRange: Hashable, Sendable {
+  package let lower: [UInt8]
+  package let upper: [UInt8]
+
+  /// All keys that begin with `prefix`, which must not consist of 0xff alone.
+  private init(prefix: [UInt8]) {
+    lower = prefix
+    var upper = prefix
+    while let last = upper.popLast() {
+      if last < 0xff {
+        upper.append(last + 1)
+        break
+      }
+    }
+    self.upper = upper
+  }
+
+  private init(lower: [UInt8], upper: [UInt8]) {
+    self.lower = lower
+    self.upper = upper
+  }
+
+  /// All records of a shard in the journal, snapshots, stream and idempotency families.
+  package static func shard(_ shard: ShardID) -> KeyRange {
+    var prefix: [UInt8] = []
+    prefix.appendShard(shard)
+    return KeyRange(prefix: prefix)
+  }
+
+  /// An entity's journal records.
+  package static func journal(of entity: EntityKey, in shard: ShardID) -> KeyRange {
+    KeyRange(prefix: StoreKey.snapshot(shard, entity).bytes)
+  }
+
+  /// A shard's idempotency index entries whose buckets start before `end`.
+  package static func idempotencyIndex(of shard: ShardID, before end: Timestamp) -> KeyRange {
+    var lower: [UInt8] = []
+    lower.appendShard(shard)
+    lower.append(Tag.index)
+    var upper = lower
+    upper.appendSortedNumber(end.unixMilliseconds)
+    return KeyRange(lower: lower, upper: upper)
+  }
+}
+
+/// The bytes that tell kinds of records within one family apart.
+private enum Tag {
+  static let record: UInt8 = 1
+  static let index: UInt8 = 2
+  static let version: UInt8 = 1
+  static let epoch: UInt8 = 2
+  static let document: UInt8 = 3
+}
+
+extension [UInt8] {
+  fileprivate mutating func appendShard(_ shard: ShardID) {
+    appendEscaped(shard.service.text)
+    appendNumber(shard.index)
+  }
+
+  fileprivate mutating func appendEntity(_ entity: EntityKey) {
+    appendEscaped(entity.persistenceID)
+    appendEscaped(entity.entityID)
+  }
+}
+
+extension ByteCursor {
+  fileprivate mutating func shard(in bytes: Span<UInt8>) throws(FormatError) -> ShardID {
+    guard let service = ServiceName(try escapedText(in: bytes)) else {
+      throw .malformed("an illegal service name")
+    }
+    return ShardID(service: service, index: try number(in: bytes))
+  }
+
+  fileprivate mutating func entity(in bytes: Span<UInt8>) throws(FormatError) -> EntityKey {
+    let persistenceID = try escapedText(in: bytes)
+    return EntityKey(persistenceID: persistenceID, entityID: try escapedText(in: bytes))
+  }
+}

@@ -1,0 +1,99 @@
+import CZeroMQ
+import Glibc
+
+/// A libzmq socket, closed when the value ends.
+///
+/// A ZeroMQ socket belongs to one thread. The compiler keeps that: the type is not Sendable, so a
+/// socket stays where it was made; debug builds check each call besides.
+package struct Socket: ~Copyable {
+  /// The patterns in use (zmq_socket(3)).
+  package enum Kind: Sendable {
+    case pair, publish, subscribe, dealer, router
+  }
+
+  let raw: UnsafeMutableRawPointer
+  private let context: Context
+  private let owner: pthread_t
+
+  /// Opens a socket that belongs to the calling thread.
+  package init(_ kind: Kind, in context: Context) throws(ZeroMQError) {
+    let number =
+      switch kind {
+      case .pair: ZMQ_PAIR
+      case .publish: ZMQ_PUB
+      case .subscribe: ZMQ_SUB
+      case .dealer: ZMQ_DEALER
+      case .router: ZMQ_ROUTER
+      }
+    guard let raw = zmq_socket(context.raw, number) else {
+      throw ZeroMQError(code: zmq_errno(), operation: "zmq_socket \(kind)")
+    }
+    self.raw = raw
+    self.context = context
+    owner = pthread_self()
+  }
+
+  deinit {
+    checkThread()
+    zmq_close(raw)
+  }
+
+  func checkThread() {
+    assert(pthread_equal(owner, pthread_self()) != 0, "ZeroMQ socket used from another thread")
+  }
+
+  /// Listens on an endpoint such as `tcp://127.0.0.1:*` (any free port) or `ipc:///run/a.sock`.
+  package func bind(_ endpoint: String) throws(ZeroMQError) {
+    checkThread()
+    try require("zmq_bind \(endpoint)") { zmq_bind(raw, endpoint) }
+  }
+
+  /// Connects in the background and keeps trying; only an endpoint that makes no sense fails here.
+  package func connect(_ endpoint: String) throws(ZeroMQError) {
+    checkThread()
+    try require("zmq_connect \(endpoint)") { zmq_connect(raw, endpoint) }
+  }
+
+  /// The endpoint of the last bind or connect, with the actual port.
+  package func lastEndpoint() throws(ZeroMQError) -> String {
+    checkThread()
+    // The longest endpoint is an ipc path (108 bytes) or a host name (255) and port.
+    var text = [UInt8](repeating: 0, count: 512)
+    var count = text.count
+    try require("zmq_getsockopt ZMQ_LAST_ENDPOINT") {
+      text.withUnsafeMutableBytes {
+        zmq_getsockopt(raw, ZMQ_LAST_ENDPOINT, $0.baseAddress, &count)
+      }
+    }
+    return String(decoding: text.prefix { $0 != 0 }, as: UTF8.self)
+  }
+
+  /// Makes the socket act on what its I/O thread has told it, such as lost connections. Sending does so
+  /// only now and then.
+  package func processEvents() throws(ZeroMQError) {
+    checkThread()
+    var events: Int32 = 0
+    var count = MemoryLayout<Int32>.size
+    try require("zmq_getsockopt ZMQ_EVENTS") { zmq_getsockopt(raw, ZMQ_EVENTS, &events, &count) }
+  }
+
+  /// Sends one frame without waiting; answers whether it was taken. If the first frame of a message is
+  /// taken, the others are too.
+  ///
+  /// - Throws: EHOSTUNREACH from a mandatory ROUTER whose first frame names nobody.
+  package func send(_ bytes: RawSpan, more: Bool = false) throws(ZeroMQError) -> Bool {
+    checkThread()
+    let flags = ZMQ_DONTWAIT | (more ? ZMQ_SNDMORE : 0)
+    return try perform("zmq_send") {
+      bytes.withUnsafeBytes { zmq_send(raw, $0.baseAddress, $0.count, flags) }
+    } != nil
+  }
+
+  /// Receives one frame without waiting; answers whether there was one. All frames of a message arrive
+  /// together, so after the first the others are there.
+  package func receive(into message: borrowing Message) throws(ZeroMQError) -> Bool {
+    checkThread()
+    let frame = message.raw
+    return try perform("zmq_msg_recv") { zmq_msg_recv(frame, raw, ZMQ_DONTWAIT) } != nil
+  }
+}

@@ -1,0 +1,68 @@
+import Glibc
+import Synchronization
+
+/// A thread of the system for code that blocks in ``PollSet/wait(milliseconds:)`` and owns sockets.
+package final class SocketThread: Sendable {
+  private enum State {
+    case running(pthread_t)
+    case joining(pthread_t)
+  }
+
+  private let state: Mutex<State>
+
+  /// Starts a thread that runs `body` and ends. The first 15 bytes of `name` show in system tools.
+  package init(name: String, body: @escaping @Sendable () -> Void) throws(ZeroMQError) {
+    let box = Unmanaged.passRetained(Body(name: name, run: body))
+    var thread = pthread_t()
+    let status = pthread_create(
+      &thread, nil,
+      { argument in
+        guard let argument else { return nil }
+        let body = Unmanaged<Body>.fromOpaque(argument).takeRetainedValue()
+        pthread_setname_np(pthread_self(), String(body.name.prefix(15)))
+        body.run()
+        return nil
+      }, box.toOpaque())
+    guard status == 0 else {
+      box.release()
+      throw ZeroMQError(code: status, operation: "pthread_create \(name)")
+    }
+    state = Mutex(.running(thread))
+  }
+
+  deinit {
+    // Nobody waited: let the system clean up when the thread ends.
+    state.withLock { if case .running(let thread) = $0 { pthread_detach(thread) } }
+  }
+
+  /// Whether the calling thread is this one.
+  package var isCurrent: Bool {
+    let thread = state.withLock { state in
+      switch state {
+      case .running(let thread), .joining(let thread): thread
+      }
+    }
+    return pthread_equal(thread, pthread_self()) != 0
+  }
+
+  /// Blocks until the thread has ended. Only the first call waits; never call it on the thread itself.
+  package func join() {
+    let thread: pthread_t? = state.withLock { state in
+      guard case .running(let thread) = state else { return nil }
+      state = .joining(thread)
+      return thread
+    }
+    if let thread { pthread_join(thread, nil) }
+  }
+}
+
+/// What a new thread is handed.
+private final class Body: Sendable {
+  let name: String
+  let run: @Sendable () -> Void
+
+  init(name: String, run: @escaping @Sendable () -> Void) {
+    self.name = name
+    self.run = run
+  }
+}

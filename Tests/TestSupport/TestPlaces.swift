@@ -1,0 +1,46 @@
+import Glibc
+import Synchronization
+
+/// The path of a program of this package, built beside the running tests.
+package func builtProduct(_ name: String) throws -> String {
+  var path = [UInt8](repeating: 0, count: Int(PATH_MAX))
+  let count = path.withUnsafeMutableBytes { bytes in
+    readlink("/proc/self/exe", bytes.baseAddress, bytes.count)
+  }
+  guard count > 0 else { throw TestSetupError(what: "readlink /proc/self/exe", code: errno) }
+  let tests = String(decoding: path[..<count], as: UTF8.self)
+  let folder = tests[..<(tests.lastIndex(of: "/") ?? tests.startIndex)]
+  let product = "\(folder)/\(name)"
+  guard access(product, X_OK) == 0 else { throw TestSetupError(what: product, code: errno) }
+  return product
+}
+
+/// Ports handed out by this process, so that none is given twice.
+private let handedOut = Mutex<Set<UInt16>>([])
+
+/// A TCP port of 127.0.0.1 that nobody listens on. Another process may take it before the test does:
+/// where a program can listen on port 0 and say which one it got, that is better.
+package func freePort() throws -> Int {
+  while true {
+    let port = try chosenPort()
+    if handedOut.withLock({ $0.insert(port).inserted }) { return Int(port) }
+  }
+}
+
+/// Lets the kernel choose a port, then gives it back.
+private func chosenPort() throws -> UInt16 {
+  let descriptor = socket(AF_INET, Int32(SOCK_STREAM.rawValue) | O_CLOEXEC, 0)
+  guard descriptor >= 0 else { throw TestSetupError(what: "socket", code: errno) }
+  defer { close(descriptor) }
+  var address = sockaddr_in()
+  address.sin_family = sa_family_t(AF_INET)
+  address.sin_addr.s_addr = UInt32(0x7f00_0001).bigEndian
+  var length = socklen_t(MemoryLayout<sockaddr_in>.size)
+  let result = withUnsafeMutablePointer(to: &address) { pointer in
+    pointer.withMemoryRebound(to: sockaddr.self, capacity: 1) { generic in
+      bind(descriptor, generic, length) == 0 ? getsockname(descriptor, generic, &length) : -1
+    }
+  }
+  guard result == 0 else { throw TestSetupError(what: "bind or getsockname", code: errno) }
+  return UInt16(bigEndian: address.sin_port)
+}
