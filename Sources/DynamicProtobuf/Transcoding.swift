@@ -26,7 +26,8 @@ extension DescriptorPool {
     }
   }
 
-  /// The serialized message that a JSON text means. Field names may be lowerCamelCase or as declared.
+  /// The serialized message that a JSON text means. Field names may be lowerCamelCase or as declared; the
+  /// text must be JSON by the letter, where libprotobuf alone would let much pass.
   ///
   /// - Parameter message: full name of the message type.
   /// - Throws: ``TranscodingError/Kind/noSuchMessage``, ``TranscodingError/Kind/invalidJSON``, or
@@ -35,10 +36,11 @@ extension DescriptorPool {
     fromJSON json: String, message: String
   ) throws(TranscodingError) -> [UInt8] {
     let type = try messageType(message)
+    try JSONSyntax.check(json)
     var output = dpb_buffer()
     let status = withText(json) { dpb_binary_from_json(handle, type, $0, &output) }
     guard status == DPB_OK else {
-      throw explain(String(consuming: output), message: message)
+      throw explain(String(consuming: output), json: json, message: message)
     }
     return [UInt8](consuming: output)
   }

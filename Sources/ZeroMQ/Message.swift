@@ -25,6 +25,7 @@ package struct Message: ~Copyable {
 
   /// Lends the bytes of the frame; they are overwritten by the next receive into this message.
   package func withBytes<Result>(_ body: (RawSpan) -> Result) -> Result {
-    body(RawSpan(_unsafeStart: UnsafeRawPointer(zmq_msg_data(raw)), count: count))
+    body(
+      UnsafeRawBufferPointer(start: UnsafeRawPointer(zmq_msg_data(raw)), count: count).bytes)
   }
 }

@@ -24,12 +24,13 @@ package struct SocketMonitor: ~Copyable {
       ZMQ_EVENT_HANDSHAKE_SUCCEEDED | ZMQ_EVENT_DISCONNECTED
       | ZMQ_EVENT_HANDSHAKE_FAILED_NO_DETAIL | ZMQ_EVENT_HANDSHAKE_FAILED_PROTOCOL
       | ZMQ_EVENT_HANDSHAKE_FAILED_AUTH
-    receiver = try Socket(.pair, in: context)
+    let receiver = try Socket(.pair, in: context)
     // libzmq's I/O thread waits when a monitor's queue is full, which would stall every socket; so this
     // queue is unbounded. It is read in each round, and events come only as fast as connections do.
     try receiver.set([.receiveHighWaterMark(0), .linger(0)])
     try require("zmq_socket_monitor") { zmq_socket_monitor(raw, endpoint, events) }
     try receiver.connect(endpoint)
+    self.receiver = receiver
   }
 
   /// The oldest event not yet read, or `nil`.

@@ -1,3 +1,4 @@
+import CLinux
 import Glibc
 import Synchronization
 
@@ -6,6 +7,7 @@ package final class SocketThread: Sendable {
   private enum State {
     case running(pthread_t)
     case joining(pthread_t)
+    case ended
   }
 
   private let state: Mutex<State>
@@ -19,7 +21,7 @@ package final class SocketThread: Sendable {
       { argument in
         guard let argument else { return nil }
         let body = Unmanaged<Body>.fromOpaque(argument).takeRetainedValue()
-        pthread_setname_np(pthread_self(), String(body.name.prefix(15)))
+        cs_thread_set_name(body.name)
         body.run()
         return nil
       }, box.toOpaque())
@@ -37,12 +39,12 @@ package final class SocketThread: Sendable {
 
   /// Whether the calling thread is this one.
   package var isCurrent: Bool {
-    let thread = state.withLock { state in
+    state.withLock { state in
       switch state {
-      case .running(let thread), .joining(let thread): thread
+      case .running(let thread), .joining(let thread): pthread_equal(thread, pthread_self()) != 0
+      case .ended: false
       }
     }
-    return pthread_equal(thread, pthread_self()) != 0
   }
 
   /// Blocks until the thread has ended. Only the first call waits; never call it on the thread itself.
@@ -52,7 +54,9 @@ package final class SocketThread: Sendable {
       state = .joining(thread)
       return thread
     }
-    if let thread { pthread_join(thread, nil) }
+    guard let thread else { return }
+    pthread_join(thread, nil)
+    state.withLock { $0 = .ended }
   }
 }
 

@@ -37,7 +37,7 @@ enum CallOutcome {
     switch code {
     case EINTR: self = .retry
     case EAGAIN: self = .wouldBlock
-    case EFAULT, ENOTSOCK, EBADF, ZMQ_EFSM:
+    case EFAULT, ENOTSOCK, EBADF:
       preconditionFailure("\(ZeroMQError(code: code, operation: operation()))")
     default: self = .failure(ZeroMQError(code: code, operation: operation()))
     }

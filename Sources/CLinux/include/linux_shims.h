@@ -82,3 +82,6 @@ int cs_pidfd_open(pid_t pid);
 /// Ends the other members of a child's process group, then reaps the child, whose exit must have been
 /// announced; 0 or -1 with `errno` set. `*status` is of waitpid(2).
 int cs_reap_group(pid_t pid, int *status);
+
+/// Names the calling thread for system tools; the kernel keeps the first 15 bytes.
+static inline void cs_thread_set_name(const char *name) { prctl(PR_SET_NAME, name, 0, 0, 0); }

@@ -37,7 +37,8 @@ package struct ClusterSnapshot: Sendable {
   package var members: [NodeID: ClusterMember]
   /// The number of the newest plan known.
   package var planNumber: UInt64
-  /// Whether the coordinator answered lately. Without it a node goes on serving the last plan.
+  /// Whether the coordinator answered lately. Without it a node goes on serving the last plan. Always
+  /// true for a node that runs alone and needs none.
   package var coordinatorReachable: Bool
   /// Why the coordinator last refused this node, for people; `nil` once it is accepted.
   package var refusal: String?

@@ -19,7 +19,7 @@ package struct StandaloneMembership: ClusterHandle {
     nodeID = info.node
     snapshot = ClusterSnapshot(
       shardMap: shardMap, members: [info.node: ClusterMember(info: info, liveness: .alive)],
-      planNumber: plan.number, coordinatorReachable: false)
+      planNumber: plan.number, coordinatorReachable: true)
   }
 
   /// Calls `listener` once, before it returns, on the caller's thread; nothing changes later.

@@ -1,0 +1,58 @@
+package import CloudstateModel
+import Synchronization
+
+/// Where a coordinator keeps what it must not forget.
+///
+/// All members block on the disk and are called on the coordinator's disk thread, one at a time.
+package protocol CoordinatorStore: Sendable {
+  /// What was last saved; `nil` for a new store.
+  ///
+  /// - Throws: ``ClusterError`` with `.corruptRecord`, `.unknownFormatVersion` or `.storeFailed`.
+  func load() throws(ClusterError) -> CoordinatorRecord?
+
+  /// Replaces the record, whole or not at all, and keeps its plan in the history. On return it is on
+  /// stable storage.
+  ///
+  /// - Throws: ``ClusterError`` with `.storeFailed`; nothing is known of the outcome then, so the
+  ///   caller must not go on.
+  func save(_ record: CoordinatorRecord) throws(ClusterError)
+
+  /// The newest plans, the newest first, at most `limit`.
+  ///
+  /// - Throws: ``ClusterError`` with `.corruptRecord` or `.storeFailed`.
+  func planHistory(limit: Int) throws(ClusterError) -> [Plan]
+
+  /// Gives the store free for another process. Later calls throw `.stopped`.
+  func close()
+}
+
+/// A store in memory: for tests, and for a coordinator whose plans need not outlive it.
+package final class InMemoryCoordinatorStore: CoordinatorStore {
+  private let state = Mutex(State())
+
+  private struct State {
+    var record: CoordinatorRecord?
+    var plans: [Plan] = []
+  }
+
+  package init() {}
+
+  package func load() -> CoordinatorRecord? { state.withLock { $0.record } }
+
+  package func save(_ record: CoordinatorRecord) {
+    state.withLock { state in
+      if record.plan.number > state.plans.last?.number ?? 0 {
+        state.plans.append(record.plan)
+        if state.plans.count > RocksDBCoordinatorStore.retainedPlans { state.plans.removeFirst() }
+      }
+      state.record = record
+    }
+  }
+
+  package func planHistory(limit: Int) -> [Plan] {
+    state.withLock { Array($0.plans.reversed().prefix(limit)) }
+  }
+
+  /// Does nothing: the content stays for the next coordinator, as on a disk.
+  package func close() {}
+}

@@ -1,0 +1,172 @@
+import CloudstateModel
+import Dispatch
+import Synchronization
+
+/// What waits for the committer, in the order in which it came.
+enum CommitEntry: Sendable {
+  case batch(ShardBatch, token: UInt64, sink: any CommitSink)
+  /// A batch that was turned away at the door; it waits so that outcomes keep their order.
+  case refused(StoreError, token: UInt64, sink: any CommitSink)
+  case open(OpenRequest)
+}
+
+/// The bounded queue between all threads and the committer.
+///
+/// The bounds hold for batches. A refused batch leaves a token of a few words in the queue until its
+/// outcome is reported; a submitter that waits for outcomes before it goes on bounds those.
+final class CommitQueue: Sendable {
+  private enum Phase { case accepting, draining, ended }
+
+  private struct State {
+    var entries: [CommitEntry] = []
+    var batches = 0
+    var bytes = 0
+    var phase = Phase.accepting
+    /// The committer waits for `wake`; whoever clears this signals.
+    var committerSleeps = false
+  }
+
+  private let maximumBatches: Int
+  private let maximumBytes: Int
+  private let state = Mutex(State())
+  private let wake = DispatchSemaphore(value: 0)
+
+  init(_ configuration: ShardStoreConfiguration) {
+    maximumBatches = configuration.maximumQueuedBatches
+    maximumBytes = configuration.maximumQueuedBytes
+  }
+
+  /// Any thread. Takes a lock for a few instructions.
+  func submit(_ batch: ShardBatch, token: UInt64, to sink: any CommitSink) {
+    let size = batch.approximateBytes
+    let isTaken = add { (state: inout State) in
+      if state.phase == .draining {
+        return .refused(.closed, token: token, sink: sink)
+      }
+      // A batch larger than the bound is taken when nothing else waits, or it could never be.
+      guard
+        state.batches < maximumBatches,
+        state.batches == 0 || state.bytes + size <= maximumBytes
+      else { return .refused(.overloaded, token: token, sink: sink) }
+      state.batches += 1
+      state.bytes += size
+      return .batch(batch, token: token, sink: sink)
+    }
+    // The committer is gone, and with it everything it had to report before this.
+    if !isTaken { sink.completed([CommitOutcome(token: token, result: .failure(.closed))]) }
+  }
+
+  /// Any thread. Answers `false` if the committer is gone.
+  func open(_ request: OpenRequest) -> Bool {
+    add { _ in .open(request) }
+  }
+
+  private func add(_ makeEntry: (inout State) -> CommitEntry) -> Bool {
+    let (isTaken, mustWake) = state.withLock { state in
+      guard state.phase != .ended else { return (false, false) }
+      state.entries.append(makeEntry(&state))
+      defer { state.committerSleeps = false }
+      return (true, state.committerSleeps)
+    }
+    if mustWake { wake.signal() }
+    return isTaken
+  }
+
+  /// From now on batches are refused; what was queued before is still taken.
+  func close() {
+    let mustWake = state.withLock { state in
+      if state.phase == .accepting { state.phase = .draining }
+      defer { state.committerSleeps = false }
+      return state.committerSleeps
+    }
+    if mustWake { wake.signal() }
+  }
+
+  /// Committer only. Waits until there is something and exchanges it for the empty array `entries`.
+  /// Answers `false` once the queue is closed and empty.
+  func take(into entries: inout [CommitEntry]) -> Bool {
+    while true {
+      let answer: Bool? = state.withLock { state in
+        if state.exchange(&entries) { return true }
+        if state.phase != .accepting {
+          state.phase = .ended
+          return false
+        }
+        state.committerSleeps = true
+        return nil
+      }
+      if let answer { return answer }
+      wake.wait()
+    }
+  }
+
+  /// Committer only. Like ``take(into:)``, but answers `false` if there is nothing now.
+  func takeWithoutWaiting(into entries: inout [CommitEntry]) -> Bool {
+    state.withLock { state in
+      if state.exchange(&entries) { return true }
+      if state.phase == .draining { state.phase = .ended }
+      return false
+    }
+  }
+}
+
+extension CommitQueue.State {
+  fileprivate mutating func exchange(_ other: inout [CommitEntry]) -> Bool {
+    guard !entries.isEmpty else { return false }
+    swap(&entries, &other)
+    batches = 0
+    bytes = 0
+    return true
+  }
+}
+
+/// A thread that waits for a shard to be opened.
+final class OpenRequest: Sendable {
+  let shard: ShardID
+  let epoch: Epoch
+  private let answer = Mutex<Result<Position, StoreError>?>(nil)
+  private let answered = DispatchSemaphore(value: 0)
+
+  init(_ shard: ShardID, epoch: Epoch) {
+    self.shard = shard
+    self.epoch = epoch
+  }
+
+  /// Committer only, once.
+  func fulfil(_ result: Result<Position, StoreError>) {
+    answer.withLock { $0 = result }
+    answered.signal()
+  }
+
+  /// Blocks until the committer has answered.
+  func wait() throws(StoreError) -> Position {
+    answered.wait()
+    return try answer.withLock { $0 ?? .failure(.closed) }.get()
+  }
+}
+
+extension StoreError {
+  /// The answer to everything after ``ShardStore/close()``.
+  static let closed = StoreError(.closed, "the store is closed: the node is stopping")
+
+  /// The queue's bound is reached.
+  static let overloaded = StoreError(
+    .overloaded,
+    "too many batches wait for the disk; try again later, and if it lasts, look for a slow disk")
+}
+
+extension ShardBatch {
+  /// About how much memory the batch holds while it waits.
+  var approximateBytes: Int {
+    var bytes = 256 + entity.persistenceID.utf8.count + entity.entityID.utf8.count
+    for event in events { bytes += event.approximateBytes }
+    if let snapshot { bytes += snapshot.approximateBytes }
+    if let idempotency { bytes += idempotency.key.utf8.count + idempotency.answer.count }
+    return bytes
+  }
+}
+
+extension OpaquePayload {
+  /// Bytes of content, as limits on reads and queues count them.
+  var approximateBytes: Int { typeURL.utf8.count + value.count + 16 }
+}
