@@ -13,7 +13,7 @@ struct JSONSyntax {
     var text = text
     let failure = text.withUTF8 { bytes -> TranscodingError? in
       var syntax = JSONSyntax(bytes: bytes)
-      do {
+      do throws(Problem) {
         try syntax.checkAll()
         return nil
       } catch {
@@ -72,7 +72,8 @@ struct JSONSyntax {
     case UInt8(ascii: "t"): try checkWord("true")
     case UInt8(ascii: "f"): try checkWord("false")
     case UInt8(ascii: "n"): try checkWord("null")
-    case UInt8(ascii: "-"), UInt8(ascii: "0")...UInt8(ascii: "9"): try checkNumber()
+    case .some(UInt8(ascii: "-")), .some(UInt8(ascii: "0")...UInt8(ascii: "9")):
+      try checkNumber()
     default: throw problem("expected a JSON value")
     }
   }
@@ -165,7 +166,7 @@ struct JSONSyntax {
 
   private mutating func checkDigits() throws(Problem) {
     let start = offset
-    while let byte = current, (UInt8(ascii: "0")...UInt8(ascii: "9")).contains(byte) { offset += 1 }
+    while let byte = current, byte >= UInt8(ascii: "0"), byte <= UInt8(ascii: "9") { offset += 1 }
     guard offset > start else { throw problem("expected a digit") }
   }
 }
