@@ -21,7 +21,9 @@ package enum Gzip {
   package static func compress(
     _ input: some Collection<UInt8>, level: Int = usualLevel
   ) throws(GzipError) -> [UInt8] {
-    try withBytes(input) { (bytes) throws(GzipError) in try deflateAll(bytes, level: level) }
+    try withBytes(input) { bytes in
+      Result { () throws(GzipError) in try deflateAll(bytes, level: level) }
+    }
   }
 
   /// Expands exactly one gzip member.
@@ -31,21 +33,18 @@ package enum Gzip {
   package static func decompress(
     _ input: some Collection<UInt8>, maximumBytes: Int
   ) throws(GzipError) -> [UInt8] {
-    try withBytes(input) { (bytes) throws(GzipError) in
-      try inflateAll(bytes, maximumBytes: maximumBytes)
+    try withBytes(input) { bytes in
+      Result { () throws(GzipError) in try inflateAll(bytes, maximumBytes: maximumBytes) }
     }
   }
 
   /// Lends `input` as contiguous memory, copying it only if it is not contiguous.
   private static func withBytes(
     _ input: some Collection<UInt8>,
-    _ body: (UnsafeBufferPointer<UInt8>) throws(GzipError) -> [UInt8]
+    _ body: (UnsafeBufferPointer<UInt8>) -> Result<[UInt8], GzipError>
   ) throws(GzipError) -> [UInt8] {
-    let run = { (bytes: UnsafeBufferPointer<UInt8>) -> Result<[UInt8], GzipError> in
-      do throws(GzipError) { return .success(try body(bytes)) } catch { return .failure(error) }
-    }
     let result =
-      input.withContiguousStorageIfAvailable(run) ?? Array(input).withUnsafeBufferPointer(run)
+      input.withContiguousStorageIfAvailable(body) ?? Array(input).withUnsafeBufferPointer(body)
     return try result.get()
   }
 }

@@ -64,7 +64,9 @@ package struct BusPeer: Hashable, Sendable {
 package struct Publication: Sendable {
   package let subject: Subject
   package let source: NodeID
-  /// Rises by one with each publication of `source` since its start: a jump tells of a loss.
+  /// Counts what this subscription got from `source`: one more than with its last publication from there.
+  /// A jump tells that publications it wanted may have been lost: read again from the store. A lost
+  /// publication shows with the next one of its class (see ``PublicationClass``).
   package let sequence: UInt64
   package let payload: ByteBuffer
 
@@ -113,11 +115,14 @@ package struct BusError: Error, Hashable, Sendable, CustomStringConvertible {
     case unreachable
     /// The link broke or the time passed after sending: the peer may or may not have acted.
     case timeout
+    /// The peer serves no pattern that matches.
     case noResponder
     /// A bounded queue is full; nothing was sent.
     case overloaded
-    /// The responder refused with a message of its own.
+    /// The responder refused with a message of its own, or the message is longer than the bus allows:
+    /// trying again is of no use.
     case rejected
+    /// This node's bus has been shut down.
     case closed
   }
 

@@ -16,9 +16,7 @@ package final class TemporaryDirectory: Sendable {
     path = String(decoding: template.dropLast().map { UInt8(bitPattern: $0) }, as: UTF8.self)
   }
 
-  deinit {
-    nftw(path, { entry, _, _, _ in remove(entry) }, 16, FTW_DEPTH | FTW_PHYS)
-  }
+  deinit { removeTree(path) }
 }
 
 /// The test could not be set up; `code` is the `errno` of the call named.

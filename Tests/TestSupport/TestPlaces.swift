@@ -3,12 +3,10 @@ import Synchronization
 
 /// The path of a program of this package, built beside the running tests.
 package func builtProduct(_ name: String) throws -> String {
-  var path = [UInt8](repeating: 0, count: Int(PATH_MAX))
-  let count = path.withUnsafeMutableBytes { bytes in
-    readlink("/proc/self/exe", bytes.baseAddress, bytes.count)
-  }
+  var path = [CChar](repeating: 0, count: Int(PATH_MAX))
+  let count = readlink("/proc/self/exe", &path, path.count)
   guard count > 0 else { throw TestSetupError(what: "readlink /proc/self/exe", code: errno) }
-  let tests = String(decoding: path[..<count], as: UTF8.self)
+  let tests = String(decoding: path[..<count].map { UInt8(bitPattern: $0) }, as: UTF8.self)
   let folder = tests[..<(tests.lastIndex(of: "/") ?? tests.startIndex)]
   let product = "\(folder)/\(name)"
   guard access(product, X_OK) == 0 else { throw TestSetupError(what: product, code: errno) }

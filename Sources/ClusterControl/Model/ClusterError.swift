@@ -16,6 +16,8 @@ package struct ClusterError: Error, Hashable, Sendable, CustomStringConvertible 
     case corruptRecord
     /// The disk refused a read, a write or a sync.
     case storeFailed
+    /// The coordinator did not answer.
+    case unreachable
     /// The component has been stopped.
     case stopped
   }

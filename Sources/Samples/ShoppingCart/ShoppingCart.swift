@@ -1,4 +1,5 @@
 import CloudstateSDK
+import SwiftProtobuf
 
 typealias Cart = Com_Example_Shoppingcart_Persistence_Cart
 typealias ItemAdded = Com_Example_Shoppingcart_Persistence_ItemAdded

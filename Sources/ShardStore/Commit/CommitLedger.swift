@@ -33,6 +33,8 @@ package struct CommitLedger: Sendable {
   private var slots: [ShardID: Slot] = [:]
   /// The shard asked for last: batches of one shard come in runs.
   private var lastFound: Slot?
+  /// Shards that stopped, whether they had been opened before or not.
+  private var stopped: Set<ShardID> = []
   /// Shards with assignments that are not settled, each once.
   private var unsettled: [Slot] = []
 
@@ -62,7 +64,7 @@ package struct CommitLedger: Sendable {
 
   /// Why a shard may not be opened under `epoch`, given the highest epoch on disk.
   package func refusalToOpen(_ shard: ShardID, under epoch: Epoch, seen: Epoch) -> StoreError? {
-    if let slot = slots[shard], shards[slot.index].isStopped { return .stopped(shard) }
+    if stopped.contains(shard) { return .stopped(shard) }
     return epoch < seen ? .stale(shard, epoch, seen: seen) : nil
   }
 
@@ -105,14 +107,16 @@ package struct CommitLedger: Sendable {
   package mutating func fail() -> [ShardID] {
     for slot in unsettled {
       shards[slot.index].assigned = shards[slot.index].committed
-      shards[slot.index].isStopped = true
     }
-    defer { unsettled.removeAll(keepingCapacity: true) }
-    return unsettled.map { shards[$0.index].id }
+    let lost = unsettled.map { shards[$0.index].id }
+    unsettled.removeAll(keepingCapacity: true)
+    for shard in lost { stop(shard) }
+    return lost
   }
 
-  /// Stops one shard whose epoch could not be made durable.
+  /// Stops one shard for good.
   package mutating func stop(_ shard: ShardID) {
+    stopped.insert(shard)
     guard let slot = slots[shard] else { return }
     shards[slot.index].isStopped = true
   }

@@ -1,0 +1,68 @@
+import NIOCore
+
+/// Lets a connection through to the HTTP/2 handler once it has sent the HTTP/2 preface (RFC 9113, 3.4).
+/// A browser or probe that speaks HTTP/1 is told so in its own language; anything else, and a peer that
+/// says nothing in time, is closed.
+final class PrefaceGuard: ChannelInboundHandler, RemovableChannelHandler {
+  typealias InboundIn = ByteBuffer
+  typealias InboundOut = ByteBuffer
+  typealias OutboundOut = ByteBuffer
+
+  private static let preface = Array("PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n".utf8)
+  private static let answer = """
+    HTTP/1.1 400 Bad Request\r
+    content-type: text/plain\r
+    content-length: 39\r
+    connection: close\r
+    \r
+    This port speaks gRPC (HTTP/2) only.\r
+
+
+    """
+
+  private let timeout: TimeAmount
+  private var timer: Scheduled<Void>?
+  private var received = ByteBuffer()
+  private var isRefused = false
+
+  init(timeout: TimeAmount) { self.timeout = timeout }
+
+  func handlerAdded(context: ChannelHandlerContext) {
+    let channel = context.channel
+    timer = context.eventLoop.scheduleTask(in: timeout) { channel.close(promise: nil) }
+  }
+
+  func handlerRemoved(context: ChannelHandlerContext) { timer?.cancel() }
+
+  func channelInactive(context: ChannelHandlerContext) {
+    timer?.cancel()
+    context.fireChannelInactive()
+  }
+
+  func channelRead(context: ChannelHandlerContext, data: NIOAny) {
+    guard !isRefused else { return }
+    var bytes = unwrapInboundIn(data)
+    received.writeBuffer(&bytes)
+    let seen = received.readableBytesView.prefix(Self.preface.count)
+    guard Self.preface.starts(with: seen) else { return refuse(context) }
+    guard seen.count == Self.preface.count else { return }
+    timer?.cancel()
+    context.fireChannelRead(wrapInboundOut(received))
+    received = ByteBuffer()
+    context.pipeline.syncOperations.removeHandler(context: context, promise: nil)
+  }
+
+  private func refuse(_ context: ChannelHandlerContext) {
+    isRefused = true
+    timer?.cancel()
+    // A method name in capitals is how every HTTP/1 request begins.
+    guard received.readableBytesView.prefix(3).allSatisfy({ (0x41...0x5a).contains($0) }) else {
+      context.close(promise: nil)
+      return
+    }
+    let written = context.eventLoop.makePromise(of: Void.self)
+    written.futureResult.assumeIsolated().whenComplete { _ in context.close(promise: nil) }
+    context.writeAndFlush(
+      wrapOutboundOut(ByteBuffer(string: Self.answer)), promise: written)
+  }
+}

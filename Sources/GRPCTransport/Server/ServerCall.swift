@@ -1,0 +1,200 @@
+import NIOCore
+import NIOHPACK
+import NIOHTTP2
+
+/// One call on the server: the handler of an inbound stream channel. Loop-bound.
+final class ServerCall: MessageStream, GRPCServerCall, DeadlineHolder {
+  private enum Phase {
+    /// No headers yet.
+    case idle
+    /// The service's handler owns the call.
+    case open
+    /// Answered, but the client has not ended its side. What it still sends is thrown away for a short
+    /// while; a reset at once would cost clients that are just about to end a reset frame each, and
+    /// some count those.
+    case lingering
+    case finished
+  }
+
+  private static let lingerTime = TimeAmount.seconds(2)
+  private static let lingerBytes = 256 * 1024
+
+  private let connection: ServerConnection
+  private var phase = Phase.idle
+  private var handler: (any GRPCServerCallHandler)?
+  private var requestHeaders = HPACKHeaders()
+  private var areHeadersSent = false
+  private var failure: GRPCStatus?
+  private var discardedBytes = 0
+  var deadlineSlot = -1
+
+  private(set) var path = ""
+  private(set) var deadline: NIODeadline?
+  private(set) lazy var metadata = GRPCMetadata(requestHeaders.withoutPseudoHeaders())
+
+  init(connection: ServerConnection, eventLoop: any EventLoop) {
+    self.connection = connection
+    super.init(
+      eventLoop: eventLoop, coalescer: connection.coalescer,
+      maximumMessageBytes: connection.configuration.maximumMessageBytes)
+    connection.callOpened()
+  }
+
+  var isWritable: Bool { isOpen && isChannelWritable }
+
+  // MARK: From the service
+
+  func sendHeaders(_ metadata: GRPCMetadata) {
+    eventLoop.assertInEventLoop()
+    guard isOpen, !areHeadersSent else { return }
+    areHeadersSent = true
+    writeHeaders(
+      HeaderBlocks.response(compressed: compressesOutbound, metadata: metadata), endStream: false)
+  }
+
+  func send(_ message: ByteBuffer) {
+    eventLoop.assertInEventLoop()
+    guard isOpen else { return }
+    if !areHeadersSent { sendHeaders(GRPCMetadata()) }
+    writeMessage(message)
+  }
+
+  func finish(_ status: GRPCStatus, trailers: GRPCMetadata) {
+    eventLoop.assertInEventLoop()
+    guard isOpen else { return }
+    close(status, trailers: trailers)
+    guard !isRemoteEnded else { return }
+    phase = .lingering
+    connection.deadlines.insert(self, deadline: .now() + Self.lingerTime)
+    setReading(true)
+  }
+
+  // MARK: From the stream
+
+  override func receivedHeaders(_ headers: HPACKHeaders) {
+    guard phase == .idle else {
+      // Trailers of a request mean nothing in gRPC; as an end they count.
+      if isRemoteEnded { endedByClient() }
+      return
+    }
+    requestHeaders = headers
+    do throws(RequestHeaders.Refusal) {
+      open(try RequestHeaders(headers))
+    } catch {
+      switch error {
+      case .http(let status, let allow):
+        phase = .finished
+        areHeadersSent = true
+        writeHeaders(
+          HeaderBlocks.refusal(httpStatus: status, allow: allow), endStream: true)
+        if !isRemoteEnded { writeReset(.noError) }
+      case .grpc(let status):
+        isOpen = true
+        var trailers = GRPCMetadata()
+        if status.code == .unimplemented {
+          trailers.headers.add(name: "grpc-accept-encoding", value: MessageEncoding.accepted)
+        }
+        abort(status, trailers: trailers)
+      }
+    }
+  }
+
+  private func open(_ request: RequestHeaders) {
+    phase = .open
+    isOpen = true
+    path = request.path
+    inboundEncoding = request.encoding
+    compressesOutbound = request.encoding == .gzip && request.acceptsGzip
+    if let timeout = request.timeout {
+      let deadline = NIODeadline.now() + timeout
+      self.deadline = deadline
+      connection.deadlines.insert(self, deadline: deadline)
+    }
+    guard let handler = connection.router.handler(for: self) else {
+      return finish(GRPCStatus(.unimplemented, "unknown method \(path)"))
+    }
+    // The router may have answered already, for example to refuse the caller.
+    guard isOpen else { return }
+    self.handler = handler
+    if isRemoteEnded { deliver() }
+  }
+
+  override func receivedMessage(_ message: ByteBuffer) { handler?.receive(message) }
+
+  override func receivedLastMessage() { handler?.receiveEnd() }
+
+  override func messagesBroken(_ status: GRPCStatus) { abort(status) }
+
+  override func writabilityMoved(_ isWritable: Bool) { handler?.writabilityChanged(isWritable) }
+
+  override func discarded(bytes: Int) {
+    guard phase == .lingering else { return }
+    if isRemoteEnded { return endedByClient() }
+    discardedBytes += bytes
+    if discardedBytes > Self.lingerBytes { resetLingering() }
+  }
+
+  override func streamFailed(_ error: any Error) {
+    if let reset = error as? NIOHTTP2Errors.StreamClosed {
+      failure = .fromReset(reset.errorCode)
+    } else {
+      failure = GRPCStatus(.internalError, "HTTP/2 error on the stream: \(error)")
+      closeStream()
+    }
+  }
+
+  override func streamClosed() {
+    let lost = handler
+    let wasOpen = isOpen
+    phase = .finished
+    isOpen = false
+    handler = nil
+    connection.deadlines.remove(self)
+    discardReceived()
+    if wasOpen { lost?.cancelled(failure ?? GRPCStatus(.unavailable, "the connection was lost")) }
+    connection.callClosed()
+  }
+
+  // MARK: Ends
+
+  func deadlinePassed() {
+    if phase == .lingering {
+      resetLingering()
+    } else {
+      abort(GRPCStatus(.deadlineExceeded, "the deadline of the call has passed"))
+    }
+  }
+
+  /// Ends the call in place of its handler, which is told, and stops the client.
+  private func abort(_ status: GRPCStatus, trailers: GRPCMetadata = GRPCMetadata()) {
+    guard isOpen else { return }
+    let stopped = handler
+    close(status, trailers: trailers)
+    if !isRemoteEnded { writeReset(.noError) }
+    stopped?.cancelled(status)
+  }
+
+  private func close(_ status: GRPCStatus, trailers: GRPCMetadata) {
+    phase = .finished
+    isOpen = false
+    handler = nil
+    connection.deadlines.remove(self)
+    discardReceived()
+    writeHeaders(
+      HeaderBlocks.trailers(status, metadata: trailers, isOnly: !areHeadersSent), endStream: true)
+    areHeadersSent = true
+  }
+
+  private func endedByClient() {
+    guard phase == .lingering else { return deliver() }
+    phase = .finished
+    connection.deadlines.remove(self)
+  }
+
+  private func resetLingering() {
+    guard phase == .lingering else { return }
+    phase = .finished
+    connection.deadlines.remove(self)
+    writeReset(.noError)
+  }
+}

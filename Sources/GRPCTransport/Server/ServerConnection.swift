@@ -1,0 +1,184 @@
+import Logging
+import NIOCore
+import NIOHTTP2
+
+/// Asks a server connection to finish: GOAWAY now, close after the last call.
+struct ConnectionShouldDrain: Sendable {}
+
+/// The end of a server connection's pipeline: counts its calls, closes it when idle, silent, broken or
+/// drained. Loop-bound.
+final class ServerConnection: ChannelInboundHandler {
+  typealias InboundIn = HTTP2Frame
+  typealias OutboundOut = HTTP2Frame
+
+  private enum Phase {
+    case serving
+    /// GOAWAY is sent, and a PING behind it whose answer says that the client has seen it: until then
+    /// streams may arrive that were opened before. The library refuses those with REFUSED_STREAM, and
+    /// the client knows that they may be repeated.
+    case announced
+    /// The client knows; closing waits for the last call.
+    case draining
+    case closing
+  }
+
+  private static let goAwayPing = HTTP2PingData(withInteger: 0x676f_6177_6179)
+  private static let keepalivePing = HTTP2PingData(withInteger: 0x616c_6976_653f)
+
+  let configuration: GRPCServerConfiguration
+  let router: any GRPCServerRouter
+  let coalescer = FlushCoalescer()
+  let deadlines: DeadlineQueue
+  let logger: Logger
+  private var context: ChannelHandlerContext?
+  private var phase = Phase.serving
+  private var hasHeardClient = false
+  private var openCalls = 0
+  private var idleSince = NIODeadline.now()
+  private var idleTimer: Scheduled<Void>?
+  private var keepalive: KeepaliveMonitor?
+  private var keepaliveTimer: Scheduled<Void>?
+
+  init(
+    eventLoop: any EventLoop, configuration: GRPCServerConfiguration,
+    router: any GRPCServerRouter, logger: Logger
+  ) {
+    self.configuration = configuration
+    self.router = router
+    self.logger = logger
+    deadlines = DeadlineQueue(eventLoop: eventLoop)
+    keepalive = configuration.keepalive.map { KeepaliveMonitor($0, now: .now()) }
+  }
+
+  func callOpened() { openCalls += 1 }
+
+  func callClosed() {
+    openCalls -= 1
+    guard openCalls == 0 else { return }
+    idleSince = .now()
+    if phase == .draining { finish() }
+  }
+
+  func handlerAdded(context: ChannelHandlerContext) {
+    self.context = context
+    armIdleTimer(in: configuration.connectionIdleTimeout)
+    if let keepalive { armKeepaliveTimer(in: keepalive.configuration.interval) }
+  }
+
+  func handlerRemoved(context: ChannelHandlerContext) {
+    self.context = nil
+    stopTimers()
+  }
+
+  func channelInactive(context: ChannelHandlerContext) {
+    phase = .closing
+    stopTimers()
+    context.fireChannelInactive()
+  }
+
+  func channelRead(context: ChannelHandlerContext, data: NIOAny) {
+    hasHeardClient = true
+    guard case .ping(Self.goAwayPing, ack: true) = unwrapInboundIn(data).payload,
+      phase == .announced
+    else { return }
+    phase = .draining
+    if openCalls == 0 { finish() }
+  }
+
+  func channelReadComplete(context: ChannelHandlerContext) {
+    keepalive?.received(now: .now())
+    context.fireChannelReadComplete()
+  }
+
+  func userInboundEventTriggered(context: ChannelHandlerContext, event: Any) {
+    if event is ConnectionShouldDrain {
+      drain()
+    } else {
+      context.fireUserInboundEventTriggered(event)
+    }
+  }
+
+  func errorCaught(context: ChannelHandlerContext, error: any Error) {
+    logger.debug(
+      "connection error", metadata: ["peer": "\(peer)", "error": "\(error)"])
+    switch HTTP2Setup.severity(of: error) {
+    case .stream: break
+    case .drain: drain()
+    case .connection: context.close(promise: nil)
+    }
+  }
+
+  private var peer: String { context?.remoteAddress.map { "\($0)" } ?? "unknown" }
+
+  private func drain() {
+    guard phase == .serving, let context else { return }
+    guard hasHeardClient else { return context.close(promise: nil) }
+    phase = .announced
+    write(.goAway(lastStreamID: .maxID, errorCode: .noError, opaqueData: nil), context)
+    write(.ping(Self.goAwayPing, ack: false), context)
+    context.flush()
+  }
+
+  /// Closes once everything is with the kernel: closing alone would drop what the socket still queues.
+  private func finish() {
+    guard phase != .closing, let context else { return }
+    phase = .closing
+    let written = context.eventLoop.makePromise(of: Void.self)
+    written.futureResult.assumeIsolated().whenComplete { _ in context.close(promise: nil) }
+    let goAway = HTTP2Frame(
+      streamID: .rootStream,
+      payload: .goAway(lastStreamID: .maxID, errorCode: .noError, opaqueData: nil))
+    context.writeAndFlush(wrapOutboundOut(goAway), promise: written)
+  }
+
+  private func write(_ payload: HTTP2Frame.FramePayload, _ context: ChannelHandlerContext) {
+    let frame = HTTP2Frame(streamID: .rootStream, payload: payload)
+    context.write(wrapOutboundOut(frame), promise: nil)
+  }
+
+  private func armIdleTimer(in delay: TimeAmount) {
+    idleTimer = context?.eventLoop.assumeIsolated().scheduleTask(in: delay) { [weak self] in
+      self?.idleTimerFired()
+      return
+    }
+  }
+
+  private func idleTimerFired() {
+    let idle = openCalls == 0 ? NIODeadline.now() - idleSince : .zero
+    if idle >= configuration.connectionIdleTimeout {
+      drain()
+    } else {
+      armIdleTimer(in: configuration.connectionIdleTimeout - idle)
+    }
+  }
+
+  private func armKeepaliveTimer(in delay: TimeAmount) {
+    keepaliveTimer = context?.eventLoop.assumeIsolated().scheduleTask(in: delay) { [weak self] in
+      self?.keepaliveTimerFired()
+      return
+    }
+  }
+
+  private func keepaliveTimerFired() {
+    guard let context else { return }
+    switch keepalive?.timerFired(now: .now()) {
+    case nil:
+      break
+    case .wait(let delay):
+      armKeepaliveTimer(in: delay)
+    case .ping(let delay):
+      write(.ping(Self.keepalivePing, ack: false), context)
+      context.flush()
+      armKeepaliveTimer(in: delay)
+    case .giveUp:
+      logger.info("closing a connection that answers no PING", metadata: ["peer": "\(peer)"])
+      context.close(promise: nil)
+    }
+  }
+
+  private func stopTimers() {
+    idleTimer?.cancel()
+    keepaliveTimer?.cancel()
+    deadlines.close()
+  }
+}

@@ -1,0 +1,228 @@
+package import CloudstateModel
+import Logging
+import Synchronization
+
+/// The twin of ``RocksDBShardStore`` without a disk: the same queue, ledger and outcomes, for tests and
+/// simulations.
+package final class InMemoryShardStore: ShardStore {
+  /// Who commits what is queued.
+  package enum Committing: Sendable {
+    /// A thread of the store's own, as in the real one.
+    case onThread
+    /// Whoever calls ``InMemoryShardStore/commitPending()``, so that a simulation decides when. Opening
+    /// a shard and closing commit what is pending too.
+    case whenTold
+  }
+
+  private let disk: InMemoryDisk
+  private let queue: CommitQueue
+  private let board = CommitBoard()
+  private let thread: CommitterThread?
+  private let manual: ManualCommitter?
+  private let configuration: ShardStoreConfiguration
+  private let retention: IdempotencyRetention
+  private let isClosed = Mutex(false)
+
+  /// Opens a store on a disk, by default an empty one of its own with a committer thread.
+  ///
+  /// - Parameter fault: makes commits fail.
+  /// - Throws: `.cannotOpen` if the system has no thread left.
+  package init(
+    disk: InMemoryDisk = InMemoryDisk(),
+    configuration: ShardStoreConfiguration = ShardStoreConfiguration(),
+    committing: Committing = .onThread, fault: CommitFault? = nil
+  ) throws(StoreError) {
+    let queue = CommitQueue(configuration)
+    let retention = IdempotencyRetention(configuration.idempotencyRetention)
+    let makeCycle: @Sendable (CommitBoard) -> CommitCycle<InMemoryBackend> = { board in
+      CommitCycle(
+        backend: InMemoryBackend(disk: disk, retention: retention, fault: fault), board: board,
+        configuration: configuration,
+        logger: Logger(label: "cloudstate.store.memory"))
+    }
+    self.disk = disk
+    self.queue = queue
+    self.configuration = configuration
+    self.retention = retention
+    switch committing {
+    case .onThread:
+      manual = nil
+      thread = try CommitterThread { [board] in
+        var cycle = makeCycle(board)
+        var entries: [CommitEntry] = []
+        while queue.take(into: &entries) {
+          cycle.process(entries)
+          entries.removeAll(keepingCapacity: true)
+        }
+      }
+    case .whenTold:
+      thread = nil
+      manual = ManualCommitter(queue: queue, cycle: makeCycle(board))
+    }
+  }
+
+  /// A store that was not closed commits what is queued and ends its thread.
+  deinit { queue.close() }
+
+  // MARK: Writing
+
+  /// With ``Committing/whenTold``: commits and reports what is queued, on the calling thread, until the
+  /// queue is empty. Not to be called from a sink or a listener. Does nothing otherwise.
+  package func commitPending() { manual?.commitPending() }
+
+  @discardableResult
+  package func openShard(_ shard: ShardID, epoch: Epoch) throws(StoreError) -> Position {
+    let request = OpenRequest(shard, epoch: epoch)
+    guard queue.open(request) else { throw .closed }
+    commitPending()
+    return try request.wait()
+  }
+
+  package func submit(_ batch: ShardBatch, token: UInt64, to sink: any CommitSink) {
+    queue.submit(batch, token: token, to: sink)
+  }
+
+  package func addCommitListener(
+    _ listener: @escaping @Sendable ([ShardID: Position]) -> Void
+  ) {
+    board.addListener(listener)
+  }
+
+  package func setMetadata(_ name: String, to value: [UInt8]) throws(StoreError) {
+    try checkOpen()
+    disk.contents.withLock { $0.documents[Array(name.utf8)] = value }
+  }
+
+  // MARK: Reading
+
+  package func lastPosition(of shard: ShardID) throws(StoreError) -> Position {
+    try checkOpen()
+    if let known = board.lastPosition(of: shard) { return known }
+    return withShard(shard) { Position(UInt64($0?.stream.count ?? 0)) }
+  }
+
+  package func snapshot(
+    of entity: EntityKey, in shard: ShardID
+  ) throws(StoreError) -> StoredSnapshot? {
+    try checkOpen()
+    let key = StoreKey.snapshot(shard, entity).bytes
+    return withShard(shard) { $0?.entities[key]?.snapshot }
+  }
+
+  package func events(
+    of entity: EntityKey, in shard: ShardID, after sequence: SequenceNumber, byteLimit: Int
+  ) throws(StoreError) -> [StoredEvent] {
+    try checkOpen()
+    let key = StoreKey.snapshot(shard, entity).bytes
+    let all = withShard(shard) { $0?.entities[key]?.events ?? [] }
+    return prefix(
+      of: all.dropFirst(Int(max(sequence, .none).number)), within: byteLimit
+    ) { $0.payload.approximateBytes }
+  }
+
+  package func idempotencyRecord(
+    _ key: String, of entity: EntityKey, in shard: ShardID
+  ) throws(StoreError) -> IdempotencyRecord? {
+    try checkOpen()
+    let recordKey = StoreKey.idempotency(shard, entity, key: key).bytes
+    guard
+      let kept = withShard(shard, { $0?.answers[recordKey] }),
+      !retention.isExpired(kept.time, now: configuration.now())
+    else { return nil }
+    return IdempotencyRecord(
+      key: key, commandFingerprint: kept.commandFingerprint, answer: kept.answer)
+  }
+
+  package func stream(
+    of shard: ShardID, after position: Position, byteLimit: Int
+  ) throws(StoreError) -> [StreamBatch] {
+    try checkOpen()
+    let batches = withShard(shard) { contents -> [StreamBatch] in
+      guard let contents, position.number < UInt64(contents.stream.count) else { return [] }
+      return contents.stream.indices.dropFirst(Int(position.number)).map { index in
+        let record = contents.stream[index]
+        let key = StoreKey.snapshot(shard, record.entity).bytes
+        let first = Int(record.firstSequence.number) - 1
+        let events = contents.entities[key]?.events ?? []
+        return StreamBatch(
+          position: Position(UInt64(index + 1)), epoch: record.epoch, time: record.time,
+          entity: record.entity,
+          events: record.eventCount == 0 ? [] : Array(events[first..<first + Int(record.eventCount)])
+        )
+      }
+    }
+    return prefix(of: batches[...], within: byteLimit) { $0.approximateBytes }
+  }
+
+  package func firstPosition(
+    of shard: ShardID, since time: Timestamp
+  ) throws(StoreError) -> Position {
+    try checkOpen()
+    return withShard(shard) { contents in
+      let stream = contents?.stream ?? []
+      let index = stream.firstIndex { $0.time >= time } ?? stream.endIndex
+      return Position(UInt64(index + 1))
+    }
+  }
+
+  package func metadata(_ name: String) throws(StoreError) -> [UInt8]? {
+    try checkOpen()
+    return disk.contents.withLock { $0.documents[Array(name.utf8)] }
+  }
+
+  // MARK: Closing
+
+  package func close() {
+    isClosed.withLock { isClosed in
+      queue.close()
+      commitPending()
+      thread?.waitUntilEnded()
+      isClosed = true
+    }
+  }
+
+  private func checkOpen() throws(StoreError) {
+    guard !isClosed.withLock({ $0 }) else { throw .closed }
+  }
+
+  private func withShard<Answer: Sendable>(
+    _ shard: ShardID, _ body: (InMemoryDisk.Shard?) -> Answer
+  ) -> Answer {
+    disk.contents.withLock { body($0.shards[shard]) }
+  }
+}
+
+/// A committer without a thread.
+private final class ManualCommitter: Sendable {
+  private let queue: CommitQueue
+  private let cycle: Mutex<CommitCycle<InMemoryBackend>>
+
+  init(queue: CommitQueue, cycle: consuming sending CommitCycle<InMemoryBackend>) {
+    self.queue = queue
+    self.cycle = Mutex(cycle)
+  }
+
+  func commitPending() {
+    cycle.withLock { cycle in
+      var entries: [CommitEntry] = []
+      while queue.takeWithoutWaiting(into: &entries) {
+        cycle.process(entries)
+        entries.removeAll(keepingCapacity: true)
+      }
+    }
+  }
+}
+
+/// As many elements as fit into `limit` bytes, but at least one if there is one.
+private func prefix<Element>(
+  of elements: ArraySlice<Element>, within limit: Int, size: (Element) -> Int
+) -> [Element] {
+  var bytes = 0
+  var answer: [Element] = []
+  for element in elements {
+    bytes += size(element)
+    if !answer.isEmpty && bytes > limit { break }
+    answer.append(element)
+  }
+  return answer
+}

@@ -1,0 +1,211 @@
+package import CloudstateModel
+import Dispatch
+package import Logging
+import RocksDB
+import Synchronization
+
+/// The shards of a node in one RocksDB database.
+///
+/// Reads may be called from any thread and block on the disk; ``submit(_:token:to:)`` never does.
+/// ``openShard(_:epoch:)``, ``setMetadata(_:to:)`` and ``close()`` wait for the disk and must not be
+/// called from a sink or a listener, which run on the committer thread.
+package final class RocksDBShardStore: ShardStore {
+  private let access: DatabaseAccess
+  private let queue: CommitQueue
+  private let board: CommitBoard
+  private let committer: CommitterThread
+  private let configuration: ShardStoreConfiguration
+  private let retention: IdempotencyRetention
+  private let fault: CommitFault?
+  private let logger: Logger
+  private let isClosed = Mutex(false)
+  /// How the memory was sized; for the start-up message.
+  package let memory: MemoryBudget
+
+  /// Opens the store in the folder `path`, which is created if it is missing.
+  ///
+  /// - Parameter fault: makes commits fail, in tests.
+  /// - Throws: `.inUse` if another process has it open, `.corruptRecord` if the database is damaged,
+  ///   `.unknownFormatVersion` if newer software wrote it, `.cannotOpen` for everything else.
+  package static func open(
+    path: String, configuration: ShardStoreConfiguration = ShardStoreConfiguration(),
+    logger: Logger, fault: CommitFault? = nil
+  ) throws(StoreError) -> RocksDBShardStore {
+    let memory = configuration.memory ?? MemoryBudget.detect()
+    let (database, families) = try StoreFiles.open(path: path, memory: memory)
+    logger.info("store opened", metadata: ["path": "\(path)", "sizing": "\(memory)"])
+    return try RocksDBShardStore(
+      StoreReader(database: database, families: families), memory: memory,
+      configuration: configuration, logger: logger, fault: fault)
+  }
+
+  private init(
+    _ reader: StoreReader, memory: MemoryBudget, configuration: ShardStoreConfiguration,
+    logger: Logger, fault: CommitFault?
+  ) throws(StoreError) {
+    let queue = CommitQueue(configuration)
+    let board = CommitBoard()
+    let retention = IdempotencyRetention(configuration.idempotencyRetention)
+    committer = try CommitterThread {
+      var cycle = CommitCycle(
+        backend: RocksDBBackend(reader: reader, retention: retention, fault: fault), board: board,
+        configuration: configuration, logger: logger)
+      var entries: [CommitEntry] = []
+      while queue.take(into: &entries) {
+        cycle.process(entries)
+        entries.removeAll(keepingCapacity: true)
+      }
+    }
+    access = DatabaseAccess(reader)
+    self.queue = queue
+    self.board = board
+    self.retention = retention
+    self.memory = memory
+    self.configuration = configuration
+    self.logger = logger
+    self.fault = fault
+  }
+
+  /// A store that was not closed commits what is queued and ends its thread.
+  deinit { queue.close() }
+
+  // MARK: Writing
+
+  @discardableResult
+  package func openShard(_ shard: ShardID, epoch: Epoch) throws(StoreError) -> Position {
+    let request = OpenRequest(shard, epoch: epoch)
+    guard queue.open(request) else { throw .closed }
+    return try request.wait()
+  }
+
+  package func submit(_ batch: ShardBatch, token: UInt64, to sink: any CommitSink) {
+    queue.submit(batch, token: token, to: sink)
+  }
+
+  package func addCommitListener(
+    _ listener: @escaping @Sendable ([ShardID: Position]) -> Void
+  ) {
+    board.addListener(listener)
+  }
+
+  package func setMetadata(_ name: String, to value: [UInt8]) throws(StoreError) {
+    try access.read { (reader) throws(StoreError) in
+      let key = StoreKey.document(name: name).bytes
+      var batch = WriteBatch(for: reader.database)
+      batch.put(key, DocumentRecord(value).sealed(under: key), in: reader.families[.meta])
+      do throws(RocksDBError) {
+        try reader.database.write(batch, sync: true)
+      } catch {
+        throw StoreError(writing: error)
+      }
+    }
+  }
+
+  // MARK: Reading
+
+  package func lastPosition(of shard: ShardID) throws(StoreError) -> Position {
+    try access.read { (reader) throws(StoreError) in
+      if let known = board.lastPosition(of: shard) { return known }
+      return try reader.lastStreamRecord(of: shard)?.position ?? .start
+    }
+  }
+
+  package func snapshot(
+    of entity: EntityKey, in shard: ShardID
+  ) throws(StoreError) -> StoredSnapshot? {
+    try access.read { (reader) throws(StoreError) in
+      try reader.record(at: .snapshot(shard, entity))
+    }
+  }
+
+  package func events(
+    of entity: EntityKey, in shard: ShardID, after sequence: SequenceNumber, byteLimit: Int
+  ) throws(StoreError) -> [StoredEvent] {
+    try access.read { (reader) throws(StoreError) in
+      try reader.events(of: entity, in: shard, after: sequence, byteLimit: byteLimit)
+    }
+  }
+
+  package func idempotencyRecord(
+    _ key: String, of entity: EntityKey, in shard: ShardID
+  ) throws(StoreError) -> IdempotencyRecord? {
+    let kept = try access.read { (reader) throws(StoreError) in
+      try reader.record(at: .idempotency(shard, entity, key: key), as: KeptAnswer.self)
+    }
+    guard let kept, !retention.isExpired(kept.time, now: configuration.now()) else { return nil }
+    return IdempotencyRecord(
+      key: key, commandFingerprint: kept.commandFingerprint, answer: kept.answer)
+  }
+
+  package func stream(
+    of shard: ShardID, after position: Position, byteLimit: Int
+  ) throws(StoreError) -> [StreamBatch] {
+    try access.read { (reader) throws(StoreError) in
+      try reader.stream(of: shard, after: position, byteLimit: byteLimit)
+    }
+  }
+
+  package func firstPosition(
+    of shard: ShardID, since time: Timestamp
+  ) throws(StoreError) -> Position {
+    let last = try lastPosition(of: shard)
+    return try access.read { (reader) throws(StoreError) in
+      try reader.firstPosition(of: shard, since: time, last: last)
+    }
+  }
+
+  package func metadata(_ name: String) throws(StoreError) -> [UInt8]? {
+    try access.read { (reader) throws(StoreError) in
+      try reader.record(at: .document(name: name), as: DocumentRecord.self)?.content
+    }
+  }
+
+  // MARK: Closing
+
+  package func close() {
+    isClosed.withLock { isClosed in
+      guard !isClosed else { return }
+      isClosed = true
+      queue.close()
+      committer.waitUntilEnded()
+      guard let reader = access.end() else { return }
+      do throws(RocksDBError) {
+        // Everything is in the log already; flushing saves the next start from replaying it.
+        try reader.database.flush()
+      } catch {
+        logger.warning("flush failed", metadata: ["error": "\(error)"])
+      }
+    }
+  }
+}
+
+/// Lends the database to readers until it ends, and waits for them then.
+private final class DatabaseAccess: Sendable {
+  private let reader: Mutex<StoreReader?>
+  private let readers = DispatchGroup()
+
+  init(_ reader: StoreReader) { self.reader = Mutex(reader) }
+
+  func read<Answer>(
+    _ body: (StoreReader) throws(StoreError) -> Answer
+  ) throws(StoreError) -> Answer {
+    let lent = reader.withLock { reader in
+      if reader != nil { readers.enter() }
+      return reader
+    }
+    guard let lent else { throw .closed }
+    defer { readers.leave() }
+    return try body(lent)
+  }
+
+  /// Answers the last reference after the last read, once.
+  func end() -> StoreReader? {
+    let taken = reader.withLock { reader in
+      let taken = reader
+      reader = nil
+      return taken
+    }
+    readers.wait()
+    return taken
+  }
+}

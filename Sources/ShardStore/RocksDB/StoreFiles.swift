@@ -1,0 +1,142 @@
+import CloudstateModel
+import Glibc
+import Logging
+import RocksDB
+
+/// The column families of an open store.
+struct StoreFamilies: Sendable {
+  private let families: [ColumnFamily]
+
+  init?(of database: Database) {
+    let families = StoreFamily.allCases.compactMap { database.family($0.rawValue) }
+    guard families.count == StoreFamily.allCases.count else { return nil }
+    self.families = families
+  }
+
+  subscript(family: StoreFamily) -> ColumnFamily {
+    switch family {
+    case .journal: families[0]
+    case .snapshots: families[1]
+    case .stream: families[2]
+    case .idempotency: families[3]
+    case .meta: families[4]
+    }
+  }
+}
+
+/// Opens the files of a store and checks that this software may use them.
+enum StoreFiles {
+  static func open(
+    path: String, memory: MemoryBudget
+  ) throws(StoreError) -> (database: Database, families: StoreFamilies) {
+    try createFolder(path)
+    var options = DatabaseOptions()
+    options.totalWriteBufferBytes = memory.writeBufferBytes
+    options.maximumLogBytes = UInt64(memory.logBytes)
+    options.blockCacheBytes = memory.blockCacheBytes
+    // A crash may leave an incomplete record at the log's end: it was never synced, so nobody was told of
+    // it and it may go. Damage before that hits what was acknowledged. Point-in-time recovery, RocksDB's
+    // default, would drop everything behind such damage without a word; this mode refuses to open.
+    options.recovery = .tolerateIncompleteTail
+    let database: Database
+    do throws(RocksDBError) {
+      database = try Database.open(
+        path: path, options: options, families: familyOptions(memory: memory))
+    } catch {
+      throw openingError(error, path: path)
+    }
+    guard let families = StoreFamilies(of: database) else {
+      throw StoreError(.cannotOpen, "the database in \(path) opened without its column families")
+    }
+    try checkVersion(of: database, families, path: path)
+    return (database, families)
+  }
+
+  private static func familyOptions(memory: MemoryBudget) -> [ColumnFamilyOptions] {
+    StoreFamily.allCases.map { family in
+      switch family {
+      case .journal:
+        ColumnFamilyOptions(name: family.rawValue, writeBufferBytes: memory.writeBufferBytes / 2)
+      case .snapshots, .stream, .idempotency:
+        ColumnFamilyOptions(name: family.rawValue, writeBufferBytes: memory.writeBufferBytes / 4)
+      case .meta:
+        ColumnFamilyOptions(
+          name: family.rawValue, writeBufferBytes: 256 << 10, bloomBitsPerKey: 0)
+      }
+    }
+  }
+
+  /// Creates the folder for its owner only, and its parents as usual.
+  private static func createFolder(_ path: String) throws(StoreError) {
+    var parent = path.hasPrefix("/") ? "" : "."
+    for name in path.split(separator: "/").dropLast() {
+      parent += "/\(name)"
+      _ = mkdir(parent, 0o755)
+    }
+    guard mkdir(path, 0o700) != 0 else { return }
+    let reason = errno
+    guard reason == EEXIST else {
+      throw StoreError(
+        .cannotOpen,
+        "cannot create the data directory \(path): \(String(cString: strerror(reason))); "
+          + "choose another --data")
+    }
+  }
+
+  private static func openingError(_ error: RocksDBError, path: String) -> StoreError {
+    switch error.kind {
+    case .lockHeld:
+      StoreError(
+        .inUse,
+        "another cs-node uses the data directory \(path); stop it or choose another --data")
+    case .corruption:
+      StoreError(
+        .corruptRecord,
+        "the database in \(path) is damaged (\(error.message)). Nothing was changed. Keep a copy, "
+          + "then restore it from a replica or a backup")
+    case .invalidArgument where error.message.contains("Column families not opened"):
+      StoreError(
+        .unknownFormatVersion,
+        "the database in \(path) has parts this software does not know (\(error.message)), and it knows "
+          + "formats up to version \(StoredFormat.databaseVersion); start the newer cs-node that wrote "
+          + "it, or choose another --data")
+    case .inputOutput, .invalidArgument, .other:
+      StoreError(
+        .cannotOpen,
+        "cannot open a database in \(path) (\(error.message)); check that the folder is writable and "
+          + "the disk has space, or choose another --data")
+    }
+  }
+
+  /// Refuses a newer database, and signs an empty one.
+  private static func checkVersion(
+    of database: Database, _ families: StoreFamilies, path: String
+  ) throws(StoreError) {
+    let reader = StoreReader(database: database, families: families)
+    let key = StoreKey.databaseVersion
+    if let found = try reader.record(at: key, as: DatabaseVersionRecord.self) {
+      guard found.version <= StoredFormat.databaseVersion else {
+        throw StoreError(
+          .unknownFormatVersion,
+          "the database in \(path) has format version \(found.version), and this software knows up to "
+            + "\(StoredFormat.databaseVersion); start the newer cs-node that wrote it, or choose "
+            + "another --data")
+      }
+      return
+    }
+    guard try StoreFamily.allCases.allSatisfy({ try reader.isEmpty($0) }) else {
+      throw StoreError(
+        .corruptRecord,
+        "the database in \(path) holds records but not its format version. Nothing was changed; "
+          + "restore it from a replica or a backup")
+    }
+    var batch = WriteBatch(for: database)
+    let record = DatabaseVersionRecord(StoredFormat.databaseVersion)
+    batch.put(key.bytes, record.sealed(under: key.bytes), in: families[.meta])
+    do throws(RocksDBError) {
+      try database.write(batch, sync: true)
+    } catch {
+      throw openingError(error, path: path)
+    }
+  }
+}

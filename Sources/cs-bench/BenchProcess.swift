@@ -1,0 +1,87 @@
+import CommandLineKit
+import GRPCTransport
+import Glibc
+
+/// A program of this package, started from beside the running one.
+struct BenchProcess {
+  let processID: pid_t
+  /// Where it serves; unset for programs without a ready file.
+  private(set) var address = GRPCAddress.tcp(host: "127.0.0.1", port: 0)
+
+  /// Starts a program and does not wait.
+  static func start(
+    _ name: String, _ arguments: [String], environment: [String: String] = [:]
+  ) throws -> BenchProcess {
+    let program = try "\(folderOfThisProgram())/\(name)"
+    var argv: [UnsafeMutablePointer<CChar>?] = ([program] + arguments).map { strdup($0) } + [nil]
+    defer { argv.forEach { free($0) } }
+    for (key, value) in environment { setenv(key, value, 1) }
+    var processID: pid_t = 0
+    let result = posix_spawn(&processID, program, nil, nil, &argv, environ)
+    guard result == 0 else {
+      throw ProgramError.system(
+        "cannot start \(program)", code: result, hint: "swift build -c release")
+    }
+    return BenchProcess(processID: processID)
+  }
+
+  /// Starts a program and waits until it has written its ready file.
+  static func start(
+    _ name: String, _ arguments: [String], readyFile: String
+  ) async throws -> BenchProcess {
+    unlink(readyFile)
+    var process = try start(name, arguments + ["--ready-file", readyFile])
+    for _ in 0..<1000 {
+      if let text = try? readFile(readyFile), let address = publicAddress(in: text) {
+        process.address = address
+        return process
+      }
+      var status: Int32 = 0
+      guard waitpid(process.processID, &status, WNOHANG) == 0 else {
+        throw ProgramError("\(name) ended before it was ready; see its messages above")
+      }
+      try await Task.sleep(for: .milliseconds(10))
+    }
+    process.stop()
+    throw ProgramError("\(name) was not ready within 10 s", status: .unreachable)
+  }
+
+  func stop() {
+    kill(processID, SIGTERM)
+    var status: Int32 = 0
+    waitpid(processID, &status, 0)
+  }
+
+  private static func publicAddress(in json: String) -> GRPCAddress? {
+    guard let key = json.range(of: "\"publicAddress\":\"") else { return nil }
+    return GRPCAddress(String(json[key.upperBound...].prefix { $0 != "\"" }))
+  }
+
+  private static func folderOfThisProgram() throws -> String {
+    var buffer = [CChar](repeating: 0, count: 4096)
+    let length = readlink("/proc/self/exe", &buffer, buffer.count - 1)
+    guard length > 0 else { throw ProgramError.system("cannot find this program", code: errno) }
+    let path = String(
+      decoding: buffer[..<length].map { UInt8(bitPattern: $0) }, as: UTF8.self)
+    return String(path[..<(path.lastIndex(of: "/") ?? path.endIndex)])
+  }
+}
+
+/// A port of the loopback interface that was free a moment ago.
+func freePort() throws -> Int {
+  let descriptor = socket(AF_INET, Int32(SOCK_STREAM.rawValue), 0)
+  guard descriptor >= 0 else { throw ProgramError.system("cannot make a socket", code: errno) }
+  defer { close(descriptor) }
+  var address = sockaddr_in()
+  address.sin_family = sa_family_t(AF_INET)
+  address.sin_addr.s_addr = inet_addr("127.0.0.1")
+  var length = socklen_t(MemoryLayout<sockaddr_in>.size)
+  let result = withUnsafeMutablePointer(to: &address) { pointer in
+    pointer.withMemoryRebound(to: sockaddr.self, capacity: 1) { socketAddress in
+      bind(descriptor, socketAddress, length) == 0
+        && getsockname(descriptor, socketAddress, &length) == 0
+    }
+  }
+  guard result else { throw ProgramError.system("no free port", code: errno) }
+  return Int(UInt16(bigEndian: address.sin_port))
+}

@@ -1,0 +1,26 @@
+import ArgumentParser
+import CommandLineKit
+
+@main
+struct BenchProgram: AsyncParsableCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "cs-bench",
+    abstract: "Measures a node beside the ceilings of its transport and its store.",
+    discussion: """
+      EXAMPLES
+        cs-bench                                  the whole comparison, three processes
+        cs-bench --in-flight 1,64 --seconds 3     a shorter one
+        cs-bench load -s 127.0.0.1:9000           commands against a node that runs already
+        cs-bench store --data /mnt/disk/bench     the committer alone on a given disk
+
+      Build it with -c release: figures of a debug build say nothing.
+      """,
+    version: programVersion,
+    subcommands: [
+      CompareCommand.self, LoadCommand.self, StoreCommand.self, SyncCommand.self,
+      EchoServerCommand.self,
+    ],
+    defaultSubcommand: CompareCommand.self)
+
+  static func main() async { await runProgram(BenchProgram.self) }
+}

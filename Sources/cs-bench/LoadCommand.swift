@@ -1,0 +1,37 @@
+import ArgumentParser
+import CommandLineKit
+import GRPCTransport
+import NIOCore
+import NIOPosix
+
+/// Commands against a node that runs already and serves the shopping cart.
+struct LoadCommand: AsyncParsableCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "load", abstract: "Sends durable commands to a running shopping cart.")
+
+  @OptionGroup var options: MeasureOptions
+  @Option(name: .shortAndLong, help: "The node's public address.") var server = "127.0.0.1:9000"
+  @Option(help: "How many carts the commands go to.") var carts = 1000
+
+  func run() async throws {
+    guard let target = GRPCAddress(server) else {
+      throw ProgramError("'\(server)' is not HOST:PORT", status: .usage)
+    }
+    let report = BenchReport(output: options.output)
+    for inFlight in options.inFlight.values {
+      report.add(
+        try await Self.measure(
+          target: target, inFlight: inFlight, seconds: options.seconds, carts: carts))
+    }
+  }
+
+  static func measure(
+    target: GRPCAddress, inFlight: Int, seconds: Double, carts: Int
+  ) async throws -> LatencySummary {
+    try await UnaryLoad.run(
+      name: "node: durable commands", target: target, path: CartMessages.addItemPath,
+      inFlight: inFlight, warmUp: .seconds(1), duration: .nanoseconds(Int64(seconds * 1e9)),
+      on: MultiThreadedEventLoopGroup.singleton.next()
+    ) { number in CartMessages.addItem(cart: number % carts, product: number / carts % 5) }
+  }
+}
