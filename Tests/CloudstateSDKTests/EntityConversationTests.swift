@@ -1,4 +1,5 @@
 import CloudstateProtocol
+import FoundationEssentials
 import SwiftProtobuf
 import Testing
 
@@ -127,7 +128,7 @@ import Testing
     try quietly(.start())
     var message = try StreamIn.command(1, "Add")
     message.command.payload.typeURL = "type.googleapis.com/google.protobuf.Int64Value"
-    message.command.payload.value = .init([0x08])
+    message.command.payload.value = Data([0x08])
     #expect(try failure(of: message).description_p.contains("could not be read"))
   }
 

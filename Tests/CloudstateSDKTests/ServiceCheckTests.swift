@@ -5,14 +5,14 @@ import Testing
 
 @Suite struct ServiceCheckTests {
   private func problems(
-    _ entities: [HostedEntity] = [HostedEntity(Tally.self)], _ descriptors: [UInt8]
+    of entities: [HostedEntity] = [HostedEntity(Tally.self)], in descriptors: [UInt8]
   ) throws -> [String] {
     try ServiceCheck(descriptors: descriptors).problems(of: entities)
   }
 
   @Test("An entity that agrees with its service has no problems")
   func agreement() throws {
-    #expect(try problems(descriptors()) == [])
+    #expect(try problems(in: descriptors()) == [])
   }
 
   @Test("Descriptors that are none are refused")
@@ -25,7 +25,7 @@ import Testing
   @Test("An unknown service names those that exist")
   func unknownService() throws {
     #expect(
-      try problems(descriptors(service: "Talley")) == [
+      try problems(in: descriptors(service: "Talley")) == [
         "The descriptors have no service 'test.Tally'; they have: test.Talley."
       ])
   }
@@ -36,7 +36,7 @@ import Testing
     methods[0] = ("Add", "StringValue", "Empty")
     methods[1].0 = "AddThrice"
     #expect(
-      try problems(descriptors(methods: methods)) == [
+      try problems(in: descriptors(methods: methods)) == [
         "test.Tally.Add takes google.protobuf.StringValue, "
           + "but its OnCommand takes google.protobuf.Int64Value.",
         "test.Tally.Add returns google.protobuf.Empty, "
@@ -50,8 +50,8 @@ import Testing
   @Test("Two entities of one name, and no entity at all, are refused")
   func servers() throws {
     let tally = HostedEntity(Tally.self)
-    #expect(try problems([tally, tally], descriptors()).count == 2)
-    #expect(try problems([], descriptors()) == ["The server hosts no entity."])
+    #expect(try problems(of: [tally, tally], in: descriptors()).count == 2)
+    #expect(try problems(of: [], in: descriptors()) == ["The server hosts no entity."])
   }
 
   @Test("What a behavior declares twice is named")

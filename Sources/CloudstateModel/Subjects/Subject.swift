@@ -21,8 +21,22 @@ package struct Subject: Hashable, Sendable, CustomStringConvertible {
     text = tokens.map(SubjectToken.escape).joined(separator: ".")
   }
 
+  /// The subject of the first `count` tokens, or all of it if there are no more.
+  ///
+  /// - Precondition: `count > 0`.
+  package func prefix(tokenCount count: Int) -> Subject {
+    var dots = 0
+    let end = text.utf8.firstIndex { byte in
+      if byte == SubjectSyntax.dot { dots += 1 }
+      return dots == count
+    }
+    return end.map { Subject(legal: String(text[..<$0])) } ?? self
+  }
+
+  private init(legal text: String) { self.text = text }
+
   package var description: String { text }
 
   package static func == (left: Self, right: Self) -> Bool { sameBytes(left.text, right.text) }
-  package func hash(into hasher: inout Hasher) { hashBytes(of: text, into: &hasher) }
+  package func hash(into hasher: inout Hasher) { hasher.combine(text) }
 }

@@ -39,5 +39,5 @@ package struct SubjectPattern: Hashable, Sendable, CustomStringConvertible {
   package var description: String { text }
 
   package static func == (left: Self, right: Self) -> Bool { sameBytes(left.text, right.text) }
-  package func hash(into hasher: inout Hasher) { hashBytes(of: text, into: &hasher) }
+  package func hash(into hasher: inout Hasher) { hasher.combine(text) }
 }

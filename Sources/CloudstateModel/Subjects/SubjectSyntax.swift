@@ -50,14 +50,7 @@ enum SubjectSyntax {
 }
 
 /// Whether two texts have the same bytes; `==` would compare canonical equivalence (Unicode UAX #15).
+/// Texts with the same bytes have the same `hashValue`, so the standard hash goes with it.
 func sameBytes(_ left: some StringProtocol, _ right: some StringProtocol) -> Bool {
   left.utf8.elementsEqual(right.utf8)
-}
-
-/// Feeds the bytes of `text` to `hasher`, in agreement with ``sameBytes(_:_:)``.
-func hashBytes(of text: some StringProtocol, into hasher: inout Hasher) {
-  let fed: Void? = text.utf8.withContiguousStorageIfAvailable {
-    hasher.combine(bytes: UnsafeRawBufferPointer($0))
-  }
-  if fed == nil { text.utf8.forEach { hasher.combine($0) } }
 }

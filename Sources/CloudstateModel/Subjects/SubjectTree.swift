@@ -45,17 +45,18 @@ package struct SubjectTree<Value> {
 }
 
 extension SubjectTree: Sendable where Value: Sendable {}
+extension SubjectTree.Node: Sendable where Value: Sendable {}
 
 extension SubjectTree {
   /// A token as dictionary key, equal by bytes.
-  private struct Token: Hashable {
+  fileprivate struct Token: Hashable, Sendable {
     let text: Substring
 
     static func == (left: Self, right: Self) -> Bool { sameBytes(left.text, right.text) }
-    func hash(into hasher: inout Hasher) { hashBytes(of: text, into: &hasher) }
+    func hash(into hasher: inout Hasher) { hasher.combine(text) }
   }
 
-  private struct Node {
+  fileprivate struct Node {
     var children: [Token: Node] = [:]
     /// The branch of `*`: none or one node. An array because a structure cannot hold itself.
     var anyToken: [Node] = []

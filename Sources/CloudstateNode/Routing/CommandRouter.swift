@@ -8,7 +8,7 @@ import NIOCore
 /// Brings each command to the node that runs its shard: here over to the shard's event loop, elsewhere over the
 /// bus.
 final class CommandRouter: CommandDispatcher {
-  private let cluster: any ClusterHandle
+  private let cluster: ClusterReference
   private let runtime: EntityRuntime
   private let bus: any MessageBus
   private let service: ServiceName
@@ -17,7 +17,7 @@ final class CommandRouter: CommandDispatcher {
 
   /// - Parameter commandTimeout: how long a routed command may take when the caller sets no deadline.
   init(
-    cluster: any ClusterHandle, runtime: EntityRuntime, bus: any MessageBus, service: ServiceName,
+    cluster: ClusterReference, runtime: EntityRuntime, bus: any MessageBus, service: ServiceName,
     shardCount: UInt32, commandTimeout: TimeAmount
   ) {
     self.cluster = cluster
@@ -34,7 +34,7 @@ final class CommandRouter: CommandDispatcher {
   ) {
     let shard = ShardID(
       service: service, index: command.entity.shardIndex(shardCount: shardCount))
-    guard let owner = cluster.snapshot.owner(of: shard.index)?.primary else {
+    guard let owner = cluster.handle?.snapshot.owner(of: shard.index)?.primary else {
       completion(
         .error(
           CommandError(
@@ -42,7 +42,7 @@ final class CommandRouter: CommandDispatcher {
             "shard \(shard) is not assigned to a node yet; retry when the cluster is complete")))
       return
     }
-    if owner == cluster.nodeID {
+    if owner == bus.nodeID {
       runtime.submit(command, shard: shard) { answer in
         if eventLoop.inEventLoop {
           completion(answer)

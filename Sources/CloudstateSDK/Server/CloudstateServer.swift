@@ -1,9 +1,30 @@
-/// A user function: hosts entities for a Cloudstate sidecar.
+import CloudstateProtocol
+package import GRPCTransport
+import Glibc
+import Logging
+import NIOCore
+import NIOPosix
+
+/// A user function: hosts entities for a Cloudstate sidecar, which connects to it, asks what it hosts,
+/// and then opens one stream for each active instance.
+///
+/// ```swift
+/// await CloudstateServer(descriptors: counterDescriptorSet, entities: [Counter.self]).runMain()
+/// ```
 public struct CloudstateServer: Sendable {
   private let descriptors: [UInt8]
   private let entities: [HostedEntity]
   private let configuration: Configuration?
+  private let logger = Logger(label: "cloudstate-sdk")
 
+  /// Describes a server; nothing starts before ``run()``.
+  ///
+  /// - Parameters:
+  ///   - descriptors: a serialized `google.protobuf.FileDescriptorSet` with the services of all
+  ///     entities and everything they import, as `protoc --include_imports --descriptor_set_out`
+  ///     writes it.
+  ///   - entities: the kinds of entities to host, one for each service.
+  ///   - configuration: `nil` takes ``Configuration/fromEnvironment()``.
   public init(
     descriptors: [UInt8], entities: [any EventSourcedEntity.Type],
     configuration: Configuration? = nil
@@ -13,5 +34,92 @@ public struct CloudstateServer: Sendable {
     self.configuration = configuration
   }
 
-  public func run() async throws {}
+  /// Serves until the process gets SIGTERM or SIGINT, or the task is cancelled; then takes no new
+  /// streams, lets those that are open end within ``Configuration/drainTimeout``, and returns. A
+  /// second signal ends the process at once.
+  ///
+  /// - Throws: ``ConfigurationError`` if the entities do not agree with the descriptors, or the
+  ///   address cannot be listened on.
+  public func run() async throws(ConfigurationError) {
+    let configuration =
+      if let configuration { configuration } else { try Configuration.fromEnvironment() }
+    try await serve(configuration) { _ in
+      if let signal = await firstStopSignal() { logger.info("stopping after signal \(signal)") }
+    }
+  }
+
+  /// ``run()`` for a program that does nothing else: if the server cannot start, logs why and ends the
+  /// process with code 1.
+  public func runMain() async {
+    do {
+      try await run()
+    } catch {
+      for problem in error.problems { logger.critical("\(problem)") }
+      exit(1)
+    }
+  }
+
+  /// Serves while `body` runs, then drains. The body gets the address with the port that the system
+  /// chose.
+  ///
+  /// - Throws: as ``run()``; nothing was started then.
+  package func serve(
+    _ configuration: Configuration, while body: (GRPCAddress) async -> Void
+  ) async throws(ConfigurationError) {
+    try check(configuration)
+    let group = MultiThreadedEventLoopGroup(numberOfThreads: configuration.eventLoops)
+    let server: GRPCServer
+    do {
+      server = try await GRPCServer.start(
+        configuration: GRPCServerConfiguration(address: configuration.address.transportAddress),
+        router: router(configuration), group: group, logger: logger)
+    } catch {
+      await stop(group)
+      throw ConfigurationError(problems: [
+        "The server cannot listen on \(configuration.address): \(error)"
+      ])
+    }
+    let address = configuration.address.transportAddress(port: server.localAddress.port)
+    let services = entities.map(\.serviceName).joined(separator: ", ")
+    logger.info("serving \(services) on \(address)")
+    await body(address)
+    await server.shutdown(grace: configuration.drainTimeout)
+    await stop(group)
+  }
+
+  private func check(_ configuration: Configuration) throws(ConfigurationError) {
+    var problems = try ServiceCheck(descriptors: descriptors).problems(of: entities)
+    if configuration.eventLoops < 1 { problems.append("eventLoops must be at least 1.") }
+    guard problems.isEmpty else { throw ConfigurationError(problems: problems) }
+  }
+
+  private func router(_ configuration: Configuration) -> UserFunctionRouter {
+    UserFunctionRouter(
+      entities: entities,
+      spec: entitySpec(
+        descriptors: descriptors, entities: entities, serviceName: configuration.serviceName,
+        serviceVersion: configuration.serviceVersion),
+      logger: logger)
+  }
+
+  private func stop(_ group: MultiThreadedEventLoopGroup) async {
+    do {
+      try await group.shutdownGracefully()
+    } catch {
+      logger.warning("an event loop did not stop: \(error)")
+    }
+  }
+}
+
+extension CloudstateServer.Configuration.Address {
+  /// The address in the words of the transport.
+  var transportAddress: GRPCAddress { transportAddress(port: nil) }
+
+  /// The same with another port, where there is one.
+  func transportAddress(port chosen: Int?) -> GRPCAddress {
+    switch self {
+    case .tcp(let host, let port): .tcp(host: host, port: chosen ?? port)
+    case .unix(let path): .unixDomainSocket(path: path)
+    }
+  }
 }

@@ -32,8 +32,8 @@ extension CloudstateServer {
     /// What discovery says of the service; informal. Default empty.
     public var serviceVersion = ""
 
-    /// How long a stop waits for open streams before it breaks them. Default 10 seconds.
-    public var drainTimeout = Duration.seconds(10)
+    /// How long a stop waits for open streams before it breaks them. Default 5 seconds.
+    public var drainTimeout = Duration.seconds(5)
 
     /// The defaults.
     public init() {}

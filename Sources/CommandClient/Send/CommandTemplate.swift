@@ -40,6 +40,15 @@ package struct CommandTemplate: Hashable, Sendable {
     if !rest.isEmpty { segments.append(.text(String(rest))) }
   }
 
+  /// The text when it has no placeholders.
+  package var constant: String? {
+    switch (segments.first, segments.count) {
+    case (nil, _): ""
+    case (.text(let text), 1): text
+    default: nil
+    }
+  }
+
   /// Fills in the placeholders.
   ///
   /// - Parameter count: the number of the command, from 1.

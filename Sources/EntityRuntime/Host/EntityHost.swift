@@ -4,6 +4,7 @@ import Logging
 import NIOCore
 import NIOPosix
 import ShardStore
+import Synchronization
 
 /// The entities of one event loop: everything of a shard lives on one host, without locks (design section
 /// 5.1). Not `Sendable`: only its loop may touch it.
@@ -19,6 +20,8 @@ final class EntityHost {
   private let sink: HostCommitSink
 
   private var epochs: [ShardID: Epoch] = [:]
+  /// Why shards that belong here are not served.
+  private var refusals: [ShardID: String] = [:]
   private var entities: [EntityKey: EntityInstance] = [:]
   private var activity = ActivityList()
   private var slots: StreamSlots
@@ -30,18 +33,20 @@ final class EntityHost {
   private var sweep: RepeatedTask?
   private var isStopping = false
   private var stopped: [() -> Void] = []
-  private(set) var handledCommands: UInt64 = 0
+  private let counters: EntityCounters
 
   /// - Parameter capacity: streams this host may hold at once; `nil` for no limit.
   init(
     eventLoop: any EventLoop, configuration: EntityRuntimeConfiguration, capacity: Int?,
-    store: any ShardStore, function: any FunctionLink, reader: NIOThreadPool, logger: Logger
+    store: any ShardStore, function: any FunctionLink, reader: NIOThreadPool,
+    counters: EntityCounters, logger: Logger
   ) {
     self.eventLoop = eventLoop
     self.configuration = configuration
     self.store = store
     self.function = function
     self.reader = reader
+    self.counters = counters
     self.logger = logger
     self.slots = StreamSlots(capacity: capacity, maximumWaiting: configuration.waitingEntities)
     self.sink = HostCommitSink(eventLoop: eventLoop)
@@ -49,8 +54,6 @@ final class EntityHost {
   }
 
   func now() -> UInt64 { NIODeadline.now().uptimeNanoseconds }
-
-  var activeEntities: Int { entities.count }
 
   // MARK: Commands
 
@@ -61,11 +64,12 @@ final class EntityHost {
       return
     }
     guard let epoch = epochs[shard] else {
+      let reason = refusals[shard] ?? "this node does not run it (yet); retry"
       completion(
-        .error(CommandError(.shardUnavailable, "this node does not run shard \(shard); retry")))
+        .error(CommandError(.shardUnavailable, "shard \(shard) is not served: \(reason)")))
       return
     }
-    handledCommands &+= 1
+    counters.commands.add(1, ordering: .relaxed)
     lastTicket += 1
     let ticket = CommandTicket(lastTicket)
     waitingCallers[ticket] = completion
@@ -80,6 +84,7 @@ final class EntityHost {
       key: command.entity, serviceName: command.serviceName, shard: shard, epoch: epoch,
       limits: configuration.limits, host: self)
     entities[command.entity] = instance
+    counters.activeEntities.add(1, ordering: .relaxed)
     activity.append(instance)
     startSweeping()
     return instance
@@ -90,7 +95,13 @@ final class EntityHost {
   }
 
   /// The shard's commands are welcome from now on.
-  func own(_ shard: ShardID, epoch: Epoch) { epochs[shard] = epoch }
+  func own(_ shard: ShardID, epoch: Epoch) {
+    epochs[shard] = epoch
+    refusals[shard] = nil
+  }
+
+  /// The shard belongs here and cannot be served.
+  func refuse(_ shard: ShardID, because reason: String) { refusals[shard] = reason }
 
   // MARK: Streams
 
@@ -256,6 +267,7 @@ final class EntityHost {
 
   func retire(_ instance: EntityInstance) {
     entities.removeValue(forKey: instance.key)
+    counters.activeEntities.subtract(1, ordering: .relaxed)
     activity.remove(instance)
     if entities.isEmpty {
       sweep?.cancel()

@@ -12,6 +12,7 @@ package final class EntityRuntime: Sendable {
   private let loops: [any EventLoop]
   private let store: any ShardStore
   private let reader: NIOThreadPool
+  private let sharedCounters = EntityCounters()
 
   /// - Parameters:
   ///   - functions: the user function as each event loop sees it, bound to that loop, at least one.
@@ -25,6 +26,7 @@ package final class EntityRuntime: Sendable {
     // that the shares add up to no more than its limit.
     let used = min(loops.count, max(1, configuration.maximumStreams ?? loops.count))
     var hosts: [NIOLoopBound<EntityHost>] = []
+    let counters = sharedCounters
     for index in 0..<used {
       let capacity = configuration.maximumStreams.map { limit in
         limit / used + (index < limit % used ? 1 : 0)
@@ -34,7 +36,7 @@ package final class EntityRuntime: Sendable {
         NIOLoopBound(
           EntityHost(
             eventLoop: loop, configuration: configuration, capacity: capacity, store: store,
-            function: function.value, reader: reader, logger: logger),
+            function: function.value, reader: reader, counters: counters, logger: logger),
           eventLoop: loop)
       }.get()
       hosts.append(host)
@@ -55,9 +57,14 @@ package final class EntityRuntime: Sendable {
   /// - Throws: ``StoreError`` if the store refuses: a higher epoch was seen, or records are corrupt.
   package func open(_ shard: ShardID, epoch: Epoch) async throws {
     let store = store
-    try await reader.runIfActive { try store.openShard(shard, epoch: epoch) }
-    let host = hosts[slot(of: shard)]
-    try await loops[slot(of: shard)].submit { host.value.own(shard, epoch: epoch) }.get()
+    let (loop, host) = (loops[slot(of: shard)], hosts[slot(of: shard)])
+    do {
+      try await reader.runIfActive { _ = try store.openShard(shard, epoch: epoch) }
+    } catch {
+      loop.execute { host.value.refuse(shard, because: "\(error)") }
+      throw error
+    }
+    try await loop.submit { host.value.own(shard, epoch: epoch) }.get()
   }
 
   /// Takes a command for an entity of `shard`. `completion` is called exactly once, on
@@ -92,25 +99,8 @@ package final class EntityRuntime: Sendable {
     }
   }
 
-  /// Counts for heartbeats and status: commands taken since start, entities in memory.
-  package func statistics() async -> EntityStatistics {
-    var sum = EntityStatistics()
-    for (loop, host) in zip(loops, hosts) {
-      let part = try? await loop.submit {
-        EntityStatistics(
-          commands: host.value.handledCommands, activeEntities: host.value.activeEntities)
-      }.get()
-      sum.commands &+= part?.commands ?? 0
-      sum.activeEntities += part?.activeEntities ?? 0
-    }
-    return sum
-  }
-}
-
-/// What a node's entities are doing.
-package struct EntityStatistics: Sendable {
-  package var commands: UInt64 = 0
-  package var activeEntities: Int = 0
+  /// Counts since the start of the node; cheap, any thread.
+  package var counters: EntityCounters { sharedCounters }
 }
 
 /// Runs its body once, however often it is fired. Confined to one event loop.

@@ -57,17 +57,18 @@ extension Topology {
   /// What is wrong with the topology's ports and number of nodes: ports used twice, ports that do not
   /// exist, too many nodes. Services may share one function.
   package func portProblems() -> [TopologyProblem] {
-    let (fixedPorts, portProblems) = fixedPorts()
-    var problems = portProblems
     if nodeCount > Self.maximumNodes {
-      problems.append(
+      return [
         TopologyProblem(
           "\(nodeCount) nodes; a topology has at most \(Self.maximumNodes)",
-          at: services.last?.location ?? ports.location))
+          at: services.last?.location ?? ports.location)
+      ]
     }
+    let all = fixedPorts()
+    var problems = all.problems
     var owners: [UInt16: FixedPort] = [:]
     var functionPorts: Set<UInt16> = []
-    for fixed in fixedPorts {
+    for fixed in all.ports {
       if fixed.isRunningFunction, !functionPorts.insert(fixed.port).inserted { continue }
       if let other = owners[fixed.port] {
         let (later, earlier) = fixed.location < other.location ? (other, fixed) : (fixed, other)

@@ -10,30 +10,14 @@ import CloudstateModel
 struct PublicationClass: Hashable, Sendable {
   static let tokenCount = 3
 
-  /// A legal subject of one to three tokens.
-  let text: String
+  /// The first tokens, one to three.
+  let subject: Subject
 
-  init(of subject: Subject) {
-    var dots = 0
-    let bytes = subject.text.utf8
-    let end = bytes.firstIndex { byte in
-      guard byte == UInt8(ascii: ".") else { return false }
-      dots += 1
-      return dots == Self.tokenCount
-    }
-    text = end.map { String(subject.text[..<$0]) } ?? subject.text
-  }
+  init(of subject: Subject) { self.subject = subject.prefix(tokenCount: Self.tokenCount) }
 
   /// What precedes a class's publications on the wire: the text and a zero byte, which no subject holds,
   /// so that no class is a prefix of another.
-  var topic: [UInt8] { Array(text.utf8) + [0] }
-
-  static func == (left: Self, right: Self) -> Bool { left.text.utf8.elementsEqual(right.text.utf8) }
-
-  func hash(into hasher: inout Hasher) {
-    var text = text
-    text.withUTF8 { hasher.combine(bytes: UnsafeRawBufferPointer($0)) }
-  }
+  var topic: [UInt8] { Array(subject.text.utf8) + [0] }
 }
 
 extension SubjectPattern {
@@ -53,9 +37,9 @@ extension SubjectPattern {
 
   /// Whether some subject of the class matches.
   func overlaps(_ publicationClass: PublicationClass) -> Bool {
-    let classTokens = publicationClass.text.utf8.split(separator: UInt8(ascii: "."))
+    let classTokens = publicationClass.subject.text.utf8.split(separator: UInt8(ascii: "."))
     guard classTokens.count == PublicationClass.tokenCount else {
-      return matches(publicationClass.text)
+      return matches(publicationClass.subject)
     }
     for (index, classToken) in classTokens.enumerated() {
       guard index < tokens.count else { return false }

@@ -1,0 +1,296 @@
+import ClusterControl
+import CloudstateModel
+import EntityRuntime
+import Eventing
+import GRPCTransport
+import Glibc
+import Ingress
+import Logging
+import MessageBus
+import NIOCore
+import NIOPosix
+import ShardStore
+
+// The start of a node, step by step, and what it watches while it serves. This is the only place that knows
+// every part.
+extension CloudstateNode {
+  /// Starts everything and serves until the task is cancelled. What was started is in `teardown`.
+  func serve(_ teardown: Teardown) async throws {
+    let group = MultiThreadedEventLoopGroup(
+      numberOfThreads: configuration.eventLoops ?? System.coreCount)
+    teardown.add("event loops") { try await group.shutdownGracefully() }
+    let loops = Array(group.makeIterator())
+    let reader = NIOThreadPool(numberOfThreads: 2)
+    reader.start()
+    teardown.add("readers") { try await reader.shutdownGracefully() }
+
+    try await startManagement(group: group, teardown)
+    let store = try openStore(teardown)
+    let bus = try startBus(teardown)
+
+    let function = try await connectFunction(loops: loops, teardown)
+    let policy = discoveryPolicy
+    readiness.become(
+      .notReady("waiting for the user function at \(configuration.function)"))
+    let spec = try await function.discover(policy: policy)
+    logger.info(
+      "serving \(spec.entities.map(\.serviceName).joined(separator: ", ")) of the user function at "
+        + "\(configuration.function)")
+
+    let runtime = try await startEntities(
+      spec, function: function, store: store, loops: loops, reader: reader, teardown)
+    let methods = EntityMethods(spec)
+    let commands = RoutedCommandServer(
+      bus: bus, service: configuration.service, shardCount: configuration.shardCount,
+      methods: methods, runtime: runtime)
+    teardown.add("routed commands") { commands.stop() }
+
+    let cluster = ClusterReference()
+    let streams = startStreams(
+      spec, store: store, bus: bus, cluster: cluster, reader: reader, loop: loops[0])
+    let ingress = makeIngress(
+      spec, methods: methods, function: function, runtime: runtime, bus: bus, cluster: cluster,
+      streams: streams)
+    let server = try await bind {
+      try await GRPCServer.start(
+        configuration: serverConfiguration, router: ingress, group: group, logger: logger)
+    }
+    let grace = configuration.shutdownGrace
+    teardown.add("public listener") { await server.shutdown(grace: grace) }
+    teardown.add("event streams") { streams.stop() }
+
+    let publicAddress = Self.text(of: server.localAddress)
+    try await join(
+      cluster, bus: bus, store: store, publicAddress: publicAddress, runtime: runtime, teardown)
+    try await watch(
+      cluster, runtime: runtime, function: function, spec: spec, publicAddress: publicAddress)
+  }
+
+  // MARK: Parts
+
+  private func openStore(_ teardown: Teardown) throws -> any ShardStore {
+    var settings = ShardStoreConfiguration()
+    settings.idempotencyRetention = configuration.idempotencyRetention
+    let store = try RocksDBShardStore.open(
+      path: configuration.data, configuration: settings, logger: logger)
+    teardown.add("store") { store.close() }
+    try NodeIdentity(
+      service: configuration.service, nodeID: configuration.nodeID,
+      shardCount: configuration.shardCount
+    ).claim(store, at: configuration.data)
+    return store
+  }
+
+  private func startBus(_ teardown: Teardown) throws -> ZeroMQMessageBus {
+    var settings = ZeroMQMessageBusConfiguration()
+    settings.requestBind = configuration.busRequests
+    settings.publishBind = configuration.busPublications
+    let bus = try ZeroMQMessageBus.start(
+      configuration: settings, nodeID: configuration.nodeID, logger: logger)
+    teardown.add("bus") { bus.shutdown() }
+    return bus
+  }
+
+  private func startManagement(group: any EventLoopGroup, _ teardown: Teardown) async throws {
+    guard let address = configuration.management else { return }
+    let server = try await bind {
+      try await ManagementServer.start(address: address, readiness: readiness, group: group)
+    }
+    teardown.add("management listener") { await server.stop() }
+  }
+
+  private func connectFunction(
+    loops: [any EventLoop], _ teardown: Teardown
+  ) async throws -> UserFunction {
+    var settings = UserFunction.Configuration()
+    settings.client.maximumMessageBytes = configuration.maximumMessageBytes
+    let function = try await UserFunction(
+      target: configuration.function, loops: loops, configuration: settings, logger: logger)
+    teardown.add("user function connections") { function.close() }
+    return function
+  }
+
+  private var discoveryPolicy: DiscoveryPolicy {
+    var policy = DiscoveryPolicy()
+    policy.versionCheck = configuration.versionCheck
+    return policy
+  }
+
+  private func startEntities(
+    _ spec: ServiceSpec, function: UserFunction, store: any ShardStore, loops: [any EventLoop],
+    reader: NIOThreadPool, _ teardown: Teardown
+  ) async throws -> EntityRuntime {
+    var settings = configuration.entities
+    settings.maximumStreams =
+      configuration.maximumStreams ?? StreamCapTable.maximumStreams(of: spec.info)
+    if let maximum = settings.maximumStreams {
+      logger.info("at most \(maximum) entities of the user function are active at once")
+    }
+    for entity in spec.entities {
+      settings.passivationTimeouts[entity.serviceName] = entity.passivationTimeout
+    }
+    let runtime = try await EntityRuntime(
+      configuration: settings, store: store, functions: try await function.links(), loops: loops,
+      reader: reader, logger: logger)
+    let grace = configuration.shutdownGrace
+    teardown.add("entities") { await runtime.stop(grace: grace) }
+    return runtime
+  }
+
+  private func startStreams(
+    _ spec: ServiceSpec, store: any ShardStore, bus: any MessageBus, cluster: ClusterReference,
+    reader: NIOThreadPool, loop: any EventLoop
+  ) -> EventStreamsService {
+    let pool = spec.pool
+    let streams = EventStreamsService(
+      service: configuration.service, store: store, bus: bus,
+      topology: ClusterStreamTopology(cluster: cluster, shardCount: configuration.shardCount),
+      pool: reader, eventLoop: loop, logger: logger,
+      wallClock: ShardStoreConfiguration.systemTime,
+      json: { typeURL, value in
+        guard let slash = typeURL.lastIndex(of: "/") else { return nil }
+        return try? pool.json(
+          fromBinary: value, message: String(typeURL[typeURL.index(after: slash)...]),
+          printDefaults: true)
+      })
+    streams.start()
+    return streams
+  }
+
+  private func makeIngress(
+    _ spec: ServiceSpec, methods: EntityMethods, function: UserFunction, runtime: EntityRuntime,
+    bus: any MessageBus, cluster: ClusterReference, streams: EventStreamsService
+  ) -> Ingress {
+    let router = CommandRouter(
+      cluster: cluster, runtime: runtime, bus: bus, service: configuration.service,
+      shardCount: configuration.shardCount,
+      commandTimeout: .nanoseconds(
+        Int64(configuration.entities.commandTimeout / .nanoseconds(1))))
+    var settings = IngressConfiguration()
+    settings.capturesMetadata = configuration.entities.passesMetadata
+    let reflection = ReflectionService(
+      pool: spec.pool, services: spec.entities.map(\.serviceName))
+    return Ingress(
+      configuration: settings, routes: methods.routes, dispatcher: router,
+      mounts: [{ streams.handler(for: $0) }, { reflection.handler(for: $0) }],
+      reportToFunction: { function.report($0) }, logger: logger)
+  }
+
+  private var serverConfiguration: GRPCServerConfiguration {
+    var settings = GRPCServerConfiguration(address: configuration.listen)
+    settings.maximumMessageBytes = configuration.maximumMessageBytes
+    return settings
+  }
+
+  // MARK: Membership
+
+  private func join(
+    _ cluster: ClusterReference, bus: ZeroMQMessageBus, store: any ShardStore,
+    publicAddress: String, runtime: EntityRuntime, _ teardown: Teardown
+  ) async throws {
+    let info = NodeInfo(
+      node: configuration.nodeID, service: configuration.service,
+      requestEndpoint: bus.requestEndpoint, publishEndpoint: bus.publishEndpoint,
+      publicAddress: publicAddress,
+      incarnation: UInt64(clamping: ShardStoreConfiguration.systemTime().unixMilliseconds))
+    guard let coordinator = configuration.coordinator else {
+      cluster.set(StandaloneMembership(info: info, shardCount: configuration.shardCount))
+      return
+    }
+    readiness.become(.notReady("waiting for a plan of the coordinator at \(coordinator)"))
+    let counters = runtime.counters
+    let membership = try await ClusterMembership.start(
+      bus: bus,
+      configuration: MembershipConfiguration(
+        info: info, shardCount: configuration.shardCount, coordinatorEndpoint: coordinator),
+      loadView: { try store.metadata(Self.viewDocument) },
+      saveView: { try store.setMetadata(Self.viewDocument, to: $0) },
+      load: {
+        NodeLoad(
+          commands: counters.commands.load(ordering: .relaxed),
+          activeEntities: UInt32(clamping: counters.activeEntities.load(ordering: .relaxed)),
+          openCalls: 0)
+      }, logger: logger)
+    teardown.add("membership") { try await membership.stop() }
+    cluster.set(membership)
+  }
+
+  private static let viewDocument = "cluster-view"
+
+  /// Follows plans and the function until the task is cancelled.
+  private func watch(
+    _ cluster: any ClusterHandle, runtime: EntityRuntime, function: UserFunction, spec: ServiceSpec,
+    publicAddress: String
+  ) async throws {
+    let (changes, continuation) = AsyncStream<Void>.makeStream(
+      bufferingPolicy: .bufferingNewest(1))
+    cluster.addListener { _ in continuation.yield() }
+    try await withThrowingTaskGroup(of: Void.self) { group in
+      group.addTask {
+        try await self.followPlans(
+          changes, cluster: cluster, runtime: runtime, publicAddress: publicAddress)
+      }
+      group.addTask { try await self.followFunction(function, spec: spec) }
+      try await group.waitForAll()
+    }
+  }
+
+  private func followPlans(
+    _ changes: AsyncStream<Void>, cluster: ClusterReference, runtime: EntityRuntime,
+    publicAddress: String
+  ) async throws {
+    var opener = ShardOpener(nodeID: configuration.nodeID, runtime: runtime, logger: logger)
+    var isAnnounced = false
+    for await _ in changes {
+      let snapshot = cluster.snapshot
+      if let refusal = snapshot.refusal { logger.warning("the coordinator refuses: \(refusal)") }
+      await opener.open(snapshot)
+      guard snapshot.isFullyAssigned, !isAnnounced else { continue }
+      isAnnounced = true
+      readiness.become(.ready)
+      try announce(publicAddress: publicAddress, planNumber: snapshot.planNumber)
+    }
+  }
+
+  /// Discovers again whenever the function is back, and goes on only if it serves the same.
+  private func followFunction(_ function: UserFunction, spec: ServiceSpec) async throws {
+    for await _ in function.reconnections {
+      let now = try await function.discover(policy: discoveryPolicy)
+      guard now.isCompatible(with: spec) else {
+        let text =
+          "the user function at \(configuration.function) came back with other services; restart this "
+          + "node to serve them"
+        function.report(text)
+        throw NodeError(.discovery, text)
+      }
+      logger.info("the user function at \(configuration.function) is back")
+    }
+  }
+
+  private func announce(publicAddress: String, planNumber: UInt64) throws {
+    logger.info("ready at \(publicAddress), plan \(planNumber)")
+    guard let path = configuration.readyFile else { return }
+    try ReadyFile(
+      nodeID: configuration.nodeID, publicAddress: publicAddress,
+      managementAddress: configuration.management?.description ?? ""
+    ).write(to: path)
+  }
+
+  // MARK: Helpers
+
+  private func bind<Server>(_ start: () async throws -> Server) async throws -> Server {
+    do {
+      return try await start()
+    } catch let error as IOError {
+      throw NodeError(
+        .bind,
+        "cannot listen at \(configuration.listen): \(error); is another program using the port?")
+    }
+  }
+
+  private static func text(of address: SocketAddress) -> String {
+    if let path = address.pathname, !path.isEmpty { return "unix:\(path)" }
+    let host = address.ipAddress ?? "127.0.0.1"
+    return "\(host.contains(":") ? "[\(host)]" : host):\(address.port ?? 0)"
+  }
+}

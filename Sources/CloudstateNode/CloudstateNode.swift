@@ -1,0 +1,42 @@
+package import Logging
+
+/// One node: the sidecar of a user function.
+///
+/// It starts in dependency order: store, bus, user function, entities, public listener, membership. It is ready
+/// when a plan has assigned every shard and its own are open. It stops in reverse (proxy behaviour, section
+/// 17): the listener finishes what is in flight, entities finish what is queued, then bus and store close.
+package final class CloudstateNode: Sendable {
+  let configuration: NodeConfiguration
+  let logger: Logger
+  let readiness = Readiness()
+
+  package init(configuration: NodeConfiguration, logger: Logger) {
+    self.configuration = configuration
+    self.logger = logger
+  }
+
+  /// Runs the node until `stopped` returns or something it cannot do without fails.
+  ///
+  /// - Throws: ``NodeError`` or the error of the part that failed, after everything was stopped.
+  package func run(until stopped: @escaping @Sendable () async throws -> Void) async throws {
+    try configuration.validate()
+    let teardown = Teardown()
+    let result: Result<Void, any Error>
+    do {
+      try await withThrowingTaskGroup(of: Void.self) { group in
+        group.addTask { try await stopped() }
+        group.addTask { try await self.serve(teardown) }
+        defer { group.cancelAll() }
+        try await group.next()
+      }
+      result = .success(())
+    } catch {
+      result = .failure(error)
+    }
+    readiness.become(.notReady("stopping"))
+    await teardown.run { name, error in
+      logger.warning("stopping the \(name): \(error)")
+    }
+    try result.get()
+  }
+}

@@ -1,0 +1,34 @@
+import ClusterControl
+import CloudstateModel
+import EntityRuntime
+import Logging
+
+/// Opens the shards that the plan gives this node, each epoch once.
+struct ShardOpener {
+  let nodeID: NodeID
+  let runtime: EntityRuntime
+  let logger: Logger
+  private var opened: [ShardID: Epoch] = [:]
+
+  init(nodeID: NodeID, runtime: EntityRuntime, logger: Logger) {
+    self.nodeID = nodeID
+    self.runtime = runtime
+    self.logger = logger
+  }
+
+  /// Opens what is new in `snapshot`. A shard that cannot be opened is named in the log and in the answers to
+  /// its commands; the others are not affected.
+  mutating func open(_ snapshot: ClusterSnapshot) async {
+    for assignment in snapshot.shardMap.assignments {
+      guard let assignment, assignment.primary == nodeID,
+        opened[assignment.shard].map({ $0 < assignment.epoch }) ?? true
+      else { continue }
+      opened[assignment.shard] = assignment.epoch
+      do {
+        try await runtime.open(assignment.shard, epoch: assignment.epoch)
+      } catch {
+        logger.error("shard \(assignment.shard) stays closed: \(error)")
+      }
+    }
+  }
+}

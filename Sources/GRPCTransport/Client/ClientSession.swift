@@ -1,0 +1,259 @@
+import Logging
+import NIOCore
+import NIOHTTP2
+import NIOPosix
+
+/// One TCP or socket connection of a ``GRPCClientConnection``, from the attempt to its end: the last
+/// handler of its pipeline. Loop-bound.
+final class ClientSession: ChannelInboundHandler {
+  typealias InboundIn = HTTP2Frame
+  typealias OutboundOut = HTTP2Frame
+
+  private enum Phase {
+    /// Until the server's SETTINGS have come.
+    case connecting
+    case ready
+    /// The server takes no new streams; those there are may finish.
+    case draining
+    case closed
+  }
+
+  private static let keepalivePing = HTTP2PingData(withInteger: 0x6873_6574_7570)
+
+  let coalescer = FlushCoalescer()
+  /// The connection this belongs to, until the session is closed.
+  private var owner: GRPCClientConnection?
+  private let eventLoop: any EventLoop
+  private let configuration: GRPCClientConfiguration
+  private let logger: Logger
+  private var phase = Phase.connecting
+  private var context: ChannelHandlerContext?
+  private var multiplexer: NIOHTTP2Handler.StreamMultiplexer?
+  private var openStreams = 0
+  private var streamLimit: Int
+  private var failure: (any Error)?
+  private var connectTimer: Scheduled<Void>?
+  private var keepalive: KeepaliveMonitor?
+  private var keepaliveTimer: Scheduled<Void>?
+
+  init(
+    owner: GRPCClientConnection, configuration: GRPCClientConfiguration, logger: Logger
+  ) {
+    self.owner = owner
+    eventLoop = owner.eventLoop
+    self.configuration = configuration
+    self.logger = logger
+    streamLimit = configuration.maximumConcurrentStreams
+  }
+
+  /// Whether new streams may be opened at all.
+  var isUsable: Bool { phase == .ready }
+  /// Whether one more stream may be opened now.
+  var hasRoom: Bool { phase == .ready && openStreams < streamLimit }
+
+  /// Begins the attempt. The owner hears `sessionReady` or `sessionClosed`.
+  func connect(to target: GRPCAddress) {
+    let shared = NIOLoopBound(self, eventLoop: eventLoop)
+    let bootstrap = ClientBootstrap(group: eventLoop)
+      .channelOption(.tcpOption(.tcp_nodelay), value: 1)
+      .channelOption(.writeBufferWaterMark, value: HTTP2Setup.socketWatermarks)
+      .connectTimeout(configuration.connectTimeout)
+      .channelInitializer { channel in
+        channel.eventLoop.makeCompletedFuture { try shared.value.configure(channel) }
+      }
+    connectTimer = eventLoop.assumeIsolated().scheduleTask(in: configuration.connectTimeout) {
+      [weak self] in
+      self?.connectTimedOut()
+      return
+    }
+    let attempt =
+      switch target {
+      case .tcp(let host, let port): bootstrap.connect(host: host, port: port)
+      case .unixDomainSocket(let path): bootstrap.connect(unixDomainSocketPath: path)
+      }
+    attempt.assumeIsolated().whenFailure { error in self.closed(error) }
+  }
+
+  /// Closes now; open streams end.
+  func close() {
+    if let context {
+      context.close(promise: nil)
+    } else {
+      closed(nil)
+    }
+  }
+
+  /// Opens a stream channel for a call that there is room for. It becomes active on the next tick.
+  func open(_ call: ClientCall) {
+    guard let multiplexer else { return }
+    openStreams += 1
+    call.opening(on: self)
+    let shared = NIOLoopBound((session: self, call: call), eventLoop: eventLoop)
+    multiplexer.createStreamChannel(promise: nil) { channel in
+      channel.eventLoop.makeCompletedFuture {
+        let (session, call) = shared.value
+        // In the tick between, the server may have gone away or the call ended.
+        guard session.isUsable, call.isOpening else {
+          session.abandoned(call)
+          throw ChannelError.ioOnClosedChannel
+        }
+        try channel.pipeline.syncOperations.addHandler(call)
+      }
+    }
+  }
+
+  /// A stream that was opened here is over.
+  func streamClosed() {
+    openStreams -= 1
+    if phase == .draining, openStreams == 0 { close() }
+    owner?.roomFreed(in: self)
+  }
+
+  private func abandoned(_ call: ClientCall) {
+    openStreams -= 1
+    if call.isOpening { owner?.place(call) }
+    if phase == .draining, openStreams == 0 { close() }
+  }
+
+  private func configure(_ channel: any Channel) throws {
+    let settings: HTTP2Settings = [
+      HTTP2Setting(parameter: .enablePush, value: 0),
+      HTTP2Setting(parameter: .initialWindowSize, value: configuration.windowBytes),
+      HTTP2Setting(parameter: .maxHeaderListSize, value: configuration.maximumHeaderListBytes),
+    ]
+    let http2 = NIOHTTP2Handler(
+      mode: .client, eventLoop: eventLoop,
+      connectionConfiguration: HTTP2Setup.connection(
+        settings: settings, windowBytes: configuration.windowBytes, rememberedResets: 8192),
+      streamConfiguration: HTTP2Setup.stream(windowBytes: configuration.windowBytes)
+    ) { pushed in
+      // Push is disabled in the settings.
+      pushed.close()
+    }
+    let pipeline = channel.pipeline.syncOperations
+    try pipeline.addHandler(coalescer)
+    try pipeline.addHandler(SettingsCompletion(limit: configuration.maximumConcurrentStreams))
+    try pipeline.addHandler(http2)
+    try pipeline.addHandler(self)
+    multiplexer = try http2.syncMultiplexer()
+  }
+
+  // MARK: Channel handler
+
+  func handlerAdded(context: ChannelHandlerContext) { self.context = context }
+
+  func handlerRemoved(context: ChannelHandlerContext) { self.context = nil }
+
+  func channelRead(context: ChannelHandlerContext, data: NIOAny) {
+    switch unwrapInboundIn(data).payload {
+    case .settings(.settings(let settings)):
+      for setting in settings where setting.parameter == .maxConcurrentStreams {
+        streamLimit = min(setting.value, configuration.maximumConcurrentStreams)
+      }
+      if phase == .connecting {
+        becameReady()
+      } else {
+        owner?.roomFreed(in: self)
+      }
+    case .goAway(_, let reason, _):
+      drain(becauseOf: "the server sent GOAWAY (code \(reason.networkCode))")
+    default:
+      break
+    }
+  }
+
+  func channelReadComplete(context: ChannelHandlerContext) {
+    keepalive?.received(now: .now())
+    context.fireChannelReadComplete()
+  }
+
+  func channelInactive(context: ChannelHandlerContext) {
+    closed(nil)
+    context.fireChannelInactive()
+  }
+
+  func errorCaught(context: ChannelHandlerContext, error: any Error) {
+    logger.debug("connection error", metadata: ["error": "\(error)"])
+    switch HTTP2Setup.severity(of: error) {
+    case .stream:
+      break
+    case .drain:
+      drain(becauseOf: "HTTP/2 error: \(error)")
+    case .connection:
+      failure = failure ?? error
+      context.close(promise: nil)
+    }
+  }
+
+  // MARK: Phases
+
+  private func becameReady() {
+    phase = .ready
+    connectTimer?.cancel()
+    if let keepalive = configuration.keepalive {
+      self.keepalive = KeepaliveMonitor(keepalive, now: .now())
+      armKeepaliveTimer(in: keepalive.interval)
+    }
+    owner?.sessionReady(self)
+  }
+
+  private func drain(becauseOf reason: String) {
+    switch phase {
+    case .ready:
+      phase = .draining
+      owner?.sessionLost(self, reason: reason)
+      if openStreams == 0 { close() }
+    case .connecting:
+      close()
+    case .draining, .closed:
+      break
+    }
+  }
+
+  private func connectTimedOut() {
+    guard phase == .connecting else { return }
+    failure = ChannelError.connectTimeout(configuration.connectTimeout)
+    close()
+  }
+
+  private func closed(_ error: (any Error)?) {
+    guard phase != .closed else { return }
+    let wasDraining = phase == .draining
+    phase = .closed
+    connectTimer?.cancel()
+    keepaliveTimer?.cancel()
+    let cause = error ?? failure
+    if !wasDraining {
+      owner?.sessionLost(
+        self, reason: cause.map { "\($0)" } ?? "the server closed the connection")
+    }
+    owner?.sessionEnded(self)
+    owner = nil
+    multiplexer = nil
+  }
+
+  private func armKeepaliveTimer(in delay: TimeAmount) {
+    keepaliveTimer = eventLoop.assumeIsolated().scheduleTask(in: delay) { [weak self] in
+      self?.keepaliveTimerFired()
+      return
+    }
+  }
+
+  private func keepaliveTimerFired() {
+    guard let context else { return }
+    switch keepalive?.timerFired(now: .now()) {
+    case nil:
+      break
+    case .wait(let delay):
+      armKeepaliveTimer(in: delay)
+    case .ping(let delay):
+      let frame = HTTP2Frame(
+        streamID: .rootStream, payload: .ping(Self.keepalivePing, ack: false))
+      context.writeAndFlush(wrapOutboundOut(frame), promise: nil)
+      armKeepaliveTimer(in: delay)
+    case .giveUp:
+      logger.info("closing a connection whose server answers no PING")
+      context.close(promise: nil)
+    }
+  }
+}

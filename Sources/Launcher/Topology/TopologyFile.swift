@@ -1,0 +1,52 @@
+package import CommandLineKit
+import Glibc
+
+/// Reads and checks the topology file at `path`.
+///
+/// - Parameter programs: the folder of our programs, the value of `${bin}`.
+/// - Throws: ``ProgramError`` with status `usage` and all that is wrong with the file.
+package func loadTopology(
+  _ path: String, programs: String,
+  environment: @escaping (String) -> String? = environmentVariable
+) throws(ProgramError) -> Topology {
+  let text = try readFile(path, status: .usage)
+  let absolute = normalizedPath(path, in: currentDirectory())
+  let folder = absolute.split(separator: "/").dropLast().joined(separator: "/")
+  var reader = TopologyReader(
+    file: path, folder: "/" + folder, programs: programs, environment: environment)
+  do {
+    return try reader.read(text)
+  } catch {
+    throw ProgramError(error.description, status: .usage)
+  }
+}
+
+/// The working directory of this process.
+package func currentDirectory() -> String {
+  var buffer = [CChar](repeating: 0, count: Int(PATH_MAX))
+  guard getcwd(&buffer, buffer.count) != nil else { return "/" }
+  return text(of: buffer)
+}
+
+/// The folder of the running program, where our other programs are as well.
+///
+/// - Throws: ``ProgramError`` without `/proc`.
+package func programFolder() throws(ProgramError) -> String {
+  let path = try runningProgram()
+  return "/" + path.split(separator: "/").dropLast().joined(separator: "/")
+}
+
+/// The absolute path of the running program.
+///
+/// - Throws: ``ProgramError`` without `/proc`.
+package func runningProgram() throws(ProgramError) -> String {
+  var buffer = [CChar](repeating: 0, count: Int(PATH_MAX) + 1)
+  guard readlink("/proc/self/exe", &buffer, buffer.count - 1) > 0 else {
+    throw .system("cannot find out where this program is", code: errno)
+  }
+  return text(of: buffer)
+}
+
+private func text(of buffer: [CChar]) -> String {
+  String(decoding: buffer.prefix { $0 != 0 }.map { UInt8(bitPattern: $0) }, as: UTF8.self)
+}

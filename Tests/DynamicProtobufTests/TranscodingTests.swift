@@ -1,0 +1,149 @@
+import CloudstateProtocol
+import DynamicProtobuf
+import SwiftProtobuf
+import Testing
+
+@Suite("Binary and JSON")
+struct TranscodingTests {
+  private let pool: DescriptorPool
+
+  init() throws {
+    pool = try DescriptorPool(fileDescriptorSet: WellKnownDescriptors.fileDescriptorSet)
+  }
+
+  @Test(
+    "JSON survives the way to binary and back",
+    arguments: [
+      ("cloudstate.Command", #"{"entityId":"ä \"b\"","id":"9007199254740993","streamed":true}"#),
+      ("cloudstate.Metadata", #"{"entries":[{"key":"a","bytesValue":"AAEC"},{"key":"a"}]}"#),
+      (
+        "cloudstate.Reply",
+        #"{"payload":{"@type":"type.googleapis.com/cloudstate.Entity","serviceName":"s"}}"#
+      ),
+      (
+        "google.api.HttpBody",
+        #"{"extensions":[{"@type":"type.googleapis.com/google.protobuf.Timestamp","#
+          + #""value":"2021-02-03T04:05:06.789Z"}]}"#
+      ),
+      ("google.protobuf.Duration", #""1.500s""#),
+      ("google.protobuf.Struct", #"{"a":[1,null,{"b":"c"}]}"#),
+      ("cloudstate.crdt.CrdtStateAction", #"{"writeConsistency":"MAJORITY"}"#),
+      ("cloudstate.crdt.CrdtDelta", #"{"pncounter":{"change":"-5"}}"#),
+    ])
+  func roundTrip(message: String, json: String) throws {
+    let binary = try pool.binary(fromJSON: json, message: message)
+    #expect(try pool.json(fromBinary: binary, message: message, printDefaults: false) == json)
+  }
+
+  @Test("binary agrees with swift-protobuf")
+  func agrees() throws {
+    let command = Cloudstate_Command.with {
+      $0.entityID = "e"
+      $0.id = -1
+      $0.streamed = true
+    }
+    let binary = try pool.binary(
+      fromJSON: #"{"entity_id":"e","id":-1,"streamed":true}"#, message: "cloudstate.Command")
+    #expect(try Cloudstate_Command(serializedBytes: binary) == command)
+    #expect(
+      try pool.json(
+        fromBinary: command.serializedBytes(), message: "cloudstate.Command", printDefaults: false)
+        == #"{"entityId":"e","id":"-1","streamed":true}"#)
+  }
+
+  @Test("defaults are printed on demand")
+  func defaults() throws {
+    let json = try pool.json(
+      fromBinary: [], message: "cloudstate.Failure", printDefaults: true)
+    #expect(json == #"{"commandId":"0","description":"","restart":false}"#)
+    #expect(
+      try pool.json(fromBinary: [], message: "cloudstate.Failure", printDefaults: false) == "{}")
+  }
+
+  @Test("truncated binary is refused, also inside an embedded message")
+  func truncated() throws {
+    let command = try Cloudstate_Command.with {
+      $0.name = "name"
+      $0.payload = .with { $0.typeURL = "type.googleapis.com/cloudstate.Entity" }
+    }.bytes()
+    for count in [1, 3, command.count - 1] {
+      let error = #expect(throws: TranscodingError.self) {
+        try pool.json(
+          fromBinary: Array(command.prefix(count)), message: "cloudstate.Command",
+          printDefaults: false)
+      }
+      #expect(error?.kind == .malformedBinary)
+    }
+    let inner = #expect(throws: TranscodingError.self) {
+      try pool.json(
+        fromBinary: [0x22, 3, 0x0a, 5, 0x61], message: "cloudstate.Command", printDefaults: false)
+    }
+    #expect(inner?.kind == .malformedBinary)
+  }
+
+  @Test("an Any of an unknown type has no JSON form")
+  func unknownAny() throws {
+    let reply = try Cloudstate_Reply.with {
+      $0.payload = .with {
+        $0.typeURL = "type.googleapis.com/no.Type"
+        $0.value.append(contentsOf: [8, 1])
+      }
+    }.bytes()
+    let error = #expect(throws: TranscodingError.self) {
+      try pool.json(fromBinary: reply, message: "cloudstate.Reply", printDefaults: false)
+    }
+    #expect(error?.kind == .unprintable)
+  }
+
+  @Test(
+    "errors name the place and the nearest word",
+    arguments: [
+      (
+        "cloudstate.Entity", #"{"entityTyp":"x"}"#,
+        #"unknown field "entityTyp" of cloudstate.Entity; did you mean "entityType"?"#
+      ),
+      (
+        "cloudstate.EntitySpec", #"{"entities":[{},{"servicName":""}]}"#,
+        #"unknown field "servicName" of cloudstate.Entity at entities[1]; "#
+          + #"did you mean "serviceName"?"#
+      ),
+      (
+        "cloudstate.Entity", #"{"zzzzzzzz":1}"#,
+        #"unknown field "zzzzzzzz" of cloudstate.Entity"#
+      ),
+      ("cloudstate.Command", #"{"id":1.5}"#, "field id: 1.5 is not a valid int64"),
+      (
+        "cloudstate.crdt.GCounterDelta", #"{"increment":"18446744073709551616"}"#,
+        #"field increment: "18446744073709551616" is not a valid uint64"#
+      ),
+      (
+        "cloudstate.EntitySpec", #"{"serviceInfo":7}"#,
+        "field service_info: 7 is not a valid cloudstate.ServiceInfo"
+      ),
+      (
+        "cloudstate.crdt.CrdtStateAction", #"{"writeConsistency":"MAJORIT"}"#,
+        #"field write_consistency: "MAJORIT" is not a valid "#
+          + #"cloudstate.crdt.CrdtWriteConsistency; did you mean "MAJORITY"?"#
+      ),
+      ("cloudstate.Entity", "[]", "the JSON of a cloudstate.Entity must be an object"),
+      ("no.Such", "{}", "there is no message no.Such"),
+    ])
+  func errors(message: String, json: String, expected: String) {
+    let error = #expect(throws: TranscodingError.self) {
+      try pool.binary(fromJSON: json, message: message)
+    }
+    #expect(error?.message == expected)
+  }
+
+  @Test("unknown fields and unknown messages have kinds of their own")
+  func kinds() {
+    let field = #expect(throws: TranscodingError.self) {
+      try pool.binary(fromJSON: #"{"x":1}"#, message: "cloudstate.Entity")
+    }
+    #expect(field?.kind == .unknownField)
+    let message = #expect(throws: TranscodingError.self) {
+      try pool.json(fromBinary: [], message: "cloudstate", printDefaults: false)
+    }
+    #expect(message?.kind == .noSuchMessage)
+  }
+}
