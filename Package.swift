@@ -65,7 +65,7 @@ let wrappers: [Target] = [
 
 let ports: [Target] = [
   .target(
-    name: "CloudstateProtocol", dependencies: [protobuf], exclude: ["Protos"],
+    name: "CloudstateProtocol", dependencies: [protobuf, nioCore], exclude: ["Protos"],
     swiftSettings: swiftSettings),
   library(
     "GRPCTransport", ["Gzip", nioCore, nioPosix, nioHTTP1, nioHTTP2, nioHPACK, logging]),

@@ -24,6 +24,8 @@ namespace {
 constexpr char url_prefix[] = "type.googleapis.com";
 // A descriptor set with thousands of mistakes still gives a text a person can read.
 constexpr size_t maximum_error_size = 2000;
+// As in libprotobuf's JSON printer, which counts other messages as well.
+constexpr int maximum_any_depth = 64;
 
 }  // namespace
 
@@ -119,6 +121,68 @@ const pb::FileDescriptor *unwrap(const dpb_file *file) {
 }
 const dpb_file *wrap(const pb::FileDescriptor *file) {
   return reinterpret_cast<const dpb_file *>(file);
+}
+
+std::string not_a(const pb::Descriptor *type) { return "the bytes are not a " + type->full_name(); }
+
+std::string make_canonical(
+    dpb_pool *pool, const pb::Descriptor *type, std::string *binary, int any_depth);
+
+// Makes the contents of all Any messages within a message canonical; see make_canonical.
+std::string make_contents_canonical(dpb_pool *pool, pb::Message *message, int any_depth) {
+  const pb::Reflection *reflection = message->GetReflection();
+  const pb::Descriptor *type = message->GetDescriptor();
+  if (type->full_name() == "google.protobuf.Any") {
+    const pb::FieldDescriptor *url_field = type->FindFieldByNumber(1);
+    const pb::FieldDescriptor *value_field = type->FindFieldByNumber(2);
+    if (url_field == nullptr || url_field->cpp_type() != pb::FieldDescriptor::CPPTYPE_STRING
+        || url_field->is_repeated() || value_field == nullptr
+        || value_field->cpp_type() != pb::FieldDescriptor::CPPTYPE_STRING
+        || value_field->is_repeated()) {
+      return "its google.protobuf.Any is not the usual one";
+    }
+    const std::string url = reflection->GetString(*message, url_field);
+    std::string value = reflection->GetString(*message, value_field);
+    if (url.empty() && value.empty()) return "";
+    const std::string prefix = std::string(url_prefix) + "/";
+    const pb::Descriptor *content =
+        url.compare(0, prefix.size(), prefix) == 0
+            ? pool->descriptors.FindMessageTypeByName(url.substr(prefix.size()))
+            : nullptr;
+    if (content == nullptr) return "the type of an Any, " + url + ", is unknown";
+    std::string failure = make_canonical(pool, content, &value, any_depth + 1);
+    if (failure.empty()) reflection->SetString(message, value_field, value);
+    return failure;
+  }
+  std::vector<const pb::FieldDescriptor *> fields;
+  reflection->ListFields(*message, &fields);
+  for (const pb::FieldDescriptor *field : fields) {
+    if (field->cpp_type() != pb::FieldDescriptor::CPPTYPE_MESSAGE) continue;
+    const int count = field->is_repeated() ? reflection->FieldSize(*message, field) : 1;
+    for (int index = 0; index < count; ++index) {
+      pb::Message *embedded = field->is_repeated()
+                                  ? reflection->MutableRepeatedMessage(message, field, index)
+                                  : reflection->MutableMessage(message, field);
+      std::string failure = make_contents_canonical(pool, embedded, any_depth);
+      if (!failure.empty()) return failure;
+    }
+  }
+  return "";
+}
+
+// Brings a serialized message into the form in which each field that is not repeated occurs once.
+// BinaryToJsonStream does no more than follow the bytes: of truncated ones it prints a part, and what
+// occurs twice it prints twice. Answers what is wrong, or nothing.
+std::string make_canonical(
+    dpb_pool *pool, const pb::Descriptor *type, std::string *binary, int any_depth) {
+  if (any_depth > maximum_any_depth) return "an Any is nested too deeply";
+  std::unique_ptr<pb::Message> message(pool->factory->GetPrototype(type)->New());
+  if (!message->ParsePartialFromString(*binary)) return not_a(type);
+  std::string failure = make_contents_canonical(pool, message.get(), any_depth);
+  if (!failure.empty()) return failure;
+  message->DiscardUnknownFields();
+  if (!message->SerializePartialToString(binary)) return not_a(type);
+  return "";
 }
 
 // Bad input is reported to the caller; libprotobuf would also write it to stderr.
@@ -348,14 +412,13 @@ dpb_status dpb_json_from_binary(
     dpb_buffer *output) {
   return guarded(output, [&] {
     const pb::Descriptor *type = unwrap(message);
-    // BinaryToJsonStream reads truncated messages without complaint, a parser does not.
-    std::unique_ptr<pb::Message> parsed(pool->factory->GetPrototype(type)->New());
-    if (binary.size > INT32_MAX
-        || !parsed->ParsePartialFromArray(binary.bytes, static_cast<int>(binary.size))) {
-      return give("the bytes are not a " + type->full_name(), output, DPB_MALFORMED);
+    std::string canonical = string_of(binary);
+    const std::string failure = make_canonical(pool, type, &canonical, 0);
+    if (!failure.empty()) {
+      return give(failure, output, failure == not_a(type) ? DPB_MALFORMED : DPB_INVALID);
     }
     std::string json;
-    pb::io::ArrayInputStream input(binary.bytes, static_cast<int>(binary.size));
+    pb::io::ArrayInputStream input(canonical.data(), static_cast<int>(canonical.size()));
     pb::io::StringOutputStream target(&json);
     pb::util::JsonPrintOptions options;
     options.always_print_primitive_fields = print_defaults;

@@ -60,10 +60,11 @@ extension CloudstateNode {
     teardown.add("event streams") { streams.stop() }
 
     let publicAddress = Self.text(of: server.localAddress)
-    try await join(
-      cluster, bus: bus, store: store, publicAddress: publicAddress, runtime: runtime, teardown)
+    let handle = try await join(
+      bus: bus, store: store, publicAddress: publicAddress, runtime: runtime, teardown)
+    cluster.set(handle)
     try await watch(
-      cluster, runtime: runtime, function: function, spec: spec, publicAddress: publicAddress)
+      handle, runtime: runtime, function: function, spec: spec, publicAddress: publicAddress)
   }
 
   // MARK: Parts
@@ -185,17 +186,16 @@ extension CloudstateNode {
   // MARK: Membership
 
   private func join(
-    _ cluster: ClusterReference, bus: ZeroMQMessageBus, store: any ShardStore,
-    publicAddress: String, runtime: EntityRuntime, _ teardown: Teardown
-  ) async throws {
+    bus: ZeroMQMessageBus, store: any ShardStore, publicAddress: String, runtime: EntityRuntime,
+    _ teardown: Teardown
+  ) async throws -> any ClusterHandle {
     let info = NodeInfo(
       node: configuration.nodeID, service: configuration.service,
       requestEndpoint: bus.requestEndpoint, publishEndpoint: bus.publishEndpoint,
       publicAddress: publicAddress,
       incarnation: UInt64(clamping: ShardStoreConfiguration.systemTime().unixMilliseconds))
     guard let coordinator = configuration.coordinator else {
-      cluster.set(StandaloneMembership(info: info, shardCount: configuration.shardCount))
-      return
+      return StandaloneMembership(info: info, shardCount: configuration.shardCount)
     }
     readiness.become(.notReady("waiting for a plan of the coordinator at \(coordinator)"))
     let counters = runtime.counters
@@ -212,7 +212,7 @@ extension CloudstateNode {
           openCalls: 0)
       }, logger: logger)
     teardown.add("membership") { try await membership.stop() }
-    cluster.set(membership)
+    return membership
   }
 
   private static let viewDocument = "cluster-view"
@@ -236,7 +236,7 @@ extension CloudstateNode {
   }
 
   private func followPlans(
-    _ changes: AsyncStream<Void>, cluster: ClusterReference, runtime: EntityRuntime,
+    _ changes: AsyncStream<Void>, cluster: any ClusterHandle, runtime: EntityRuntime,
     publicAddress: String
   ) async throws {
     var opener = ShardOpener(nodeID: configuration.nodeID, runtime: runtime, logger: logger)

@@ -2,6 +2,7 @@ import CloudstateModel
 import CloudstateProtocol
 import GRPCTransport
 import NIOCore
+import SwiftProtobuf
 
 /// One `describe` call: asks the owners of all shards for their last positions, a few at a time, and
 /// answers when all have been asked. Lives on the event loop of its call.

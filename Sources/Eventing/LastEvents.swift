@@ -64,7 +64,7 @@ package struct LastEventsScan: Sendable {
   private mutating func closeWindow() {
     found = Array((foundInWindow + found).suffix(wanted))
     foundInWindow = []
-    guard found.count < wanted, windowStart > .start else { return }
+    guard windowStart > .start, found.count < wanted else { return }
     windowEnd = windowStart
     windowSize = windowSize.multipliedReportingOverflow(by: 4).partialValue
     windowStart = Position(windowEnd.number - min(windowEnd.number, windowSize))

@@ -24,9 +24,9 @@ package final class LocalStreamReader: StreamReader {
     _ shard: ShardID, after: Position, byteLimit: Int, on eventLoop: any EventLoop,
     completion: @escaping @Sendable (Result<StreamPage, StreamReadFailure>) -> Void
   ) {
-    run({ try Self.page(of: shard, after: after, byteLimit: byteLimit, in: $0) }) { result in
-      eventLoop.execute { completion(result) }
-    }
+    run({ store throws(StoreError) in
+      try Self.page(of: shard, after: after, byteLimit: byteLimit, in: store)
+    }) { result in eventLoop.execute { completion(result) } }
   }
 
   package func lastPosition(

@@ -3,6 +3,7 @@ import CloudstateProtocol
 package import MessageBus
 package import NIOCore
 import ShardStore
+import SwiftProtobuf
 
 /// Reads the stream of a shard by asking the node that owns it over the bus.
 package struct RemoteStreamReader: Sendable {

@@ -3,6 +3,7 @@ import CloudstateProtocol
 package import MessageBus
 package import NIOCore
 import ShardStore
+import SwiftProtobuf
 import Synchronization
 
 /// Lets other nodes read the streams of the shards this node owns, and tells them when those grow.

@@ -32,6 +32,7 @@ extension Message {
 extension WireBatch {
   /// The form in which a batch crosses the bus.
   init(_ batch: StreamBatch) {
+    self.init()
     position = batch.position.number
     epoch = batch.epoch.number
     timeUnixMilliseconds = batch.time.unixMilliseconds
@@ -64,6 +65,7 @@ extension WireBatch {
 extension Cloudstate_Streams_TailResponse {
   /// The form in which an event reaches a client; `json` is empty where no descriptor knows the type.
   init(_ match: MatchedEvent, json: String) {
+    self.init()
     event = .with {
       $0.subject = match.subject.text
       $0.shard = match.shard
@@ -83,6 +85,7 @@ extension Cloudstate_Streams_TailResponse {
 
   /// The cursors a client may continue behind.
   init(_ cursors: [TailMachine.ShardCursor], caughtUp: Bool) {
+    self.init()
     progress = .with {
       $0.caughtUp = caughtUp
       $0.cursors = cursors.map { cursor in
@@ -96,6 +99,7 @@ extension Cloudstate_Streams_TailResponse {
 
   /// A sentence for people.
   init(notice text: String) {
+    self.init()
     notice = .with { $0.text = text }
   }
 }

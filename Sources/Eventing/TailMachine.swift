@@ -1,7 +1,7 @@
 package import CloudstateModel
 package import GRPCTransport
 package import NIOCore
-package import ShardStore
+import ShardStore
 
 /// Decides what one tailing call does: which shards to read, what to send, when to tell how far it is.
 ///

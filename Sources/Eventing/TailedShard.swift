@@ -1,5 +1,5 @@
-package import CloudstateModel
-package import NIOCore
+import CloudstateModel
+import NIOCore
 
 /// What a tail knows of one of its shards; a part of ``TailMachine``.
 struct TailedShard: Sendable {

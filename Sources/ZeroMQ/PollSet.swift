@@ -43,4 +43,9 @@ package struct PollSet: ~Copyable {
   package func isReadable(_ index: Int) -> Bool {
     Int32(items[index].revents) & ZMQ_POLLIN != 0
   }
+
+  /// Whether the item, added as writable, has room to write after a ``wait(milliseconds:)``.
+  package func isWritable(_ index: Int) -> Bool {
+    Int32(items[index].revents) & ZMQ_POLLOUT != 0
+  }
 }

@@ -47,4 +47,4 @@ extension Cloudstate_Eventsourced_EventSourcedStreamIn {
 }
 
 /// A number as a command, event or snapshot of ``Tally``.
-func number(_ value: Int64) -> Google_Protobuf_Int64Value { Google_Protobuf_Int64Value(value) }
+func amount(_ value: Int64) -> Google_Protobuf_Int64Value { Google_Protobuf_Int64Value(value) }

@@ -44,11 +44,11 @@ import Testing
   @Test("A command is answered with its id, its reply and its events")
   mutating func command() throws {
     try quietly(.start())
-    let answer = try reply(to: .command(1, "Add", number(5)))
+    let answer = try reply(to: .command(1, "Add", amount(5)))
     #expect(answer.commandID == 1)
     #expect(try replied(answer) == 5)
     #expect(answer.events.map(\.typeURL) == ["type.googleapis.com/google.protobuf.Int64Value"])
-    #expect(try answer.events.map { try Google_Protobuf_Int64Value(unpackingAny: $0) } == [number(5)])
+    #expect(try answer.events.map { try Google_Protobuf_Int64Value(unpackingAny: $0) } == [amount(5)])
     #expect(!answer.hasSnapshot)
     #expect(answer.sideEffects.isEmpty)
   }
@@ -56,7 +56,7 @@ import Testing
   @Test("A command without events leaves none in its reply, also after one with events")
   mutating func commandWithoutEvents() throws {
     try quietly(.start())
-    _ = try reply(to: .command(1, "Add", number(5)))
+    _ = try reply(to: .command(1, "Add", amount(5)))
     let answer = try reply(to: .command(2, "Get"))
     #expect(try replied(answer) == 5)
     #expect(answer.events.isEmpty)
@@ -65,25 +65,25 @@ import Testing
   @Test("The state is the snapshot and the events after it")
   mutating func replay() throws {
     try quietly(
-      .start(snapshot: (10, number(100))), .event(11, number(1)), .event(12, number(2)))
+      .start(snapshot: (10, amount(100))), .event(11, amount(1)), .event(12, amount(2)))
     #expect(try replied(reply(to: .command(1, "Get"))) == 103)
   }
 
   @Test("A snapshot with all events comes when an event number is a multiple of the interval")
   mutating func snapshots() throws {
-    try quietly(.start(), .event(1, number(1)))
-    #expect(try !reply(to: .command(1, "Add", number(1))).hasSnapshot)
-    let answer = try reply(to: .command(2, "AddTwice", number(10)))
-    #expect(try Google_Protobuf_Int64Value(unpackingAny: answer.snapshot) == number(22))
+    try quietly(.start(), .event(1, amount(1)))
+    #expect(try !reply(to: .command(1, "Add", amount(1))).hasSnapshot)
+    let answer = try reply(to: .command(2, "AddTwice", amount(10)))
+    #expect(try Google_Protobuf_Int64Value(unpackingAny: answer.snapshot) == amount(22))
     #expect(answer.events.count == 2)
-    #expect(try !reply(to: .command(3, "Add", number(1))).hasSnapshot)
-    #expect(try reply(to: .command(4, "Add", number(1))).hasSnapshot)
+    #expect(try !reply(to: .command(3, "Add", amount(1))).hasSnapshot)
+    #expect(try reply(to: .command(4, "Add", amount(1))).hasSnapshot)
   }
 
   @Test("A failure before any event keeps the instance")
   mutating func regularFailure() throws {
     try quietly(.start())
-    _ = try reply(to: .command(1, "Add", number(5)))
+    _ = try reply(to: .command(1, "Add", amount(5)))
     let answer = try reply(to: .command(2, "Fail", Google_Protobuf_StringValue("no")))
     #expect(answer.commandID == 2)
     #expect(answer.clientAction.failure.commandID == 2)
@@ -95,7 +95,7 @@ import Testing
   @Test("A failure after an event stores nothing and asks for a restart")
   mutating func failureWithRestart() throws {
     try quietly(.start())
-    let answer = try reply(to: .command(1, "AddThenFail", number(5)))
+    let answer = try reply(to: .command(1, "AddThenFail", amount(5)))
     #expect(answer.clientAction.failure.restart)
     #expect(answer.clientAction.failure.description_p == "changed my mind")
     #expect(answer.events.isEmpty)
@@ -107,11 +107,11 @@ import Testing
   @Test("An unknown command, a wrong payload, a crash and an unknown event break the stream")
   func brokenCommands() throws {
     let cases: [(StreamIn, String)] = [
-      (try .command(7, "Multiply", number(1)), "Multiply"),
+      (try .command(7, "Multiply", amount(1)), "Multiply"),
       (try .command(7, "Add", Google_Protobuf_StringValue("x")), "google.protobuf.StringValue"),
       (try .command(7, "Crash"), "Crash"),
       (try .command(7, "EmitUnknown"), "google.protobuf.BoolValue"),
-      (try .command(7, "Add", number(1), entityID: "two"), "'two'"),
+      (try .command(7, "Add", amount(1), entityID: "two"), "'two'"),
     ]
     for (message, text) in cases {
       var test = self
@@ -134,10 +134,10 @@ import Testing
 
   @Test("Type URLs of other hosts are understood")
   mutating func otherHosts() throws {
-    var event = try StreamIn.event(1, number(2))
+    var event = try StreamIn.event(1, amount(2))
     event.event.payload.typeURL = "example.com/types/google.protobuf.Int64Value"
     try quietly(.start(), event)
-    var command = try StreamIn.command(1, "Add", number(3))
+    var command = try StreamIn.command(1, "Add", amount(3))
     command.command.payload.typeURL = "google.protobuf.Int64Value"
     #expect(try replied(reply(to: command)) == 5)
   }
@@ -148,9 +148,9 @@ import Testing
     let get = try StreamIn.command(1, "Get")
     let cases: [([StreamIn], StreamIn, String)] = [
       ([], get, "before init"),
-      ([], try .event(1, number(1)), "before init"),
+      ([], try .event(1, amount(1)), "before init"),
       ([start], start, "second init"),
-      ([start], try .event(2, number(1)), "Event 2"),
+      ([start], try .event(2, amount(1)), "Event 2"),
       ([start], StreamIn(), "neither"),
       ([start], try .event(1, Google_Protobuf_BoolValue(true)), "google.protobuf.BoolValue"),
       ([], try .start(service: "test.Unknown"), "'test.Unknown'"),
@@ -165,12 +165,12 @@ import Testing
     var test = self
     try test.quietly(start)
     _ = try test.reply(to: get)
-    #expect(try test.failure(of: .event(1, number(1))).commandID == 0)
+    #expect(try test.failure(of: .event(1, amount(1))).commandID == 0)
   }
 
   @Test("The context tells id, command, sequence and metadata of each command")
   mutating func context() throws {
-    try quietly(.start("a|b"), .event(1, number(1)))
+    try quietly(.start("a|b"), .event(1, amount(1)))
     let first = try reply(
       to: .command(1, "Describe", entityID: "a|b", metadata: [("color", "red"), ("color", "blue")]))
     let second = try reply(to: .command(2, "Describe", entityID: "a|b"))
@@ -187,7 +187,7 @@ import Testing
     ])
     _ = conversation.receive(try .start(service: Ledger.serviceName))
     for id in 1...10 as ClosedRange<Int64> {
-      guard case .reply(let reply) = conversation.receive(try .command(id, "Append", number(id)))
+      guard case .reply(let reply) = conversation.receive(try .command(id, "Append", amount(id)))
       else { throw Unexpected(what: "no reply") }
       #expect(try replied(reply) == 0)
     }

@@ -8,10 +8,10 @@ import Testing
     var tally = try EntityTester<Tally>()
     for amount in 1...4 as ClosedRange<Int64> {
       let reply = try tally.send(
-        "Add", number(amount), returning: Google_Protobuf_Int64Value.self)
+        "Add", amount(amount), returning: Google_Protobuf_Int64Value.self)
       #expect(reply.value == tally.state.total)
     }
-    #expect(try tally.emitted(Google_Protobuf_Int64Value.self) == [number(4)])
+    #expect(try tally.emitted(Google_Protobuf_Int64Value.self) == [amount(4)])
     #expect(tally.eventCount == 4)
     #expect(tally.snapshotSequence == 3)
     try tally.restart()
@@ -21,9 +21,9 @@ import Testing
   @Test("A command that fails after an event leaves the stored state")
   func restart() throws {
     var tally = try EntityTester<Tally>()
-    try tally.send("Add", number(1), returning: Google_Protobuf_Int64Value.self)
+    try tally.send("Add", amount(1), returning: Google_Protobuf_Int64Value.self)
     #expect(throws: CommandFailure("changed my mind")) {
-      try tally.send("AddThenFail", number(5))
+      try tally.send("AddThenFail", amount(5))
     }
     #expect(tally.wasRestarted)
     #expect(tally.state.total == 1)
@@ -38,7 +38,7 @@ import Testing
   @Test("Mistakes of a test or an entity are faults, not failures")
   func faults() throws {
     var tally = try EntityTester<Tally>()
-    #expect(throws: EntityTester<Tally>.Fault.self) { try tally.send("Nothing", number(1)) }
+    #expect(throws: EntityTester<Tally>.Fault.self) { try tally.send("Nothing", amount(1)) }
     #expect(throws: EntityTester<Tally>.Fault.self) {
       try tally.send("EmitUnknown", Google_Protobuf_Empty())
     }

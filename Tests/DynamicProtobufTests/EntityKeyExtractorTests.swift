@@ -30,7 +30,7 @@ struct EntityKeyExtractorTests {
       .with {
         $0.name = "Color"
         $0.options.allowAlias = true
-        $0.value = [("RED", 0), ("BLUE", 5), ("AZURE", 5)].map { name, number in
+        $0.value = ([("RED", 0), ("BLUE", 5), ("AZURE", 5)] as [(String, Int32)]).map { name, number in
           .with {
             $0.name = name
             $0.number = number

@@ -81,6 +81,34 @@ struct TranscodingTests {
     #expect(inner?.kind == .malformedBinary)
   }
 
+  @Test("a field that occurs twice is printed once, embedded messages are merged, also in an Any")
+  func repeatedOccurrences() throws {
+    let twice: [UInt8] = [0x0a, 1, 0x61, 0x10, 1, 0x10, 2, 0x0a, 1, 0x62]
+    #expect(
+      try pool.json(fromBinary: twice, message: "cloudstate.Command", printDefaults: false)
+        == #"{"entityId":"b","id":"2"}"#)
+    let reply = try Cloudstate_Reply.with {
+      $0.payload.typeURL = "type.googleapis.com/cloudstate.Command"
+      $0.payload.value.append(contentsOf: twice)
+    }.bytes()
+    #expect(
+      try pool.json(fromBinary: reply, message: "cloudstate.Reply", printDefaults: false)
+        == #"{"payload":{"@type":"type.googleapis.com/cloudstate.Command","#
+        + #""entityId":"b","id":"2"}}"#)
+  }
+
+  @Test("a malformed message in an Any has no JSON form")
+  func malformedContent() throws {
+    let reply = try Cloudstate_Reply.with {
+      $0.payload.typeURL = "type.googleapis.com/cloudstate.Command"
+      $0.payload.value.append(contentsOf: [0x0a, 5, 0x61])
+    }.bytes()
+    let error = #expect(throws: TranscodingError.self) {
+      try pool.json(fromBinary: reply, message: "cloudstate.Reply", printDefaults: false)
+    }
+    #expect(error?.kind == .unprintable)
+  }
+
   @Test("an Any of an unknown type has no JSON form")
   func unknownAny() throws {
     let reply = try Cloudstate_Reply.with {

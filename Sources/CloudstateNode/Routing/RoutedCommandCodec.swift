@@ -1,9 +1,9 @@
 import CloudstateModel
 import CloudstateProtocol
 import EntityRuntime
+import FoundationEssentials
 import MessageBus
 import NIOCore
-import SwiftProtobuf
 
 /// Between commands and their form on the bus (`cloudstate.internal.cluster.RoutedCommand`).
 enum RoutedCommandCodec {
@@ -12,19 +12,17 @@ enum RoutedCommandCodec {
     message.serviceName = command.serviceName
     message.method = command.method
     message.entityID = command.entity.entityID
-    message.payload = .init(command.payload)
+    message.payload = Data(command.payload)
     message.metadata = command.metadata.map(AnswerCodec.metadataMessage)
     message.idempotencyKey = command.idempotencyKey ?? ""
     message.timeoutMilliseconds = UInt64(clamping: timeout.nanoseconds / 1_000_000)
-    return buffer(message)
+    return message.encoded
   }
 
   /// - Returns: `nil` if the bytes are no command or name a method that this node does not serve.
   static func decode(_ payload: ByteBuffer, methods: EntityMethods) -> EntityCommand? {
     guard
-      let message = try? payload.withUnsafeReadableBytes({ bytes in
-        try Cloudstate_Internal_Cluster_RoutedCommand(serializedBytes: bytes)
-      }),
+      let message = try? Cloudstate_Internal_Cluster_RoutedCommand(decoding: payload),
       let method = methods[message.serviceName, message.method], !message.entityID.isEmpty
     else { return nil }
     let timeout = TimeAmount.milliseconds(Int64(clamping: message.timeoutMilliseconds))
@@ -38,16 +36,14 @@ enum RoutedCommandCodec {
   }
 
   static func encode(_ answer: CommandAnswer) -> ByteBuffer {
-    buffer(AnswerCodec.message(answer))
+    AnswerCodec.message(answer).encoded
   }
 
   /// What the requester makes of the owner's answer, or of its absence.
   static func answer(_ result: Result<ByteBuffer, BusError>, owner: NodeID) -> CommandAnswer {
     switch result {
     case .success(let payload):
-      let message = try? payload.withUnsafeReadableBytes { bytes in
-        try Cloudstate_Internal_Cluster_CommandAnswer(serializedBytes: bytes)
-      }
+      let message = try? Cloudstate_Internal_Cluster_CommandAnswer(decoding: payload)
       return message.flatMap(AnswerCodec.answer)
         ?? .error(
           CommandError(.outcomeUnknown, "node \(owner) answered in a form unknown to this one"))
@@ -73,11 +69,5 @@ enum RoutedCommandCodec {
     default:
       "node \(owner), which owns the entity, cannot take the command now (\(error.message)); retry"
     }
-  }
-
-  private static func buffer(_ message: some Message) -> ByteBuffer {
-    // Encoding fails only for messages with unset required fields, which proto3 does not have.
-    let bytes: [UInt8] = (try? message.serializedBytes()) ?? []
-    return ByteBuffer(bytes: bytes)
   }
 }

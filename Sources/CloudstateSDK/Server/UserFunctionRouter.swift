@@ -36,7 +36,8 @@ struct UserFunctionRouter: GRPCServerRouter {
   }
 
   private func discover(_ proxy: Cloudstate_ProxyInfo) -> Cloudstate_EntitySpec {
-    let name = "\(proxy.proxyName) \(proxy.proxyVersion)"
+    let name =
+      proxy.proxyName.isEmpty ? "an unnamed proxy" : "\(proxy.proxyName) \(proxy.proxyVersion)"
     logger.info("discovered by \(name)")
     for concern in concerns(about: proxy) { logger.warning("\(name) may not work: \(concern)") }
     return spec

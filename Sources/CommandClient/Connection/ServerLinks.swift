@@ -38,9 +38,23 @@ package final class ServerLinks {
     return transport
   }
 
+  /// Closes all connections; nothing may be used afterwards.
+  package func close() {
+    for transport in transports.values { (transport as? any ClosableTransport)?.close() }
+    transports.removeAll()
+  }
+
   /// Turns to the next server, unless another call has turned away from `failed` before.
   package func turn(from failed: GRPCAddress) {
     guard failed == currentAddress else { return }
     current = (current + 1) % addresses.count
   }
 }
+
+/// Closes the connections of a transport that can be closed.
+package protocol ClosableTransport: AnyObject {
+  /// Closes for good; called on the transport's event loop.
+  func close()
+}
+
+extension GRPCClientConnection: ClosableTransport {}

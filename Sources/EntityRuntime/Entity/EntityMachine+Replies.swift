@@ -1,4 +1,5 @@
 package import CloudstateModel
+import DequeModule
 package import ShardStore
 
 extension EntityMachine {

@@ -1,6 +1,6 @@
 package import CloudstateModel
 import DequeModule
-package import ShardStore
+import ShardStore
 
 /// The life of one event sourced entity (proxy behaviour, section 7) as a value: events in, actions out.
 ///

@@ -1,5 +1,7 @@
 package import CloudstateModel
 package import CloudstateProtocol
+import FoundationEssentials
+import SwiftProtobuf
 
 /// Between ``CommandAnswer`` and its wire and stored form, `cloudstate.internal.cluster.CommandAnswer`.
 package enum AnswerCodec {
@@ -11,7 +13,7 @@ package enum AnswerCodec {
     case .reply(let payload):
       if let payload {
         message.reply.typeURL = payload.typeURL
-        message.reply.value = .init(payload.value)
+        message.reply.value = Data(payload.value)
         message.reply.metadata = payload.metadata.map(metadataMessage)
       } else {
         message.reply.empty = true
@@ -82,7 +84,7 @@ package enum AnswerCodec {
     message.key = entry.key
     switch entry.value {
     case .text(let text): message.stringValue = text
-    case .bytes(let bytes): message.bytesValue = .init(bytes)
+    case .bytes(let bytes): message.bytesValue = Data(bytes)
     }
     return message
   }

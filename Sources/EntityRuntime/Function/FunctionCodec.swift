@@ -1,5 +1,6 @@
 package import CloudstateModel
 import CloudstateProtocol
+import FoundationEssentials
 package import NIOCore
 package import ShardStore
 import SwiftProtobuf
@@ -46,7 +47,7 @@ package enum FunctionCodec {
         encoded.key = entry.key
         switch entry.value {
         case .text(let text): encoded.stringValue = text
-        case .bytes(let bytes): encoded.bytesValue = .init(bytes)
+        case .bytes(let bytes): encoded.bytesValue = Data(bytes)
         }
         return encoded
       }
@@ -58,9 +59,7 @@ package enum FunctionCodec {
   ///
   /// - Throws: a decoding error if the bytes are not an `EventSourcedStreamOut`.
   package static func decode(_ buffer: ByteBuffer) throws -> FunctionMessage {
-    let out = try buffer.withUnsafeReadableBytes { bytes in
-      try Cloudstate_Eventsourced_EventSourcedStreamOut(serializedBytes: bytes)
-    }
+    let out = try Cloudstate_Eventsourced_EventSourcedStreamOut(decoding: buffer)
     switch out.message {
     case .reply(let reply): return .reply(functionReply(reply))
     case .failure(let failure):
@@ -107,7 +106,7 @@ package enum FunctionCodec {
   private static func any(_ payload: OpaquePayload) -> Google_Protobuf_Any {
     var any = Google_Protobuf_Any()
     any.typeURL = payload.typeURL
-    any.value = .init(payload.value)
+    any.value = Data(payload.value)
     return any
   }
 
@@ -120,8 +119,6 @@ package enum FunctionCodec {
   ) -> ByteBuffer {
     var out = Cloudstate_Eventsourced_EventSourcedStreamIn()
     out.message = message
-    // Encoding fails only for messages with unset required fields, which proto3 does not have.
-    let bytes: [UInt8] = (try? out.serializedBytes()) ?? []
-    return ByteBuffer(bytes: bytes)
+    return out.encoded
   }
 }

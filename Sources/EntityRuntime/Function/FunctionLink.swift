@@ -1,5 +1,4 @@
 package import GRPCTransport
-package import NIOCore
 
 /// The user function as one event loop sees it: opens entity streams and takes reports. Loop-bound.
 package protocol FunctionLink: AnyObject {

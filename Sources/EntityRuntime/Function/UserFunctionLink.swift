@@ -78,11 +78,9 @@ package final class UserFunctionLink: FunctionLink {
     _ method: String, _ message: some SwiftProtobuf.Message, timeout: TimeAmount,
     waitForReady: Bool, completion: @escaping (Result<ByteBuffer, GRPCStatus>) -> Void
   ) {
-    // Encoding fails only for messages with unset required fields, which proto3 does not have.
-    let bytes: [UInt8] = (try? message.serializedBytes()) ?? []
     _ = connection.unary(
       path: "/cloudstate.EntityDiscovery/\(method)", metadata: GRPCMetadata(),
-      message: ByteBuffer(bytes: bytes), deadline: .now() + timeout, waitForReady: waitForReady
+      message: message.encoded, deadline: .now() + timeout, waitForReady: waitForReady
     ) { result in completion(result.map(\.message)) }
   }
 }

@@ -1,5 +1,3 @@
-package import CloudstateModel
-
 /// Settings of the entities of one node.
 package struct EntityRuntimeConfiguration: Sendable {
   /// Bounds of each entity.

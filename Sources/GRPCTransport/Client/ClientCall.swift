@@ -31,6 +31,8 @@ final class ClientCall: MessageStream, GRPCClientStream, DeadlineHolder {
   private var outcome: (status: GRPCStatus, trailers: GRPCMetadata)?
   private var failure: GRPCStatus?
   var deadlineSlot = -1
+  /// Whether the call is in the connection's queue; kept by the queue.
+  var isQueued = false
 
   init(
     connection: GRPCClientConnection, path: String, metadata: GRPCMetadata,
@@ -47,7 +49,6 @@ final class ClientCall: MessageStream, GRPCClientStream, DeadlineHolder {
       maximumMessageBytes: connection.configuration.maximumMessageBytes)
   }
 
-  var isWaiting: Bool { phase == .waiting }
   var isOpening: Bool { phase == .opening }
   var isWritable: Bool { isOpen && isChannelWritable && !isLocalEnded }
 
@@ -111,7 +112,6 @@ final class ClientCall: MessageStream, GRPCClientStream, DeadlineHolder {
   ///   handler's own side.
   func end(_ status: GRPCStatus, trailers: GRPCMetadata = GRPCMetadata(), soon: Bool = false) {
     guard phase != .ended, let handler else { return }
-    let wasWaiting = phase == .waiting
     phase = .ended
     isOpen = false
     self.handler = nil
@@ -119,7 +119,10 @@ final class ClientCall: MessageStream, GRPCClientStream, DeadlineHolder {
     outcome = nil
     discardReceived()
     connection.deadlines.remove(self)
-    if wasWaiting { connection.waitingCallEnded() }
+    if isQueued {
+      isQueued = false
+      connection.queuedCallEnded()
+    }
     releaseStream()
     if soon {
       eventLoop.assumeIsolated().execute { handler.ended(status, trailers: trailers) }
@@ -236,13 +239,20 @@ final class ClientCall: MessageStream, GRPCClientStream, DeadlineHolder {
     let session = self.session
     self.session = nil
     // When the server has ended the call and the caller does not read, the end waits for the caller.
-    if isOpen, !isRemoteEnded {
-      end(
-        session?.isUsable == true
-          ? failure ?? GRPCStatus(.unavailable, "the stream was closed")
-          : GRPCStatus(.unavailable, "the connection to \(connection.target) was lost"))
-    }
+    if isOpen, !isRemoteEnded { end(lossStatus(session)) }
     session?.streamClosed()
+  }
+
+  /// Why the stream ended without the server's word.
+  private func lossStatus(_ session: ClientSession?) -> GRPCStatus {
+    guard let session, session.isConnected else {
+      return GRPCStatus(.unavailable, "the connection to \(connection.target) was lost")
+    }
+    // The library reports streams the server's GOAWAY left out as if they had been cancelled.
+    if !session.isUsable, failure?.code == .cancelled {
+      return GRPCStatus(.unavailable, "the server at \(connection.target) is going away")
+    }
+    return failure ?? GRPCStatus(.unavailable, "the stream was closed")
   }
 
   private static func status(in headers: HPACKHeaders) -> GRPCStatus? {

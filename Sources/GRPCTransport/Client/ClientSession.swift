@@ -46,10 +46,15 @@ final class ClientSession: ChannelInboundHandler {
     streamLimit = configuration.maximumConcurrentStreams
   }
 
+  /// Whether the connection below is up, as seen before any of its streams hears otherwise.
+  var isConnected: Bool { coalescer.isConnected }
   /// Whether new streams may be opened at all.
-  var isUsable: Bool { phase == .ready }
+  var isUsable: Bool { phase == .ready && isConnected }
+  /// Whether a stream that has room may begin. Not while the socket is full: the HTTP/2 handler would keep
+  /// the request, and send it even when the call has been cancelled meanwhile.
+  private var mayBegin: Bool { isUsable && context?.channel.isWritable == true }
   /// Whether one more stream may be opened now.
-  var hasRoom: Bool { phase == .ready && openStreams < streamLimit }
+  var hasRoom: Bool { openStreams < streamLimit && mayBegin }
 
   /// Begins the attempt. The owner hears `sessionReady` or `sessionClosed`.
   func connect(to target: GRPCAddress) {
@@ -93,7 +98,7 @@ final class ClientSession: ChannelInboundHandler {
       channel.eventLoop.makeCompletedFuture {
         let (session, call) = shared.value
         // In the tick between, the server may have gone away or the call ended.
-        guard session.isUsable, call.isOpening else {
+        guard session.mayBegin, call.isOpening else {
           session.abandoned(call)
           throw ChannelError.ioOnClosedChannel
         }
@@ -116,6 +121,8 @@ final class ClientSession: ChannelInboundHandler {
   }
 
   private func configure(_ channel: any Channel) throws {
+    // Closed while the name was being resolved.
+    guard phase == .connecting else { throw ChannelError.ioOnClosedChannel }
     let settings: HTTP2Settings = [
       HTTP2Setting(parameter: .enablePush, value: 0),
       HTTP2Setting(parameter: .initialWindowSize, value: configuration.windowBytes),
@@ -165,6 +172,11 @@ final class ClientSession: ChannelInboundHandler {
   func channelReadComplete(context: ChannelHandlerContext) {
     keepalive?.received(now: .now())
     context.fireChannelReadComplete()
+  }
+
+  func channelWritabilityChanged(context: ChannelHandlerContext) {
+    if context.channel.isWritable { owner?.roomFreed(in: self) }
+    context.fireChannelWritabilityChanged()
   }
 
   func channelInactive(context: ChannelHandlerContext) {

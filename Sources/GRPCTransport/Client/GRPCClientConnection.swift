@@ -128,7 +128,7 @@ package final class GRPCClientConnection: GRPCClientTransport, @unchecked Sendab
     }
   }
 
-  func waitingCallEnded() { waiting.oneEnded() }
+  func queuedCallEnded() { waiting.oneEnded() }
 
   func sessionReady(_ session: ClientSession) {
     guard session === self.session else { return session.close() }

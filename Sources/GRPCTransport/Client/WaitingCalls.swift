@@ -16,30 +16,43 @@ struct WaitingCalls {
   mutating func append(_ call: ClientCall) -> Bool {
     guard count < maximumCount else { return false }
     calls.append(call)
+    call.isQueued = true
     return true
   }
 
   mutating func popFirst() -> ClientCall? {
     while let call = calls.popFirst() {
-      if call.isWaiting { return call }
+      if call.isQueued {
+        call.isQueued = false
+        return call
+      }
       gone -= 1
     }
     return nil
   }
 
-  /// A call in the queue has ended.
+  /// A call in the queue has ended and is no longer marked as queued.
   mutating func oneEnded() {
     gone += 1
     guard gone > 64, gone > calls.count / 2 else { return }
-    calls = CircularBuffer(calls.filter(\.isWaiting))
+    calls = CircularBuffer(calls.filter(\.isQueued))
     gone = 0
   }
 
   /// Takes out the waiting calls for which `predicate` holds.
   mutating func take(where predicate: (ClientCall) -> Bool) -> [ClientCall] {
-    let live = calls.filter(\.isWaiting)
-    calls = CircularBuffer(live.filter { !predicate($0) })
+    var taken: [ClientCall] = []
+    var left = CircularBuffer<ClientCall>()
+    for call in calls where call.isQueued {
+      if predicate(call) {
+        call.isQueued = false
+        taken.append(call)
+      } else {
+        left.append(call)
+      }
+    }
+    calls = left
     gone = 0
-    return live.filter(predicate)
+    return taken
   }
 }

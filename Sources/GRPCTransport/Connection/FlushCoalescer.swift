@@ -17,6 +17,8 @@ final class FlushCoalescer: ChannelDuplexHandler {
   typealias OutboundIn = IOData
   typealias OutboundOut = IOData
 
+  /// Whether the connection is up. First in the pipeline, this handler knows before all streams.
+  private(set) var isConnected = true
   private var context: ChannelHandlerContext?
   private var isReading = false
   private var isDraining = false
@@ -37,6 +39,11 @@ final class FlushCoalescer: ChannelDuplexHandler {
   func handlerRemoved(context: ChannelHandlerContext) {
     self.context = nil
     streams.removeAll()
+  }
+
+  func channelInactive(context: ChannelHandlerContext) {
+    isConnected = false
+    context.fireChannelInactive()
   }
 
   func channelRead(context: ChannelHandlerContext, data: NIOAny) {

@@ -9,16 +9,10 @@ final class PrefaceGuard: ChannelInboundHandler, RemovableChannelHandler {
   typealias OutboundOut = ByteBuffer
 
   private static let preface = Array("PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n".utf8)
-  private static let answer = """
-    HTTP/1.1 400 Bad Request\r
-    content-type: text/plain\r
-    content-length: 39\r
-    connection: close\r
-    \r
-    This port speaks gRPC (HTTP/2) only.\r
-
-
-    """
+  private static let answerBody = "This port speaks gRPC (HTTP/2) only.\n"
+  private static let answer =
+    "HTTP/1.1 400 Bad Request\r\ncontent-type: text/plain\r\nconnection: close\r\n"
+    + "content-length: \(answerBody.utf8.count)\r\n\r\n" + answerBody
 
   private let timeout: TimeAmount
   private var timer: Scheduled<Void>?

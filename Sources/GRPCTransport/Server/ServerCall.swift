@@ -62,10 +62,15 @@ final class ServerCall: MessageStream, GRPCServerCall, DeadlineHolder {
   func finish(_ status: GRPCStatus, trailers: GRPCMetadata) {
     eventLoop.assertInEventLoop()
     guard isOpen else { return }
-    close(status, trailers: trailers)
-    guard !isRemoteEnded else { return }
+    guard !isRemoteEnded else { return close(status, trailers: trailers) }
+    // The short while begins when the trailers are out: a slow reader may first have much to read.
+    let written = eventLoop.makePromise(of: Void.self)
+    written.futureResult.assumeIsolated().whenSuccess {
+      guard self.phase == .lingering else { return }
+      self.connection.deadlines.insert(self, deadline: .now() + Self.lingerTime)
+    }
+    close(status, trailers: trailers, promise: written)
     phase = .lingering
-    connection.deadlines.insert(self, deadline: .now() + Self.lingerTime)
     setReading(true)
   }
 
@@ -174,14 +179,17 @@ final class ServerCall: MessageStream, GRPCServerCall, DeadlineHolder {
     stopped?.cancelled(status)
   }
 
-  private func close(_ status: GRPCStatus, trailers: GRPCMetadata) {
+  private func close(
+    _ status: GRPCStatus, trailers: GRPCMetadata, promise: EventLoopPromise<Void>? = nil
+  ) {
     phase = .finished
     isOpen = false
     handler = nil
     connection.deadlines.remove(self)
     discardReceived()
     writeHeaders(
-      HeaderBlocks.trailers(status, metadata: trailers, isOnly: !areHeadersSent), endStream: true)
+      HeaderBlocks.trailers(status, metadata: trailers, isOnly: !areHeadersSent), endStream: true,
+      promise: promise)
     areHeadersSent = true
   }
 

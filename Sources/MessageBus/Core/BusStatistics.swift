@@ -23,7 +23,5 @@ final class StatisticsCounter: Sendable {
 
   var current: BusStatistics { values.withLock { $0 } }
 
-  func count(_ what: WritableKeyPath<BusStatistics, UInt64> & Sendable, _ amount: UInt64 = 1) {
-    values.withLock { $0[keyPath: what] += amount }
-  }
+  func update(_ change: (inout BusStatistics) -> Void) { values.withLock { change(&$0) } }
 }

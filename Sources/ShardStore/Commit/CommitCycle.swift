@@ -77,11 +77,11 @@ struct CommitCycle<Backend: CommitBackend & ~Copyable>: ~Copyable {
     } else {
       // Sequences have no gap, so two point reads tell whether this one is next.
       let previous = SequenceNumber(first.number - 1)
-      guard
-        try previous == .none
-          || backend.holdsEvent(previous, of: entityKey, in: batch.shard),
-        try !backend.holdsEvent(first, of: entityKey, in: batch.shard)
-      else { throw .outOfSequence(batch) }
+      var follows = try !backend.holdsEvent(first, of: entityKey, in: batch.shard)
+      if follows && previous > .none {
+        follows = try backend.holdsEvent(previous, of: entityKey, in: batch.shard)
+      }
+      guard follows else { throw .outOfSequence(batch) }
     }
     sequences.remember(first.number - 1 + Int64(batch.events.count), of: entityKey)
   }

@@ -24,6 +24,15 @@ final class CommitQueue: Sendable {
     var phase = Phase.accepting
     /// The committer waits for `wake`; whoever clears this signals.
     var committerSleeps = false
+
+    /// Hands everything over in exchange for the empty array `other`.
+    mutating func exchange(_ other: inout [CommitEntry]) -> Bool {
+      guard !entries.isEmpty else { return false }
+      swap(&entries, &other)
+      batches = 0
+      bytes = 0
+      return true
+    }
   }
 
   private let maximumBatches: Int
@@ -107,16 +116,6 @@ final class CommitQueue: Sendable {
       if state.phase == .draining { state.phase = .ended }
       return false
     }
-  }
-}
-
-extension CommitQueue.State {
-  fileprivate mutating func exchange(_ other: inout [CommitEntry]) -> Bool {
-    guard !entries.isEmpty else { return false }
-    swap(&entries, &other)
-    batches = 0
-    bytes = 0
-    return true
   }
 }
 

@@ -21,7 +21,6 @@ struct CommitterThread: Sendable {
       throw StoreError(
         .cannotOpen, "no thread for the committer (error \(code)); raise the limit on threads")
     }
-    pthread_setname_np(thread, "cs-committer")
     pthread_detach(thread)
   }
 

@@ -1,4 +1,4 @@
-package import CloudstateModel
+import CloudstateModel
 import Synchronization
 
 /// What an ``InMemoryShardStore`` has made durable. It outlives the store: opening another store on the
@@ -131,7 +131,8 @@ struct InMemoryBackend: CommitBackend {
   ) -> Bool {
     disk.contents.withLock { contents in
       for shard in shards {
-        contents.shards[shard]?.answers = (contents.shards[shard]?.answers ?? [:]).filter {
+        guard let answers = contents.shards[shard]?.answers else { continue }
+        contents.shards[shard]?.answers = answers.filter {
           !retention.isExpired($0.value.time, now: now)
         }
       }

@@ -124,11 +124,13 @@ enum StoreFiles {
       }
       return
     }
-    guard try StoreFamily.allCases.allSatisfy({ try reader.isEmpty($0) }) else {
-      throw StoreError(
-        .corruptRecord,
-        "the database in \(path) holds records but not its format version. Nothing was changed; "
-          + "restore it from a replica or a backup")
+    for family in StoreFamily.allCases {
+      guard try reader.isEmpty(family) else {
+        throw StoreError(
+          .corruptRecord,
+          "the database in \(path) holds records but not its format version. Nothing was changed; "
+            + "restore it from a replica or a backup")
+      }
     }
     var batch = WriteBatch(for: database)
     let record = DatabaseVersionRecord(StoredFormat.databaseVersion)

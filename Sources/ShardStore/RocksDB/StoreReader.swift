@@ -11,23 +11,23 @@ struct StoreReader: Sendable {
     at key: StoreKey, as type: Record.Type = Record.self
   ) throws(StoreError) -> Record? {
     let bytes = key.bytes
-    do throws(RocksDBError) {
-      guard let value = try database.value(of: bytes, in: families[key.family]) else { return nil }
-      return try open(value, under: bytes, key)
-    } catch {
-      throw StoreError(reading: key, error)
-    }
-  }
-
-  private func open<Record: StoredRecord>(
-    _ value: borrowing PinnedValue, under bytes: [UInt8], _ key: StoreKey
-  ) throws(StoreError) -> Record {
+    guard let value = try value(of: bytes, for: key) else { return nil }
     do throws(FormatError) {
       return try value.withBytes { (span) throws(FormatError) in
         try Record.open(span, under: bytes)
       }
     } catch {
       throw StoreError(unreadable: key, error)
+    }
+  }
+
+  private func value(
+    of bytes: [UInt8], for key: StoreKey
+  ) throws(StoreError) -> PinnedValue? {
+    do throws(RocksDBError) {
+      return try database.value(of: bytes, in: families[key.family])
+    } catch {
+      throw StoreError(reading: key.name, error)
     }
   }
 
@@ -82,10 +82,6 @@ extension StoreError {
     } else {
       self.init(.readFailed, "reading \(what) failed (\(error.message)); check the disk")
     }
-  }
-
-  init(reading key: StoreKey, _ error: RocksDBError) {
-    self.init(reading: key.name, error)
   }
 
   /// A value is there but cannot be trusted.

@@ -1,38 +1,38 @@
 import CZeroMQ
 
-/// The options of zmq_setsockopt(3) that are in use, with libzmq's meaning. Times are milliseconds.
-package enum SocketOption: Hashable, Sendable {
-  /// How long unsent messages outlive the socket; 0 drops them at once.
-  case linger(Int32)
-  /// Messages that may wait in each direction for each peer; 0 is unbounded.
-  case sendHighWaterMark(Int32)
-  case receiveHighWaterMark(Int32)
-  /// ROUTER: sending to an unknown peer fails with EHOSTUNREACH, to a slow one with EAGAIN, instead of
-  /// dropping silently.
-  case routerMandatory(Bool)
-  /// ROUTER: a new connection with a routing id in use takes it over instead of being refused.
-  case routerHandover(Bool)
-  /// ZMTP pings; a connection that stays silent for the timeout is closed.
-  case heartbeatInterval(Int32)
-  case heartbeatTimeout(Int32)
-  /// First and longest pause before a lost connection is tried again.
-  case reconnectInterval(Int32)
-  case maximumReconnectInterval(Int32)
-  /// A connection on which a larger frame arrives is closed. Bytes; -1 is unbounded.
-  case maximumMessageSize(Int64)
-  /// Messages wait only for connections that stand; without one, sending says "would block".
-  case immediate(Bool)
-  case ipv6(Bool)
-  /// A connection that has not finished its handshake by then is closed.
-  case handshakeInterval(Int32)
-  /// SUB: messages whose first frame begins with these bytes are wanted (no longer wanted).
-  case subscribe([UInt8])
-  case unsubscribe([UInt8])
-}
-
 extension Socket {
+  /// The options of zmq_setsockopt(3) that are in use, with libzmq's meaning. Times are milliseconds.
+  package enum Option: Hashable, Sendable {
+    /// How long unsent messages outlive the socket; 0 drops them at once.
+    case linger(Int32)
+    /// Messages that may wait in each direction for each peer; 0 is unbounded.
+    case sendHighWaterMark(Int32)
+    case receiveHighWaterMark(Int32)
+    /// ROUTER: sending to an unknown peer fails with EHOSTUNREACH, to a slow one with EAGAIN, instead of
+    /// dropping silently.
+    case routerMandatory(Bool)
+    /// ROUTER: a new connection with a routing id in use takes it over instead of being refused.
+    case routerHandover(Bool)
+    /// ZMTP pings; a connection that stays silent for the timeout is closed.
+    case heartbeatInterval(Int32)
+    case heartbeatTimeout(Int32)
+    /// First and longest pause before a lost connection is tried again.
+    case reconnectInterval(Int32)
+    case maximumReconnectInterval(Int32)
+    /// A connection on which a larger frame arrives is closed. Bytes; -1 is unbounded.
+    case maximumMessageSize(Int64)
+    /// Messages wait only for connections that stand; without one, sending says "would block".
+    case immediate(Bool)
+    case ipv6(Bool)
+    /// A connection that has not finished its handshake by then is closed.
+    case handshakeInterval(Int32)
+    /// SUB: messages whose first frame begins with these bytes are wanted (no longer wanted).
+    case subscribe([UInt8])
+    case unsubscribe([UInt8])
+  }
+
   /// Sets an option. Options that concern connections act on those made afterwards.
-  package func set(_ option: SocketOption) throws(ZeroMQError) {
+  package func set(_ option: Option) throws(ZeroMQError) {
     switch option {
     case .linger(let value): try set(ZMQ_LINGER, value)
     case .sendHighWaterMark(let value): try set(ZMQ_SNDHWM, value)
@@ -53,7 +53,7 @@ extension Socket {
   }
 
   /// Sets several options in order.
-  package func set(_ options: [SocketOption]) throws(ZeroMQError) {
+  package func set(_ options: [Option]) throws(ZeroMQError) {
     for option in options { try set(option) }
   }
 

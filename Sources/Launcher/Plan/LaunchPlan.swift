@@ -1,0 +1,168 @@
+package import CommandLineKit
+
+/// Everything that `cs-up` will start, worked out before anything is started.
+package struct LaunchPlan: Hashable, Sendable {
+  /// What the environment of a launch decides, as opposed to the topology.
+  package struct Surroundings: Hashable, Sendable {
+    /// The folder of `cs-node` and `cs-coordinator`.
+    package var programs: String
+    package var layout: RunLayout
+    /// Passed to the programs as `--log-level`.
+    package var logLevel: String
+
+    package init(programs: String, layout: RunLayout, logLevel: String = "info") {
+      self.programs = programs
+      self.layout = layout
+      self.logLevel = logLevel
+    }
+  }
+
+  /// The longest path of a Unix socket, one less than `sun_path` of unix(7).
+  package static let maximumSocketPath = 107
+
+  package let name: String
+  /// In an order in which dependencies come first.
+  package let processes: [ProcessPlan]
+
+  /// Works out the processes of a topology.
+  ///
+  /// - Parameter freePort: answers a port that nobody uses, another one at each call.
+  /// - Throws: ``ProgramError`` when a socket's path would be too long, and what `freePort` throws.
+  package init(
+    topology: Topology, surroundings: Surroundings,
+    freePort: () throws(ProgramError) -> UInt16
+  ) throws(ProgramError) {
+    name = topology.name
+    let layout = surroundings.layout
+    let coordinatorPort: UInt16
+    let publishingPort: UInt16
+    if let fixed = topology.coordinatorPort?.value {
+      (coordinatorPort, publishingPort) = (fixed, fixed + 1)
+    } else {
+      (coordinatorPort, publishingPort) = (try freePort(), try freePort())
+    }
+    let coordinator = "tcp://\(NetworkAddress.loopback(coordinatorPort))"
+    var processes = [
+      Self.coordinator(
+        of: topology, surroundings, bus: coordinator,
+        publishing: "tcp://\(NetworkAddress.loopback(publishingPort))")
+    ]
+    var nodesSoFar: UInt16 = 0
+    for service in topology.services {
+      for number in 1...service.nodes {
+        let name = Topology.nodeName(service: service.name, number: number)
+        var dependencies = [0]
+        let functionAddress: String
+        switch service.function.origin {
+        case .endpoint(let address): functionAddress = "\(address)"
+        case .command(let words):
+          let function = try Self.function(
+            of: service, node: name, words: words, layout: layout, freePort: freePort)
+          dependencies.append(processes.count)
+          processes.append(function)
+          switch function.readiness {
+          case .unixSocket(let path): functionAddress = "unix:\(path)"
+          case .tcp(let address): functionAddress = "\(address)"
+          case .file(let path): functionAddress = path
+          }
+        }
+        let ports: (public: UInt16, management: UInt16)
+        switch topology.ports.value {
+        case .free: ports = (try freePort(), try freePort())
+        case .base(let base):
+          ports = (base + nodesSoFar, base + nodesSoFar + Topology.managementOffset)
+        }
+        nodesSoFar += 1
+        processes.append(
+          Self.node(
+            name, of: service, surroundings, function: functionAddress, coordinator: coordinator,
+            ports: ports, dependencies: dependencies))
+      }
+    }
+    self.processes = processes
+  }
+
+  private static func coordinator(
+    of topology: Topology, _ surroundings: Surroundings, bus: String, publishing: String
+  ) -> ProcessPlan {
+    let name = "coordinator"
+    let layout = surroundings.layout
+    var arguments = [
+      "\(surroundings.programs)/cs-coordinator", "--bus", bus, "--bus-publish", publishing,
+      "--data", layout.storage(name),
+    ]
+    for service in topology.services {
+      arguments += ["--expect", "\(service.name)=\(service.nodes)"]
+    }
+    arguments += [
+      "--ready-file", layout.readyFile(name), "--stop-with-parent", "--log-level",
+      surroundings.logLevel,
+    ]
+    return ProcessPlan(
+      name: name, role: .coordinator, arguments: arguments, environment: [:],
+      directory: layout.data, readiness: .file(layout.readyFile(name)), dependencies: [])
+  }
+
+  private static func function(
+    of service: Topology.Service, node: String, words: [String], layout: RunLayout,
+    freePort: () throws(ProgramError) -> UInt16
+  ) throws(ProgramError) -> ProcessPlan {
+    let name = "\(node)-function"
+    var environment: [String: String] = [:]
+    let readiness: ProcessPlan.Readiness
+    switch service.function.socket {
+    case .tcp:
+      let address = NetworkAddress.loopback(try freePort())
+      environment["HOST"] = address.host
+      environment["PORT"] = String(address.port)
+      readiness = .tcp(address)
+    case .unix:
+      let path = layout.socket(name)
+      guard path.utf8.count <= maximumSocketPath else {
+        throw ProgramError(
+          "the socket of \(name) would be \(path), which is longer than \(maximumSocketPath) bytes",
+          hint: "use a shorter data folder, or socket: tcp", status: .usage)
+      }
+      environment["CLOUDSTATE_SOCKET"] = path
+      readiness = .unixSocket(path)
+    }
+    return ProcessPlan(
+      name: name, role: .function, service: service.name, arguments: words,
+      environment: environment.merging(service.function.environment) { ours, _ in ours },
+      directory: service.function.directory, readiness: readiness, dependencies: [])
+  }
+
+  private static func node(
+    _ name: String, of service: Topology.Service, _ surroundings: Surroundings, function: String,
+    coordinator: String, ports: (public: UInt16, management: UInt16), dependencies: [Int]
+  ) -> ProcessPlan {
+    let layout = surroundings.layout
+    let publicAddress = NetworkAddress.loopback(ports.public)
+    let managementAddress = NetworkAddress.loopback(ports.management)
+    var arguments = [
+      "\(surroundings.programs)/cs-node", "--service", service.name, "--node-id", name,
+      "--function", function, "--listen", "\(publicAddress)",
+      "--management", "\(managementAddress)",
+      "--bus", "tcp://127.0.0.1:*", "--bus-publish", "tcp://127.0.0.1:*",
+      "--coordinator", coordinator, "--data", layout.storage(name),
+    ]
+    let settings = service.settings
+    if let shards = settings.shards { arguments += ["--shards", String(shards)] }
+    if let limit = settings.passivationTimeout {
+      arguments += ["--passivation-timeout", limit.text]
+    }
+    if let streams = settings.maxStreams { arguments += ["--max-streams", String(streams)] }
+    if let retention = settings.idempotencyRetention {
+      arguments += ["--idempotency-retention", retention.text]
+    }
+    arguments += [
+      "--ready-file", layout.readyFile(name), "--stop-with-parent", "--log-level",
+      surroundings.logLevel,
+    ]
+    return ProcessPlan(
+      name: name, role: .node, service: service.name, arguments: arguments,
+      environment: service.environment, directory: layout.data,
+      readiness: .file(layout.readyFile(name)), dependencies: dependencies,
+      publicAddress: publicAddress, managementAddress: managementAddress)
+  }
+}

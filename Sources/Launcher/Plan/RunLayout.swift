@@ -1,0 +1,22 @@
+/// Where the files of a run lie under its data folder.
+package struct RunLayout: Hashable, Sendable {
+  /// Absolute.
+  package let data: String
+
+  package init(data: String) { self.data = data }
+
+  /// Held by the `cs-up` that runs here.
+  package var lock: String { "\(data)/cs-up.lock" }
+  /// What runs, for `cs-up ps`.
+  package var state: String { "\(data)/cs-up.json" }
+  package var logs: String { "\(data)/logs" }
+  /// What a supervisor in the background says.
+  package var supervisorLog: String { "\(logs)/cs-up.log" }
+  /// Ready files and sockets; emptied at each start.
+  package var run: String { "\(data)/run" }
+
+  package func log(_ process: String) -> String { "\(logs)/\(process).log" }
+  package func readyFile(_ process: String) -> String { "\(run)/\(process).json" }
+  package func socket(_ process: String) -> String { "\(run)/\(process).sock" }
+  package func storage(_ process: String) -> String { "\(data)/\(process)" }
+}

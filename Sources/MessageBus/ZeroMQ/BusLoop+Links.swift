@@ -1,0 +1,64 @@
+import CloudstateModel
+import Logging
+import NIOCore
+import ZeroMQ
+
+/// Links to peers.
+extension BusLoop {
+  func connect(to peer: BusPeer) {
+    guard peer.node != nodeID, links[peer.node]?.peer != peer else { return }
+    disconnect(from: peer.node)
+    do {
+      links[peer.node] = try PeerLink(
+        to: peer, topicPrefixes: subscriptions.topicPrefixes, configuration: configuration,
+        context: context)
+    } catch {
+      var metadata = metadata(of: peer)
+      metadata["publishEndpoint"] = "\(peer.publishEndpoint)"
+      metadata["error"] = "\(error)"
+      logger.error("cannot link with peer", metadata: metadata)
+    }
+  }
+
+  /// Drops the link and all that hangs on it: a later link to the same node begins with nothing.
+  func disconnect(from node: NodeID) {
+    guard links.removeValue(forKey: node) != nil else { return }
+    failRequests(of: node)
+    subscriptions.noteLoss(from: node)
+  }
+
+  /// Takes in what happened to the connection of a link, in order.
+  ///
+  /// libzmq reports a break before it takes the broken connection's queue away. So nothing is sent
+  /// between a break and the next handshake, when the socket has been made to forget that queue;
+  /// otherwise a request could vanish into it and fail only when its time is over.
+  func readEvents(of link: PeerLink) throws(ZeroMQError) {
+    while let event = try link.monitor.next() {
+      switch event {
+      case .established:
+        try link.dealer.processEvents()
+        link.status.established()
+        link.isStalled = false
+        logger.info("connected to peer", metadata: metadata(of: link.peer))
+      case .disconnected:
+        guard link.status.disconnected() else { continue }
+        // What arrived before the break counts.
+        try readAnswers(of: link, limit: .max)
+        failRequests(of: link.peer.node)
+        subscriptions.noteLoss(from: link.peer.node)
+        logger.warning("lost the connection to peer", metadata: metadata(of: link.peer))
+      case .handshakeFailed:
+        queue.statistics.update { $0.failedHandshakes += 1 }
+      }
+    }
+  }
+
+  /// Fails everything that waits for a peer whose link is gone or down.
+  func failRequests(of node: NodeID) {
+    for entry in pending.removeAll(to: node) {
+      fail(entry, sent: .linkBroke(node), unsent: .notConnected(node))
+    }
+    _ = links[node]?.outbound.removeAll()
+    links[node]?.isStalled = false
+  }
+}

@@ -1,0 +1,260 @@
+import CloudstateModel
+import Logging
+import NIOCore
+import ZeroMQ
+
+/// What the bus thread does, round by round: take submissions, send, complete, sleep until something
+/// happens, read. Made, used and ended on that thread; it owns all sockets.
+///
+/// The parts: links to peers (`+Links`), requests and answers (`+Requests`), publications
+/// (`+Publications`).
+final class BusLoop {
+  struct Endpoints: Sendable {
+    let request: String
+    let publish: String
+  }
+
+  /// Messages read from one socket before the others have their turn.
+  static let messagesPerRound = 256
+  /// Pause before a route that takes no answers is tried again: a ROUTER cannot say which route has room.
+  static let routeRetry = TimeAmount.milliseconds(5)
+
+  let nodeID: NodeID
+  let endpoints: Endpoints
+  let configuration: ZeroMQBusConfiguration
+  let queue: SubmissionQueue
+  let logger: Logger
+  /// See ``PublicationNumber/start``.
+  let start: UInt64
+
+  let context: Context
+  let router: Socket
+  let publisher: Socket
+  private let routerMonitor: SocketMonitor
+  private let publisherMonitor: SocketMonitor
+  let frame = Message()
+  private var pollSet = PollSet()
+
+  var links: [NodeID: PeerLink] = [:]
+  /// Answers that wait, by connection; only those with something in them.
+  var routes: [RouteID: OutboundQueue] = [:]
+  var pending: PendingRequests<Requester>
+  var nextRequestID: UInt64 = 1
+  var subscriptions = SubscriptionTable<PublicationHandler>()
+  var responders = ResponderTable<RequestHandler>()
+  var publications: [OutgoingPublication] = []
+  var completions = CompletionBatch()
+  /// The time at which the current round began.
+  var now = NIODeadline.now()
+  private var submissions: [Submission] = []
+  private var outgoing = ByteBuffer()
+  private var malformedLog = LogThrottle(interval: .seconds(1))
+  private var failureLog = LogThrottle(interval: .seconds(1))
+
+  init(
+    nodeID: NodeID, start: UInt64, configuration: ZeroMQBusConfiguration, queue: SubmissionQueue,
+    logger: Logger
+  ) throws(ZeroMQError) {
+    self.nodeID = nodeID
+    self.start = start
+    self.configuration = configuration
+    self.queue = queue
+    self.logger = logger
+    pending = PendingRequests(limitPerPeer: configuration.pendingRequestsPerPeer)
+    let context = try Context()
+    let router = try Socket(.router, in: context)
+    try router.set(configuration.connectionOptions)
+    // No handover: the names of connections are made up here, and nobody may take one over.
+    try router.set([.routerMandatory(true), .linger(configuration.drainTime.wholeMilliseconds)])
+    let routerMonitor = try SocketMonitor(router, in: context)
+    try router.bind(configuration.requestBind)
+    let publisher = try Socket(.publish, in: context)
+    try publisher.set(configuration.connectionOptions)
+    try publisher.set([.sendHighWaterMark(1000), .linger(configuration.drainTime.wholeMilliseconds)])
+    let publisherMonitor = try SocketMonitor(publisher, in: context)
+    try publisher.bind(configuration.publishBind)
+    endpoints = Endpoints(
+      request: try router.lastEndpoint(), publish: try publisher.lastEndpoint())
+    self.context = context
+    self.router = router
+    self.routerMonitor = routerMonitor
+    self.publisher = publisher
+    self.publisherMonitor = publisherMonitor
+  }
+
+  /// Serves until the queue is closed.
+  func run() {
+    while true {
+      now = .now()
+      let isOpen = takeSubmissions()
+      sendPublications()
+      links.values.forEach(sendRequests)
+      sendAnswers()
+      guard isOpen else { return finish() }
+      expire()
+      completions.deliver()
+      do {
+        let first = try poll()
+        try read(first)
+      } catch {
+        logger.critical("the bus cannot go on and closes", metadata: ["error": "\(error)"])
+        queue.close()
+      }
+    }
+  }
+
+  // MARK: Submissions
+
+  private func takeSubmissions() -> Bool {
+    let isOpen = queue.takeAll(into: &submissions)
+    submissions.forEach(handle)
+    submissions.removeAll(keepingCapacity: submissions.count <= configuration.submissionMessages)
+    return isOpen
+  }
+
+  private func handle(_ submission: Submission) {
+    switch submission {
+    case .connect(let peer): connect(to: peer)
+    case .disconnect(let node): disconnect(from: node)
+    case .subscribe(let id, let pattern, let queueGroup, let handler):
+      subscribe(id, pattern, queueGroup: queueGroup, handler)
+    case .serve(let id, let pattern, let handler):
+      responders.add(id, pattern: pattern, handler: handler)
+    case .cancel(let id): cancel(id)
+    case .publish(let publication): publish(publication)
+    case .request(let request): handle(request)
+    case .answer(let destination, let result): answer(destination, result)
+    }
+  }
+
+  // MARK: Time
+
+  private func expire() {
+    for entry in pending.removeExpired(by: now) {
+      fail(entry, sent: .noAnswer(entry.peer), unsent: .notSentInTime(entry.peer))
+    }
+    for link in links.values where link.status.endGrace(by: now) {
+      failRequests(of: link.peer.node)
+      logger.warning("no connection to peer", metadata: metadata(of: link.peer))
+    }
+  }
+
+  /// How long the thread may sleep: milliseconds, -1 for ever.
+  private func sleepMilliseconds() -> Int {
+    guard queue.prepareToSleep() else { return 0 }
+    var deadlines = links.values.compactMap(\.status.graceDeadline)
+    if let next = pending.nextDeadline { deadlines.append(next) }
+    if !routes.isEmpty { deadlines.append(now + Self.routeRetry) }
+    guard let earliest = deadlines.min() else { return -1 }
+    return Int(max(earliest - .now(), .nanoseconds(0)).wholeMilliseconds)
+  }
+
+  // MARK: Sockets
+
+  /// Sleeps until something happens; answers the index of the first socket in the poll set.
+  private func poll() throws(ZeroMQError) -> Int {
+    pollSet.removeAll()
+    let wakeUpIndex = pollSet.add(queue.wakeUp)
+    let first = pollSet.add(router)
+    routerMonitor.withSocket { pollSet.add($0) }
+    publisherMonitor.withSocket { pollSet.add($0) }
+    for link in links.values {
+      link.dealerIndex = pollSet.add(link.dealer, writable: link.isStalled)
+      link.monitor.withSocket { link.monitorIndex = pollSet.add($0) }
+      if let subscriber = link.subscriber {
+        link.subscriberIndex = pollSet.add(subscriber.socket)
+      }
+    }
+    try pollSet.wait(milliseconds: sleepMilliseconds())
+    if pollSet.isReadable(wakeUpIndex) { queue.wakeUp.clear() }
+    return first
+  }
+
+  private func read(_ first: Int) throws(ZeroMQError) {
+    if pollSet.isReadable(first) { try readRequests() }
+    if pollSet.isReadable(first + 1) { try countFailedHandshakes(routerMonitor) }
+    if pollSet.isReadable(first + 2) { try countFailedHandshakes(publisherMonitor) }
+    for link in links.values {
+      if link.isStalled, pollSet.isWritable(link.dealerIndex) { link.isStalled = false }
+      if pollSet.isReadable(link.dealerIndex) { try readAnswers(of: link) }
+      if pollSet.isReadable(link.monitorIndex) { try readEvents(of: link) }
+      if link.subscriber != nil, pollSet.isReadable(link.subscriberIndex) {
+        try readPublications(of: link)
+      }
+    }
+  }
+
+  private func countFailedHandshakes(_ monitor: borrowing SocketMonitor) throws(ZeroMQError) {
+    while let event = try monitor.next() {
+      if event == .handshakeFailed { queue.statistics.update { $0.failedHandshakes += 1 } }
+    }
+  }
+
+  /// Decodes the frame just received, which must be the last of its message.
+  func decodeFrame(on socket: borrowing Socket) throws(ZeroMQError) -> IncomingMessage? {
+    guard !frame.hasMore else {
+      try skipRest(on: socket)
+      noteMalformed("has too many frames")
+      return nil
+    }
+    var bytes = ByteBuffer()
+    frame.withBytes { _ = bytes.writeBytes($0) }
+    do {
+      return try IncomingMessage(bytes)
+    } catch {
+      noteMalformed(error.reason)
+      return nil
+    }
+  }
+
+  /// Throws away the remaining frames of the message whose frame was just received.
+  func skipRest(on socket: borrowing Socket) throws(ZeroMQError) {
+    while frame.hasMore, try socket.receive(into: frame) {}
+  }
+
+  /// Counts a message that is not ours and says so at most once per second.
+  func noteMalformed(_ reason: String) {
+    queue.statistics.update { $0.malformedMessages += 1 }
+    guard let suppressed = malformedLog.admit(at: now) else { return }
+    logger.warning(
+      "ignored a message that is not of the bus",
+      metadata: ["reason": "\(reason)", "suppressed": "\(suppressed)"])
+  }
+
+  /// Says at most once per second that a socket refused a message.
+  func noteFailure(_ error: ZeroMQError) {
+    guard let suppressed = failureLog.admit(at: now) else { return }
+    logger.error(
+      "a message was not sent", metadata: ["error": "\(error)", "suppressed": "\(suppressed)"])
+  }
+
+  /// Lends the buffer in which messages are put together, beginning with the header for `target`.
+  func withMessage<Result, Failure: Error>(
+    to target: NodeID?, start: UInt64, _ body: (inout ByteBuffer) throws(Failure) -> Result
+  ) throws(Failure) -> Result {
+    outgoing.clear(minimumCapacity: configuration.coalescingBytes)
+    outgoing.writeHeader(MessageHeader(source: nodeID, start: start, target: target))
+    return try body(&outgoing)
+  }
+
+  func metadata(of peer: BusPeer) -> Logger.Metadata {
+    ["peer": "\(peer.node)", "endpoint": "\(peer.requestEndpoint)"]
+  }
+
+  // MARK: End
+
+  private func finish() {
+    let end = NIODeadline.now() + configuration.drainTime
+    while !routes.isEmpty, NIODeadline.now() < end {
+      pollSet.removeAll()
+      pollSet.add(queue.wakeUp)
+      queue.wakeUp.clear()
+      do { try pollSet.wait(milliseconds: 1) } catch { break }
+      sendAnswers()
+    }
+    for entry in pending.removeAll() {
+      completions.add(entry.completion, .failure(.closed(nodeID)))
+    }
+    completions.deliver()
+  }
+}

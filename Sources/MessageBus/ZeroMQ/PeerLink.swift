@@ -1,0 +1,81 @@
+import CloudstateModel
+import NIOCore
+import ZeroMQ
+
+/// The sockets towards one peer and what waits to be sent to it. Belongs to the bus thread.
+final class PeerLink {
+  /// A subscriber socket in a box: an optional cannot lend a noncopyable value.
+  final class Subscriber {
+    let socket: Socket
+
+    init(_ socket: consuming Socket) { self.socket = socket }
+  }
+
+  let peer: BusPeer
+  let dealer: Socket
+  let monitor: SocketMonitor
+  /// `nil` for a peer that publishes nothing.
+  let subscriber: Subscriber?
+  var status: LinkStatus
+  var outbound: OutboundQueue
+  /// Whether the last send found no room; then the poll waits for it.
+  var isStalled = false
+  /// Places in the poll set of the current round.
+  var dealerIndex = 0
+  var monitorIndex = 0
+  var subscriberIndex = 0
+
+  init(
+    to peer: BusPeer, topicPrefixes: [[UInt8]], configuration: ZeroMQBusConfiguration,
+    context: Context
+  ) throws(ZeroMQError) {
+    self.peer = peer
+    status = LinkStatus(graceUntil: .now() + configuration.connectGrace)
+    outbound = OutboundQueue(
+      maximumCount: configuration.outboundMessagesPerPeer,
+      maximumBytes: configuration.outboundBytesPerPeer)
+    let dealer = try Socket(.dealer, in: context)
+    try dealer.set(configuration.connectionOptions)
+    // Without `immediate`, requests would wait in libzmq for a peer that may have restarted since.
+    try dealer.set([.immediate(true), .linger(0)])
+    let monitor = try SocketMonitor(dealer, in: context)
+    try dealer.connect(peer.requestEndpoint)
+    if peer.publishEndpoint.isEmpty {
+      subscriber = nil
+    } else {
+      let socket = try Socket(.subscribe, in: context)
+      try socket.set(configuration.connectionOptions)
+      try socket.set(.linger(0))
+      for prefix in topicPrefixes { try socket.set(.subscribe(prefix)) }
+      try socket.connect(peer.publishEndpoint)
+      subscriber = Subscriber(socket)
+    }
+    self.dealer = dealer
+    self.monitor = monitor
+  }
+}
+
+extension ZeroMQBusConfiguration {
+  /// What all sockets of the bus have in common.
+  var connectionOptions: [Socket.Option] {
+    [
+      .ipv6(false),
+      .maximumMessageSize(maximumFrameBytes),
+      .heartbeatInterval(heartbeatInterval.wholeMilliseconds),
+      .heartbeatTimeout(heartbeatTimeout.wholeMilliseconds),
+      .handshakeInterval(max(heartbeatTimeout, .seconds(1)).wholeMilliseconds),
+      .reconnectInterval(50),
+      .maximumReconnectInterval(1000),
+      // Messages of up to `coalescingBytes` each: what does not fit waits in our own bounded queues.
+      .sendHighWaterMark(64),
+      .receiveHighWaterMark(1000),
+    ]
+  }
+}
+
+extension TimeAmount {
+  /// Milliseconds, rounded up, as libzmq takes them.
+  var wholeMilliseconds: Int32 {
+    Int32(clamping: (max(nanoseconds, 0) / 1_000_000) + (nanoseconds % 1_000_000 > 0 ? 1 : 0))
+  }
+}
