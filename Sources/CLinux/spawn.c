@@ -114,3 +114,5 @@ int cs_reap_group(pid_t pid, int *status) {
   } while (reaped < 0 && errno == EINTR);
   return reaped == pid ? 0 : -1;
 }
+
+int cs_pipe(int ends[2]) { return pipe2(ends, O_CLOEXEC); }

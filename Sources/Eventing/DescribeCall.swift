@@ -81,11 +81,7 @@ final class DescribeCall: GRPCServerCallHandler {
     guard answered == Int(context.topology.shardCount) else { return askNext() }
     guard let call, let response else { return }
     self.call = nil
-    do {
-      call.send(try response.encodedBuffer())
-      call.finish(.ok)
-    } catch {
-      call.finish(GRPCStatus(.internalError, "the description cannot be encoded: \(error)"))
-    }
+    call.send(response.encoded)
+    call.finish(.ok)
   }
 }

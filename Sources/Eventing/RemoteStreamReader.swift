@@ -68,15 +68,8 @@ package struct RemoteStreamReader: Sendable {
     _ request: WireReadRequest, _ shard: ShardID, _ owner: NodeID, on eventLoop: any EventLoop,
     completion: @escaping @Sendable (Result<WireReadResponse, StreamReadFailure>) -> Void
   ) {
-    let payload: ByteBuffer
-    do {
-      payload = try request.encodedBuffer()
-    } catch {
-      eventLoop.execute { completion(.failure(StreamReadFailure("\(error)"))) }
-      return
-    }
     bus.request(
-      .streamRead(shard), payload: payload, to: owner, timeout: timeout, on: eventLoop
+      .streamRead(shard), payload: request.encoded, to: owner, timeout: timeout, on: eventLoop
     ) { result in
       completion(Self.response(from: result, owner: owner))
     }

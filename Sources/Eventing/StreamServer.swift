@@ -77,8 +77,7 @@ package final class StreamServer: Sendable {
     let due = notices.withLock { $0.take(now: .now()) }
     for (index, position) in due {
       let notice = Cloudstate_Internal_Cluster_StreamNotice.with { $0.lastPosition = position }
-      guard let payload = try? notice.encodedBuffer() else { continue }
-      bus.publish(.notice(ShardID(service: service, index: index)), payload: payload)
+      bus.publish(.notice(ShardID(service: service, index: index)), payload: notice.encoded)
     }
   }
 
@@ -127,10 +126,6 @@ package final class StreamServer: Sendable {
   }
 
   private static func respond(to request: BusRequest, with response: WireReadResponse) {
-    do {
-      request.answer(.success(try response.encodedBuffer()))
-    } catch {
-      request.answer(.failure(BusError(.rejected, "the page cannot be encoded: \(error)")))
-    }
+    request.answer(.success(response.encoded))
   }
 }

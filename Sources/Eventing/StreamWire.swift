@@ -1,7 +1,6 @@
 import CloudstateModel
 import CloudstateProtocol
 import FoundationEssentials
-import NIOCore
 import ShardStore
 import SwiftProtobuf
 
@@ -11,23 +10,6 @@ typealias WireReadRequest = Cloudstate_Internal_Cluster_StreamReadRequest
 typealias WireReadResponse = Cloudstate_Internal_Cluster_StreamReadResponse
 /// See ``WireReadRequest``.
 typealias WireBatch = Cloudstate_Internal_Cluster_StreamBatch
-
-extension Message {
-  /// The encoded message.
-  ///
-  /// - Throws: SwiftProtobuf's error for messages beyond 2 GiB.
-  func encodedBuffer() throws -> ByteBuffer {
-    let bytes: [UInt8] = try serializedBytes()
-    return ByteBuffer(bytes: bytes)
-  }
-
-  /// Decodes all readable bytes of `buffer`.
-  ///
-  /// - Throws: SwiftProtobuf's error for bytes that are not this message.
-  init(decoding buffer: ByteBuffer) throws {
-    try self.init(serializedBytes: Array(buffer.readableBytesView))
-  }
-}
 
 extension WireBatch {
   /// The form in which a batch crosses the bus.

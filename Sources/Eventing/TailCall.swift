@@ -114,12 +114,7 @@ final class TailCall: GRPCServerCallHandler {
   }
 
   private func send(_ response: Cloudstate_Streams_TailResponse) {
-    guard let call else { return }
-    do {
-      call.send(try response.encodedBuffer())
-    } catch {
-      finish(GRPCStatus(.internalError, "an event cannot be encoded: \(error)"))
-    }
+    call?.send(response.encoded)
   }
 
   // MARK: Time and end

@@ -85,3 +85,6 @@ int cs_reap_group(pid_t pid, int *status);
 
 /// Names the calling thread for system tools; the kernel keeps the first 15 bytes.
 static inline void cs_thread_set_name(const char *name) { prctl(PR_SET_NAME, name, 0, 0, 0); }
+
+/// Makes a close-on-exec pipe: `ends[0]` for reading, `ends[1]` for writing; 0 or -1 with `errno` set.
+int cs_pipe(int ends[2]);

@@ -123,13 +123,13 @@ package final class Coordinator: Sendable {
     let registration: Registration
     do {
       registration = try Registration(
-        Cloudstate_Internal_Cluster_RegisterRequest(decoding: request.payload))
+        Cloudstate_Internal_Cluster_RegisterRequest(reading: request.payload))
     } catch {
-      return request.answer(.success(RegistrationAnswer.refused(error.message).message.payload()))
+      return request.answer(.success(RegistrationAnswer.refused(error.message).message.encoded))
     }
     guard registration.info.node == request.source else {
       let refusal = "node \(request.source) cannot register as \(registration.info.node)"
-      return request.answer(.success(RegistrationAnswer.refused(refusal).message.payload()))
+      return request.answer(.success(RegistrationAnswer.refused(refusal).message.encoded))
     }
     state.value.lastTicket += 1
     let ticket = state.value.lastTicket
@@ -141,7 +141,7 @@ package final class Coordinator: Sendable {
     guard !state.value.isSilent else { return refuse(request) }
     let report: HeartbeatReport
     do {
-      report = try HeartbeatReport(Cloudstate_Internal_Cluster_Heartbeat(decoding: request.payload))
+      report = try HeartbeatReport(Cloudstate_Internal_Cluster_Heartbeat(reading: request.payload))
       guard report.node == request.source else {
         throw malformed("node \(request.source) sends the heartbeat of \(report.node)")
       }
@@ -149,7 +149,7 @@ package final class Coordinator: Sendable {
       return request.answer(.failure(BusError(.rejected, "\(error)")))
     }
     let (answer, directives) = state.value.machine.heartbeat(report, at: arrival)
-    request.answer(.success(answer.message.payload()))
+    request.answer(.success(answer.message.encoded))
     if !answer.registerAgain {
       let version = min(report.viewVersion, state.value.machine.durable.version)
       state.value.deliveries[report.node]?.nodeHas(version: version)
@@ -168,7 +168,7 @@ package final class Coordinator: Sendable {
         state.value.deliveries[node] = nil
       case .answer(let ticket, let answer):
         let request = state.value.requests.removeValue(forKey: ticket)
-        request?.answer(.success(answer.message.payload()))
+        request?.answer(.success(answer.message.encoded))
       case .publish(let view): publish(view)
       case .report(let line): logger.notice("\(line)")
       }
@@ -187,7 +187,7 @@ package final class Coordinator: Sendable {
   }
 
   private func publish(_ view: ClusterView) {
-    let payload = view.message.payload()
+    let payload = view.message.encoded
     state.value.published = payload
     bus.publish(.plan, payload: payload)
     for member in view.members {
@@ -236,7 +236,7 @@ package final class Coordinator: Sendable {
 
   private func isAcknowledgement(_ result: Result<ByteBuffer, BusError>, of node: NodeID) -> Bool {
     do {
-      let message = try Cloudstate_Internal_Cluster_PlanAcknowledgement(decoding: result.get())
+      let message = try Cloudstate_Internal_Cluster_PlanAcknowledgement(reading: result.get())
       return message.nodeID == node.text
     } catch {
       logger.debug("node \(node) does not acknowledge a view: \(error)")

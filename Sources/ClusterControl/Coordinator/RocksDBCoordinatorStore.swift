@@ -64,7 +64,7 @@ package final class RocksDBCoordinatorStore: CoordinatorStore {
     try withConnection { connection throws(ClusterError) in
       guard let bytes = try connection.read(Key.state) else { return nil }
       var view = try restoring("state") { () throws(ClusterError) in
-        try ClusterView(Cloudstate_Internal_Cluster_ClusterView(decoding: bytes))
+        try ClusterView(Cloudstate_Internal_Cluster_ClusterView(reading: bytes))
       }
       if view.plan.number > 0 {
         view.plan = try connection.plan(view.plan.number)
@@ -90,7 +90,7 @@ package final class RocksDBCoordinatorStore: CoordinatorStore {
       state.plan = Cloudstate_Internal_Cluster_Plan()
       state.plan.number = record.plan.number
       batch.put(
-        Array(Key.state.utf8), SealedRecord.seal(state.encoded(), name: Key.state), in: family)
+        Array(Key.state.utf8), SealedRecord.seal(state.storedBytes, name: Key.state), in: family)
       for (service, shardCount) in record.services {
         let key = Key.service(service)
         let bytes = (0..<4).map { UInt8(truncatingIfNeeded: shardCount >> (8 * $0)) }
@@ -99,7 +99,7 @@ package final class RocksDBCoordinatorStore: CoordinatorStore {
       let number = record.plan.number
       if number > connection.storedPlan {
         let sealed = SealedRecord.seal(
-          record.plan.message.encoded(), name: Key.planName(number))
+          record.plan.message.storedBytes, name: Key.planName(number))
         batch.put(Key.plan(number), sealed, in: family)
         if number > UInt64(Self.retainedPlans) {
           let oldest = number - UInt64(Self.retainedPlans) + 1
@@ -215,7 +215,7 @@ extension RocksDBCoordinatorStore.Connection {
       throw ClusterError(.corruptRecord, "\(name) is missing")
     }
     return try restoring(name) { () throws(ClusterError) in
-      try Plan(Cloudstate_Internal_Cluster_Plan(decoding: bytes))
+      try Plan(Cloudstate_Internal_Cluster_Plan(reading: bytes))
     }
   }
 
@@ -225,7 +225,7 @@ extension RocksDBCoordinatorStore.Connection {
       over: family, of: database, from: Array(Key.servicePrefix.utf8), to: Array("service0".utf8))
     iterator.seekToFirst()
     while iterator.isValid {
-      let key = iterator.withKey { String(decoding: Array(copying: $0), as: UTF8.self) }
+      let key = iterator.withKey { String(reading: Array(copying: $0), as: UTF8.self) }
       let sealed = iterator.withValue { Array(copying: $0) }
       let bytes = try SealedRecord.open(sealed, name: key)
       guard bytes.count == 4, let name = ServiceName(String(key.dropFirst(Key.servicePrefix.count)))

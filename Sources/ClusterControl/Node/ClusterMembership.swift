@@ -144,7 +144,7 @@ package final class ClusterMembership: ClusterHandle {
   private func savedView(_ document: [UInt8]) -> ClusterView? {
     do {
       let bytes = try SealedRecord.open(document, name: Self.documentName)
-      return try ClusterView(Cloudstate_Internal_Cluster_ClusterView(decoding: bytes))
+      return try ClusterView(Cloudstate_Internal_Cluster_ClusterView(reading: bytes))
     } catch {
       logger.error("the saved view of the cluster is not used: \(error)")
       return nil
@@ -155,7 +155,7 @@ package final class ClusterMembership: ClusterHandle {
   private func receive(_ request: BusRequest) {
     let view: ClusterView
     do {
-      view = try ClusterView(Cloudstate_Internal_Cluster_ClusterView(decoding: request.payload))
+      view = try ClusterView(Cloudstate_Internal_Cluster_ClusterView(reading: request.payload))
     } catch {
       return request.answer(.failure(BusError(.rejected, "\(error)")))
     }
@@ -186,9 +186,9 @@ package final class ClusterMembership: ClusterHandle {
   }
 
   private func send(_ registration: Registration) {
-    ask(.register, payload: registration.message.payload()) { [self] result in
+    ask(.register, payload: registration.message.encoded) { [self] result in
       let outcome = decoded(result) { payload throws(ClusterError) in
-        try RegistrationAnswer(Cloudstate_Internal_Cluster_RegisterResponse(decoding: payload))
+        try RegistrationAnswer(Cloudstate_Internal_Cluster_RegisterResponse(reading: payload))
       }
       perform(state.value.machine.registrationEnded(outcome, at: uptime))
     }
@@ -197,9 +197,9 @@ package final class ClusterMembership: ClusterHandle {
   private func send(_ report: HeartbeatReport) {
     var report = report
     report.load = load()
-    ask(.heartbeat(nodeID), payload: report.message.payload()) { [self] result in
+    ask(.heartbeat(nodeID), payload: report.message.encoded) { [self] result in
       let outcome = decoded(result) { payload throws(ClusterError) in
-        try HeartbeatAnswer(Cloudstate_Internal_Cluster_HeartbeatResponse(decoding: payload))
+        try HeartbeatAnswer(Cloudstate_Internal_Cluster_HeartbeatResponse(reading: payload))
       }
       if case .failure(let error) = outcome { logger.debug("heartbeat: \(error)") }
       perform(state.value.machine.heartbeatEnded(outcome, at: uptime))
@@ -282,7 +282,7 @@ package final class ClusterMembership: ClusterHandle {
     state.value.isSaving = true
     state.value.unsaved = nil
     loop.onDisk { [saveView] in
-      try saveView(SealedRecord.seal(view.message.encoded(), name: Self.documentName))
+      try saveView(SealedRecord.seal(view.message.storedBytes, name: Self.documentName))
     } completion: { [self] result in
       state.value.isSaving = false
       guard !state.value.isStopped else { return }
@@ -321,6 +321,6 @@ package final class ClusterMembership: ClusterHandle {
     var message = Cloudstate_Internal_Cluster_PlanAcknowledgement()
     message.nodeID = nodeID.text
     message.planNumber = state.value.saved?.plan.number ?? 0
-    return message.payload()
+    return message.encoded
   }
 }

@@ -88,8 +88,7 @@ package struct ClientSession: Sendable {
         serverIndex: index, path: "/cloudstate.streams.EventStreams/describe",
         message: ByteBuffer(), deadline: deadline)
       guard outcome.status.code == .ok, let message = outcome.message,
-        let response = try? Cloudstate_Streams_DescribeResponse(
-          serializedBytes: Array(message.readableBytesView))
+        let response = try? Cloudstate_Streams_DescribeResponse(decoding: message)
       else { continue }
       return response.service
     }

@@ -49,7 +49,7 @@ package final class ReflectionCall: GRPCClientStreamHandler {
 
   package func receive(_ message: ByteBuffer) {
     guard completion != nil else { return }
-    guard let response = try? Response(serializedBytes: Array(message.readableBytesView)) else {
+    guard let response = try? Response(decoding: message) else {
       return finish(.failure(GRPCStatus(.internalError, "reflection: an unreadable answer")))
     }
     switch response.messageResponse {
@@ -95,10 +95,7 @@ package final class ReflectionCall: GRPCClientStreamHandler {
   }
 
   private func ask(_ request: Request) {
-    guard let bytes: [UInt8] = try? request.serializedBytes() else {
-      return finish(.failure(GRPCStatus(.internalError, "reflection: a request is too large")))
-    }
-    stream?.send(ByteBuffer(bytes: bytes))
+    stream?.send(request.encoded)
   }
 
   private func finish(_ result: Result<ReflectedServices, GRPCStatus>) {

@@ -62,7 +62,7 @@ final class TailConnection: GRPCClientStreamHandler {
   func receive(_ message: ByteBuffer) {
     guard completion != nil else { return }
     lastHeard = .now()
-    guard let response = try? Response(serializedBytes: Array(message.readableBytesView)) else {
+    guard let response = try? Response(decoding: message) else {
       return end(.failed(GRPCStatus(.internalError, "an event cannot be decoded")))
     }
     if !onResponse(response) { end(.stopped) }
@@ -76,9 +76,6 @@ final class TailConnection: GRPCClientStreamHandler {
   private func open(
     on transport: any GRPCClientTransport, _ request: Cloudstate_Streams_TailRequest
   ) {
-    guard let bytes: [UInt8] = try? request.serializedBytes() else {
-      return end(.failed(GRPCStatus(.invalidArgument, "the request is too large")))
-    }
     let stream = transport.openStream(
       path: "/cloudstate.streams.EventStreams/tail", metadata: GRPCMetadata(), deadline: nil,
       waitForReady: false, handler: self)
@@ -87,7 +84,7 @@ final class TailConnection: GRPCClientStreamHandler {
     watchdog = eventLoop.scheduleRepeatedTask(initialDelay: .seconds(1), delay: .seconds(1)) { _ in
       bound.value.checkSilence()
     }
-    stream.send(ByteBuffer(bytes: bytes))
+    stream.send(request.encoded)
     stream.sendEnd()
   }
 

@@ -46,21 +46,24 @@ struct ChildProcess: ~Copyable {
     defer { close(input) }
     let (reading, writing) = try Self.output(request.output)
     defer { close(writing) }
+    let pid: pid_t
     do {
       pid = try Self.spawn(request, input: input, output: writing)
     } catch {
       if let reading { close(reading) }
       throw error
     }
-    outputDescriptor = reading
-    endDescriptor = cs_pidfd_open(pid)
-    if endDescriptor < 0 {
+    let endDescriptor = cs_pidfd_open(pid)
+    guard endDescriptor >= 0 else {
       let code = errno
       var status: Int32 = 0
       cs_reap_group(pid, &status)
       if let reading { close(reading) }
       throw .system("cannot watch \(request.program)", code: code)
     }
+    self.pid = pid
+    self.endDescriptor = endDescriptor
+    outputDescriptor = reading
   }
 
   deinit {
@@ -93,7 +96,7 @@ struct ChildProcess: ~Copyable {
       return (nil, descriptor)
     case .pipe:
       var ends: [Int32] = [-1, -1]
-      guard pipe2(&ends, O_CLOEXEC) == 0 else { throw .system("cannot make a pipe", code: errno) }
+      guard cs_pipe(&ends) == 0 else { throw .system("cannot make a pipe", code: errno) }
       // Only our end: a child does not expect its standard output to be non-blocking.
       _ = fcntl(ends[0], F_SETFL, O_NONBLOCK)
       return (ends[0], ends[1])

@@ -15,9 +15,10 @@ struct LogFile: ~Copyable {
 
   /// - Throws: ``ProgramError`` when the file cannot be opened.
   init(path: String) throws(ProgramError) {
-    self.path = path
-    descriptor = Self.open(path)
+    let descriptor = Self.open(path)
     guard descriptor >= 0 else { throw .system("cannot write \(path)", code: errno) }
+    self.path = path
+    self.descriptor = descriptor
     size = max(0, lseek(descriptor, 0, SEEK_END))
   }
 

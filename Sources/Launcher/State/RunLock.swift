@@ -12,11 +12,12 @@ struct RunLock: ~Copyable {
 
   /// - Throws: ``ProgramError`` with status `conflict` and the holder when another process has it.
   init(_ layout: RunLayout) throws(ProgramError) {
-    descriptor = open(layout.lock, O_RDWR | O_CREAT | O_CLOEXEC, 0o644)
+    let descriptor = open(layout.lock, O_RDWR | O_CREAT | O_CLOEXEC, 0o644)
     guard descriptor >= 0 else { throw .system("cannot write \(layout.lock)", code: errno) }
     var request = Self.wholeFile()
     guard fcntl(descriptor, F_SETLK, &request) == 0 else {
       let code = errno
+      defer { close(descriptor) }
       guard code == EAGAIN || code == EACCES else {
         throw .system("cannot lock \(layout.lock)", code: code)
       }
@@ -26,6 +27,7 @@ struct RunLock: ~Copyable {
         "a topology already runs in \(layout.data) (process \(holder.l_pid))",
         hint: "cs-up down --data \(layout.data)", status: .conflict)
     }
+    self.descriptor = descriptor
   }
 
   deinit { close(descriptor) }

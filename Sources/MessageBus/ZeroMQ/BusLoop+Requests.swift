@@ -152,12 +152,20 @@ extension BusLoop {
         case .success(let payload): .answer(id: id, payload: payload)
         case .failure(let error): .failure(id: id, error)
         }
-      let empty = OutboundQueue(
-        maximumCount: configuration.outboundMessagesPerPeer,
-        maximumBytes: configuration.outboundBytesPerPeer)
-      guard !routes[route, default: empty].append(envelope) else { return }
+      guard !self.route(route).outbound.append(envelope) else { return }
       queue.statistics.update { $0.droppedAnswers += 1 }
     }
+  }
+
+  private func route(_ id: RouteID) -> AnswerRoute {
+    if let known = routes[id] { return known }
+    let route = AnswerRoute(
+      id: id,
+      outbound: OutboundQueue(
+        maximumCount: configuration.outboundMessagesPerPeer,
+        maximumBytes: configuration.outboundBytesPerPeer))
+    routes[id] = route
+    return route
   }
 
   private func checkSize(
@@ -172,34 +180,33 @@ extension BusLoop {
 
   /// Sends answers as far as their routes take them; what stays is tried again soon.
   func sendAnswers() {
-    for route in Array(routes.keys) {
-      while let isSent = sendAnswerBatch(to: route), isSent {}
+    for route in Array(routes.values) {
+      do throws(ZeroMQError) {
+        while !route.outbound.isEmpty, try sendBatch(to: route) {}
+      } catch {
+        // EHOSTUNREACH: the connection is gone, and its requester has been told so by its own bus.
+        let dropped = route.outbound.removeAll()
+        queue.statistics.update { $0.droppedAnswers += UInt64(dropped) }
+      }
+      if route.outbound.isEmpty { routes[route.id] = nil }
     }
   }
 
-  /// Sends one message of answers; `nil` if there are no more, `false` if the route has no room.
-  private func sendAnswerBatch(to route: RouteID) -> Bool? {
-    guard let queued = routes[route], !queued.isEmpty else {
-      routes[route] = nil
-      return nil
+  /// Sends one message of answers; `false` if the route has no room.
+  private func sendBatch(to route: AnswerRoute) throws(ZeroMQError) -> Bool {
+    let name = route.id.bytes
+    let taken = try withMessage(to: nil, start: start) { message throws(ZeroMQError) -> Int? in
+      let batch = route.outbound.writeBatch(
+        to: &message, maximumBytes: configuration.coalescingBytes,
+        maximumCount: configuration.coalescingMessages
+      ) { _ in true }
+      guard try router.send(name.span.bytes, more: true),
+        try router.send(message.readableBytesSpan)
+      else { return nil }
+      return batch.taken
     }
-    do throws(ZeroMQError) {
-      let taken = try withMessage(to: nil, start: start) { message throws(ZeroMQError) -> Int? in
-        let batch = queued.writeBatch(
-          to: &message, maximumBytes: configuration.coalescingBytes,
-          maximumCount: configuration.coalescingMessages
-        ) { _ in true }
-        guard try router.send(route.bytes.span.bytes, more: true) else { return nil }
-        return try router.send(message.readableBytesSpan) ? batch.taken : nil
-      }
-      guard let taken else { return false }
-      routes[route]?.removeFirst(taken) { _ in }
-      return true
-    } catch {
-      // EHOSTUNREACH: the connection is gone, and its requester has been told so by its own bus.
-      let dropped = routes.removeValue(forKey: route)?.removeAll() ?? 0
-      queue.statistics.update { $0.droppedAnswers += UInt64(dropped) }
-      return nil
-    }
+    guard let taken else { return false }
+    route.outbound.removeFirst(taken) { _ in }
+    return true
   }
 }

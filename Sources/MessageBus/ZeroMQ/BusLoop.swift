@@ -3,6 +3,17 @@ import Logging
 import NIOCore
 import ZeroMQ
 
+/// Answers on their way to one connection. Belongs to the bus thread.
+final class AnswerRoute {
+  let id: RouteID
+  var outbound: OutboundQueue
+
+  init(id: RouteID, outbound: OutboundQueue) {
+    self.id = id
+    self.outbound = outbound
+  }
+}
+
 /// What the bus thread does, round by round: take submissions, send, complete, sleep until something
 /// happens, read. Made, used and ended on that thread; it owns all sockets.
 ///
@@ -37,7 +48,7 @@ final class BusLoop {
 
   var links: [NodeID: PeerLink] = [:]
   /// Answers that wait, by connection; only those with something in them.
-  var routes: [RouteID: OutboundQueue] = [:]
+  var routes: [RouteID: AnswerRoute] = [:]
   var pending: PendingRequests<Requester>
   var nextRequestID: UInt64 = 1
   var subscriptions = SubscriptionTable<PublicationHandler>()

@@ -1,3 +1,4 @@
+import CloudstateModel
 import DequeModule
 import NIOCore
 

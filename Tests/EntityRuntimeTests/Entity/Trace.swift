@@ -1,6 +1,7 @@
 import CloudstateModel
 import EntityRuntime
 import ShardStore
+import Testing
 
 extension OpaquePayload {
   static let sample = OpaquePayload(typeURL: "type.googleapis.com/Sample", value: [1])
@@ -93,6 +94,14 @@ struct Trace {
   mutating func taken() -> [String] {
     defer { actions.removeAll() }
     return actions.map(Self.describe)
+  }
+
+  /// Fails the test unless the machine asked for exactly this since the last call.
+  mutating func expect(
+    _ expected: [String], sourceLocation: SourceLocation = #_sourceLocation
+  ) {
+    let actual = taken()
+    #expect(actual == expected, sourceLocation: sourceLocation)
   }
 
   /// The raw actions since the last call.
