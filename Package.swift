@@ -160,7 +160,7 @@ let testTargets: [Target] = [
     "EntityRuntimeTests",
     [
       "EntityRuntime", "ShardStore", "GRPCTransport", "CloudstateProtocol", "CloudstateModel",
-      "DynamicProtobuf", nioCore, nioPosix, protobuf,
+      "DynamicProtobuf", nioCore, nioPosix, logging, protobuf,
     ]),
   tests(
     "EventingTests",

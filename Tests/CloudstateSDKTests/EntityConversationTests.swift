@@ -48,7 +48,8 @@ import Testing
     #expect(answer.commandID == 1)
     #expect(try replied(answer) == 5)
     #expect(answer.events.map(\.typeURL) == ["type.googleapis.com/google.protobuf.Int64Value"])
-    #expect(try answer.events.map { try Google_Protobuf_Int64Value(unpackingAny: $0) } == [amount(5)])
+    #expect(
+      try answer.events.map { try Google_Protobuf_Int64Value(unpackingAny: $0) } == [amount(5)])
     #expect(!answer.hasSnapshot)
     #expect(answer.sideEffects.isEmpty)
   }

@@ -6,9 +6,9 @@ import Testing
   @Test("The tester stores events, snapshots and rebuilds from them")
   func storing() throws {
     var tally = try EntityTester<Tally>()
-    for amount in 1...4 as ClosedRange<Int64> {
+    for value in 1...4 as ClosedRange<Int64> {
       let reply = try tally.send(
-        "Add", amount(amount), returning: Google_Protobuf_Int64Value.self)
+        "Add", amount(value), returning: Google_Protobuf_Int64Value.self)
       #expect(reply.value == tally.state.total)
     }
     #expect(try tally.emitted(Google_Protobuf_Int64Value.self) == [amount(4)])

@@ -14,7 +14,8 @@ import Testing
     #expect(try address(["HOST": "", "PORT": ""]) == .tcp(host: "127.0.0.1", port: 8080))
     #expect(try address(["HOST": "0.0.0.0", "PORT": "9"]) == .tcp(host: "0.0.0.0", port: 9))
     #expect(try address(["CLOUDSTATE_SOCKET": "/run/a"]) == .unix(path: "/run/a"))
-    #expect(try address(["CLOUDSTATE_SOCKET": "unix:/run/a", "PORT": "9"]) == .unix(path: "/run/a"))
+    #expect(
+      try address(["CLOUDSTATE_SOCKET": "unix:/run/a", "PORT": "9"]) == .unix(path: "/run/a"))
   }
 
   @Test("A port that is none is named", arguments: ["http", "-1", "65536", "8080 "])

@@ -22,7 +22,8 @@ import Testing
     #expect(try await process.waitForExit() == .signal(SIGTERM))
   }
 
-  @Test("A line that cannot come any more is an error at once, one that does not come after a while")
+  @Test(
+    "A line that cannot come any more is an error at once, one that does not come after a while")
   func missingLine() async throws {
     let ended = try TestProcess("/bin/sh", ["-c", "echo almost >&2"])
     await #expect(throws: TestProcess.Failure.self) {
@@ -65,7 +66,8 @@ import Testing
     defer { fclose(file) }
     var line = [CChar](repeating: 0, count: 512)
     guard fgets(&line, 512, file) != nil else { return true }
-    let text = String(decoding: line.map { UInt8(bitPattern: $0) }.prefix { $0 != 0 }, as: UTF8.self)
+    let text = String(
+      decoding: line.map { UInt8(bitPattern: $0) }.prefix { $0 != 0 }, as: UTF8.self)
     return text.contains(") Z ")
   }
 }

@@ -99,11 +99,11 @@ struct TestStream {
   }
 
   func send(bytes: [UInt8]) async throws {
-    try await eventLoop.submit { stream.value.send(ByteBuffer(bytes: bytes)) }.get()
+    try await eventLoop.submit { [stream] in stream.value.send(ByteBuffer(bytes: bytes)) }.get()
   }
 
   func sendEnd() async throws {
-    try await eventLoop.submit { stream.value.sendEnd() }.get()
+    try await eventLoop.submit { [stream] in stream.value.sendEnd() }.get()
   }
 
   /// The next message.

@@ -75,6 +75,8 @@ public struct CommandContext<Entity: EventSourcedEntity> {
 
   private mutating func advance() {
     sequence += 1
-    if Entity.snapshotEvery > 0, sequence % Int64(Entity.snapshotEvery) == 0 { isSnapshotDue = true }
+    if Entity.snapshotEvery > 0, sequence % Int64(Entity.snapshotEvery) == 0 {
+      isSnapshotDue = true
+    }
   }
 }

@@ -120,7 +120,8 @@ public struct EntityTester<Entity: EventSourcedEntity> {
   }
 
   /// Turns the internal error into the public one.
-  private static func faults<Value>(_ body: () throws(EntityFault) -> Value) throws(Fault) -> Value {
+  private static func faults<Value>(_ body: () throws(EntityFault) -> Value) throws(Fault) -> Value
+  {
     do { return try body() } catch { throw Fault(description: error.description) }
   }
 }

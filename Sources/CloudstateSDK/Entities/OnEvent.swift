@@ -24,7 +24,8 @@ public struct OnEvent<Entity: EventSourcedEntity>: Sendable {
     self.typeURL = codec.typeURL
     self.record = { (message, entity) throws(EntityFault) in
       guard let event = message as? Event else {
-        throw EntityFault("An event of type \(type(of: message)) reached the handler of \(Event.self).")
+        throw EntityFault(
+          "An event of type \(type(of: message)) reached the handler of \(Event.self).")
       }
       let payload = try codec.pack(event)
       apply(&entity, event)

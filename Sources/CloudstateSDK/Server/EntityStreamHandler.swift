@@ -25,8 +25,7 @@ final class EntityStreamHandler: GRPCServerCallHandler {
     let next: EntityConversation.OnMessage
     do {
       next = conversation.receive(
-        try Cloudstate_Eventsourced_EventSourcedStreamIn(
-          serializedBytes: message.readableBytesSpan))
+        try Cloudstate_Eventsourced_EventSourcedStreamIn(decoding: message))
     } catch {
       next = conversation.receiveUnreadable(error)
     }
@@ -55,12 +54,7 @@ final class EntityStreamHandler: GRPCServerCallHandler {
   func cancelled(_ status: GRPCStatus) { call = nil }
 
   private func send(_ output: Cloudstate_Eventsourced_EventSourcedStreamOut) {
-    do {
-      let bytes: [UInt8] = try output.serializedBytes()
-      call?.send(ByteBuffer(bytes: bytes))
-    } catch {
-      return finish(GRPCStatus(.internalError, "A reply could not be encoded: \(error)."))
-    }
+    call?.send(output.encoded)
     // A sidecar waits for each reply; one that does not, and does not read either, must not make
     // replies pile up here.
     if call?.isWritable == false { call?.setReading(false) }

@@ -49,7 +49,9 @@ extension CloudstateServer {
       var port = 8080
       if let text = environment("PORT"), !text.isEmpty {
         guard let number = Int(text), (0...65535).contains(number) else {
-          throw ConfigurationError(problems: ["PORT is '\(text)', but must be a number up to 65535."])
+          throw ConfigurationError(problems: [
+            "PORT is '\(text)', but must be a number up to 65535."
+          ])
         }
         port = number
       }

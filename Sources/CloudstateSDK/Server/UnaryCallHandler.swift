@@ -1,3 +1,4 @@
+import CloudstateProtocol
 import GRPCTransport
 import NIOCore
 import SwiftProtobuf
@@ -20,7 +21,7 @@ final class UnaryCallHandler<Request: Message, Reply: Message>: GRPCServerCallHa
       return finish(GRPCStatus(.invalidArgument, "The method takes one message."))
     }
     do {
-      request = try Request(serializedBytes: message.readableBytesSpan)
+      request = try Request(decoding: message)
     } catch {
       finish(
         GRPCStatus(.invalidArgument, "The \(Request.protoMessageName) is unreadable: \(error)."))
@@ -32,14 +33,8 @@ final class UnaryCallHandler<Request: Message, Reply: Message>: GRPCServerCallHa
     guard let request else {
       return finish(GRPCStatus(.invalidArgument, "The method takes one message, but none came."))
     }
-    do {
-      let bytes: [UInt8] = try respond(request).serializedBytes()
-      call.send(ByteBuffer(bytes: bytes))
-      finish(.ok)
-    } catch {
-      finish(
-        GRPCStatus(.internalError, "The \(Reply.protoMessageName) cannot be encoded: \(error)."))
-    }
+    call.send(respond(request).encoded)
+    finish(.ok)
   }
 
   func writabilityChanged(_ isWritable: Bool) {}

@@ -24,7 +24,7 @@ package final class RocksDBCoordinatorStore: CoordinatorStore {
   private let path: String
   private let connection: Mutex<Connection?>
 
-  private struct Connection: Sendable {
+  fileprivate struct Connection: Sendable {
     let database: Database
     let family: ColumnFamily
     /// The newest plan the database holds.
@@ -126,7 +126,7 @@ package final class RocksDBCoordinatorStore: CoordinatorStore {
         numbers.append(iterator.withKey { Key.planNumber(Array(copying: $0)) })
         iterator.previous()
       }
-      do { try iterator.checkFailure() } catch { throw readingFailure(error) }
+      do throws(RocksDBError) { try iterator.checkFailure() } catch { throw readingFailure(error) }
       var plans: [Plan] = []
       for number in numbers { plans.append(try connection.plan(number)) }
       return plans
@@ -225,7 +225,7 @@ extension RocksDBCoordinatorStore.Connection {
       over: family, of: database, from: Array(Key.servicePrefix.utf8), to: Array("service0".utf8))
     iterator.seekToFirst()
     while iterator.isValid {
-      let key = iterator.withKey { String(reading: Array(copying: $0), as: UTF8.self) }
+      let key = iterator.withKey { String(decoding: Array(copying: $0), as: UTF8.self) }
       let sealed = iterator.withValue { Array(copying: $0) }
       let bytes = try SealedRecord.open(sealed, name: key)
       guard bytes.count == 4, let name = ServiceName(String(key.dropFirst(Key.servicePrefix.count)))
@@ -233,7 +233,7 @@ extension RocksDBCoordinatorStore.Connection {
       services[name] = (0..<4).reduce(0) { $0 | UInt32(bytes[$1]) << (8 * UInt32($1)) }
       iterator.next()
     }
-    do { try iterator.checkFailure() } catch { throw readingFailure(error) }
+    do throws(RocksDBError) { try iterator.checkFailure() } catch { throw readingFailure(error) }
     return services
   }
 }

@@ -1,4 +1,4 @@
-package import CloudstateModel
+import CloudstateModel
 
 /// Settings of a node's membership.
 package struct MembershipConfiguration: Hashable, Sendable {

@@ -12,6 +12,11 @@ package struct CommitLedger: Sendable {
     /// The batch's time, or that of its predecessor if that is later: times of a shard never go back,
     /// so that a position can be found by time.
     package let time: Timestamp
+
+    package init(position: Position, time: Timestamp) {
+      self.position = position
+      self.time = time
+    }
   }
 
   /// Stands for an open shard inside this ledger.

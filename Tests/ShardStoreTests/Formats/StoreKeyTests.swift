@@ -129,7 +129,8 @@ struct KeySource {
 
   mutating func shard() throws -> ShardID {
     let service = ["a", "ab", "b", "a-b"].randomElement(using: &generator) ?? "a"
-    let index = [0, 1, 255, 256, UInt32.max].randomElement(using: &generator) ?? 0
+    let indexes: [UInt32] = [0, 1, 255, 256, .max]
+    let index = indexes.randomElement(using: &generator) ?? 0
     return try ShardStoreTests.shard(index, of: service)
   }
 

@@ -37,7 +37,8 @@ struct CorruptionTests {
       path: home.path, options: DatabaseOptions(),
       families: StoreFamily.allCases.map { ColumnFamilyOptions(name: $0.rawValue) })
     let family = try #require(database.family(key.family.rawValue))
-    var value = try #require(try database.value(of: key.bytes, in: family)?.copy())
+    let stored = try database.value(of: key.bytes, in: family)?.copy()
+    var value = try #require(stored)
     var batch = WriteBatch(for: database)
     if change(&value) {
       batch.put(key.bytes, value, in: family)

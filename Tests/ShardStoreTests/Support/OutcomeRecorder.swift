@@ -2,6 +2,7 @@ import CloudstateModel
 import ShardStore
 import Synchronization
 import TestSupport
+import Testing
 
 /// A sink that keeps every outcome in the order of arrival, and how they came in calls.
 final class OutcomeRecorder: CommitSink {

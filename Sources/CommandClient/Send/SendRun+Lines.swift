@@ -1,0 +1,60 @@
+import CommandLineKit
+import NIOCore
+import Synchronization
+
+extension SendRun {
+  /// Sends each line of standard input as a command. A line that fails is told of on standard error and
+  /// does not stop the others.
+  ///
+  /// - Returns: the status of the first failure.
+  func sendLines(
+    _ method: MethodCatalog.Entry, _ discovery: ClientSession.Discovery, _ report: ReportFile?,
+    concurrency: Int
+  ) async throws -> ExitStatus {
+    StandardInput.announceTerminal(console)
+    let factory = try factory(method, discovery, body: CommandTemplate(verbatim: "{}"))
+    let sender = try await sender(discovery)
+    let failures = Mutex<(line: Int, status: ExitStatus)?>(nil)
+    @Sendable func failed(_ line: Int, _ message: String, _ status: ExitStatus) {
+      console.error("line \(line): \(message)")
+      failures.withLock { first in
+        if first.map({ line < $0.line }) ?? true { first = (line, status) }
+      }
+    }
+    var random = SystemRandomNumberGenerator()
+    var lineNumber = 0
+    try await withThrowingTaskGroup(of: Void.self) { group in
+      var running = 0
+      while let line = try await StandardInput.line() {
+        lineNumber += 1
+        guard line.contains(where: { !$0.isWhitespace }) else { continue }
+        let number = lineNumber
+        let command: PreparedCommand
+        do throws(ProgramError) {
+          let body =
+            plan.usesTemplates ? try CommandTemplate(line) : CommandTemplate(verbatim: line)
+          command = try factory.command(number: number, body: body, using: &random)
+        } catch {
+          failed(number, error.message, error.status)
+          continue
+        }
+        if running == concurrency {
+          try await group.next()
+          running -= 1
+        }
+        running += 1
+        group.addTask {
+          let outcome = await sender.send(command)
+          report?.add(outcome.reportLine(of: command))
+          try print(outcome, of: command, factory)
+          if outcome.status.code != .ok {
+            let error = outcome.status.programError()
+            failed(number, error.message, error.status)
+          }
+        }
+      }
+      try await group.waitForAll()
+    }
+    return failures.withLock { $0?.status } ?? .ok
+  }
+}

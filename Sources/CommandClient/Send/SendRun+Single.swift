@@ -1,0 +1,57 @@
+import CommandLineKit
+import Glibc
+import CloudstateModel
+
+extension SendRun {
+  /// Sends one command and prints its reply, and its events when they are wanted.
+  ///
+  /// - Throws: ``ProgramError`` with the status of the failure.
+  func sendOne(
+    _ method: MethodCatalog.Entry, _ discovery: ClientSession.Discovery, _ report: ReportFile?
+  ) async throws -> ExitStatus {
+    let factory = try await factory(method, discovery)
+    var random = SystemRandomNumberGenerator()
+    let command = try factory.command(number: 1, using: &random)
+    let outcome = await sender(discovery).send(command)
+    report?.add(outcome.reportLine(of: command))
+    try print(outcome, of: command, factory)
+    guard outcome.status.code == .ok else {
+      try report?.close()
+      throw outcome.status.programError(
+        hint: outcome.status.code.exitStatus == .unreachable && !plan.retry.isEnabled
+          ? "--retry sends the command again, under one idempotency key" : nil)
+    }
+    if plan.showsEvents { try await showEvents(of: outcome) }
+    return .ok
+  }
+
+  private func showEvents(of outcome: CommandOutcome) async throws {
+    guard let commitment = outcome.commitment, commitment.eventCount > 0 else {
+      console.info("the command caused no events")
+      return
+    }
+    let selection = TailSelection(
+      patterns: [], start: .new,
+      cursors: [commitment.shard: commitment.position - min(commitment.position, 1)],
+      endsAtCurrent: true)
+    let format = plan.output
+    let console = console
+    let run = TailRun(
+      session: session, selection: selection, limit: commitment.eventCount, startedAt: wallClock(),
+      console: console
+    ) { event in
+      guard event.shard == commitment.shard, event.position == commitment.position else { return }
+      try console.output(
+        format == .text ? event.textLine(offset: localOffset) : event.envelope.compact)
+    }
+    try await run.run()
+  }
+}
+
+/// Seconds east of UTC in the zone of this process at a time.
+package func localOffset(_ time: Timestamp) -> Int {
+  var seconds = time_t(time.unixMilliseconds / 1000)
+  var local = tm()
+  guard localtime_r(&seconds, &local) != nil else { return 0 }
+  return local.tm_gmtoff
+}

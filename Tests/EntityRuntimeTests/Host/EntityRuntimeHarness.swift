@@ -1,0 +1,81 @@
+import CloudstateModel
+import EntityRuntime
+import Logging
+import NIOCore
+import NIOPosix
+import ShardStore
+
+/// An ``EntityRuntime`` on one event loop, over any store and a ``FakeFunction``.
+final class EntityRuntimeHarness: Sendable {
+  static let service = ServiceName("test")!
+  static let shardCount: UInt32 = 4
+
+  let runtime: EntityRuntime
+  let function: NIOLoopBound<FakeFunction>
+  let loop: any EventLoop
+  private let group: MultiThreadedEventLoopGroup
+  private let reader: NIOThreadPool
+
+  init(
+    store: any ShardStore, configuration: EntityRuntimeConfiguration = .init()
+  ) async throws {
+    group = MultiThreadedEventLoopGroup(numberOfThreads: 1)
+    let loop = group.next()
+    reader = NIOThreadPool(numberOfThreads: 1)
+    reader.start()
+    let (function, link) = try await loop.submit {
+      let function = FakeFunction(eventLoop: loop)
+      return (
+        NIOLoopBound(function, eventLoop: loop),
+        NIOLoopBound(function as any FunctionLink, eventLoop: loop)
+      )
+    }.get()
+    self.loop = loop
+    self.function = function
+    runtime = try await EntityRuntime(
+      configuration: configuration, store: store, functions: [link], loops: [loop],
+      reader: reader, logger: Logger(label: "test") { _ in SwiftLogNoOpLogHandler() })
+    for index in 0..<Self.shardCount {
+      try await runtime.open(ShardID(service: Self.service, index: index), epoch: Epoch(1))
+    }
+  }
+
+  func stop() async throws {
+    await runtime.stop(grace: .seconds(5))
+    try await reader.shutdownGracefully()
+    try await group.shutdownGracefully()
+  }
+
+  func send(
+    _ method: String, to entity: String, key: String? = nil
+  ) async -> CommandAnswer {
+    let entityKey = EntityKey(persistenceID: "counter", entityID: entity)
+    let command = EntityCommand(
+      serviceName: "Counter", method: method, entity: entityKey,
+      payloadTypeURL: "type.googleapis.com/In", payload: [], idempotencyKey: key)
+    let shard = ShardID(
+      service: Self.service, index: entityKey.shardIndex(shardCount: Self.shardCount))
+    return await withCheckedContinuation { continuation in
+      runtime.submit(command, shard: shard) { continuation.resume(returning: $0) }
+    }
+  }
+
+  /// Runs on the function's loop.
+  func withFunction<Value: Sendable>(
+    _ body: @escaping @Sendable (FakeFunction) -> Value
+  ) async throws -> Value {
+    let function = function
+    return try await loop.submit { body(function.value) }.get()
+  }
+}
+
+extension CommandAnswer {
+  /// The reply's bytes as text, or a word for anything else.
+  var text: String {
+    switch outcome {
+    case .reply(let payload): String(decoding: payload?.value ?? [], as: UTF8.self)
+    case .failure(let description): "failure: \(description)"
+    case .error(let error): "error: \(error.code.rawValue)"
+    }
+  }
+}

@@ -1,0 +1,185 @@
+import CloudstateModel
+import EntityRuntime
+import ShardStore
+import Synchronization
+import TestSupport
+import Testing
+
+/// The runtime with its loops, over an in-memory store and function.
+@Suite struct EntityRuntimeTests {
+  private func withRuntime(
+    store: (any ShardStore)? = nil,
+    configuration: EntityRuntimeConfiguration = .init(),
+    _ body: (EntityRuntimeHarness) async throws -> Void
+  ) async throws {
+    let harness = try await EntityRuntimeHarness(
+      store: try store ?? InMemoryShardStore(), configuration: configuration)
+    do {
+      try await body(harness)
+    } catch {
+      try await harness.stop()
+      throw error
+    }
+    try await harness.stop()
+  }
+
+  @Test(
+    "Commands of one entity run one after the other, and their events are durable at the answer")
+  func commands() async throws {
+    try await withRuntime { harness in
+      for expected in 1...7 {
+        let answer = await harness.send("add", to: "a")
+        #expect(answer.text == "\(expected)")
+        #expect(answer.commitment?.firstSequence == SequenceNumber(Int64(expected)))
+      }
+      let read = await harness.send("get", to: "a")
+      #expect(read.text == "7")
+    }
+  }
+
+  @Test("A thousand entities work through a function that serves three streams at once")
+  func streamCap() async throws {
+    var configuration = EntityRuntimeConfiguration()
+    configuration.maximumStreams = 3
+    try await withRuntime(configuration: configuration) { harness in
+      try await withThrowingTaskGroup(of: String.self) { group in
+        for entity in 0..<1000 {
+          group.addTask {
+            _ = await harness.send("add", to: "e\(entity)")
+            return await harness.send("add", to: "e\(entity)").text
+          }
+        }
+        for try await text in group { #expect(text == "2") }
+      }
+      let (most, opened) = try await harness.withFunction { ($0.mostOpen, $0.opened) }
+      #expect(most == 3)
+      #expect(opened >= 1000)
+    }
+  }
+
+  @Test("When too many entities wait for a stream, the next is refused")
+  func waitingBound() async throws {
+    var configuration = EntityRuntimeConfiguration()
+    configuration.maximumStreams = 1
+    configuration.waitingEntities = 1
+    try await withRuntime(configuration: configuration) { harness in
+      try await harness.withFunction { $0.isSilent = true }
+      async let first = harness.send("add", to: "a")
+      try await eventually("a holds the stream") {
+        try await harness.withFunction { $0.open } == 1
+      }
+      async let second = harness.send("add", to: "b")
+      try await eventually("b waits") {
+        harness.runtime.counters.activeEntities.load(ordering: .relaxed) == 2
+      }
+      let refused = await harness.send("add", to: "c")
+      #expect(refused.text == "error: overloaded")
+      try await harness.withFunction {
+        $0.isSilent = false; $0.crash()
+      }
+      #expect(await first.text == "error: unexpected-termination")
+      #expect(await second.text == "1")
+    }
+  }
+
+  @Test(
+    "A crash of the function fails the outstanding command, and the entity comes back with its events"
+  )
+  func functionCrash() async throws {
+    try await withRuntime { harness in
+      _ = await harness.send("add", to: "a")
+      let died = await harness.send("die", to: "a")
+      #expect(died.text == "error: unexpected-termination")
+      let after = await harness.send("add", to: "a")
+      #expect(after.text == "2")
+    }
+  }
+
+  @Test("Idle entities are passivated and replayed when they are needed again")
+  func passivation() async throws {
+    var configuration = EntityRuntimeConfiguration()
+    configuration.passivationTimeout = .milliseconds(30)
+    try await withRuntime(configuration: configuration) { harness in
+      for _ in 0..<7 { _ = await harness.send("add", to: "a") }
+      try await eventually("the entity is gone") {
+        harness.runtime.counters.activeEntities.load(ordering: .relaxed) == 0
+      }
+      let after = await harness.send("add", to: "a")
+      #expect(after.text == "8")
+    }
+  }
+
+  @Test("The same idempotency key gets the same answer and no second event, also after passivation")
+  func idempotency() async throws {
+    try await withRuntime { harness in
+      let first = await harness.send("add", to: "a", key: "k")
+      let again = await harness.send("add", to: "a", key: "k")
+      #expect(first.text == "1")
+      #expect(again.text == "1")
+      #expect(again.commitment?.isDuplicate == true)
+      _ = await harness.send("die", to: "a")
+      let later = await harness.send("add", to: "a", key: "k")
+      #expect(later.text == "1")
+      let other = await harness.send("get", to: "a", key: "k")
+      #expect(other.text == "error: idempotency-key-reused")
+      let count = await harness.send("get", to: "a")
+      #expect(count.text == "1")
+    }
+  }
+
+  @Test("A function that does not answer in time loses the entity's stream")
+  func commandTimeout() async throws {
+    var configuration = EntityRuntimeConfiguration()
+    configuration.commandTimeout = .milliseconds(50)
+    try await withRuntime(configuration: configuration) { harness in
+      try await harness.withFunction { $0.isSilent = true }
+      let answer = await harness.send("add", to: "a")
+      #expect(answer.text == "error: timeout")
+      try await harness.withFunction { $0.isSilent = false }
+      let after = await harness.send("add", to: "a")
+      #expect(after.text == "1")
+    }
+  }
+
+  @Test("A regular failure is passed on and leaves the entity alive")
+  func regularFailure() async throws {
+    try await withRuntime { harness in
+      let failure = await harness.send("fail", to: "a")
+      #expect(failure.text == "failure: refused")
+      let opened = try await harness.withFunction { $0.opened }
+      _ = await harness.send("get", to: "a")
+      #expect(try await harness.withFunction { $0.opened } == opened)
+    }
+  }
+
+  @Test("A shard that is not open refuses in words")
+  func unopenedShard() async throws {
+    try await withRuntime { harness in
+      let command = EntityCommand(
+        serviceName: "Counter", method: "get",
+        entity: EntityKey(persistenceID: "counter", entityID: "a"),
+        payloadTypeURL: "type.googleapis.com/In", payload: [])
+      let answer = await withCheckedContinuation { continuation in
+        harness.runtime.submit(
+          command, shard: ShardID(service: EntityRuntimeHarness.service, index: 99)
+        ) { continuation.resume(returning: $0) }
+      }
+      #expect(answer.text == "error: shard-unavailable")
+    }
+  }
+
+  @Test("Stopping answers everyone")
+  func stopping() async throws {
+    let harness = try await EntityRuntimeHarness(store: try InMemoryShardStore())
+    async let answers = withTaskGroup(of: String.self) { group in
+      for entity in 0..<50 {
+        group.addTask { await harness.send("add", to: "e\(entity)").text }
+      }
+      var texts: Set<String> = []
+      for await text in group { texts.insert(text) }
+      return texts
+    }
+    try await harness.stop()
+    #expect(await answers.isSubset(of: ["1", "error: stopping"]))
+  }
+}
