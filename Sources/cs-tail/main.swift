@@ -1,1 +1,3 @@
-print("stub")
+import CommandLineKit
+
+await runProgram(TailCommand.self)

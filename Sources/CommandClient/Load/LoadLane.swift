@@ -31,6 +31,8 @@ package final class LoadLane {
     }
   }
 
+  private static let pauseAfterRefusal = TimeAmount.milliseconds(20)
+
   private let plan: Plan
   private let lane: Int
   private let dispatcher: CommandDispatcher
@@ -62,6 +64,8 @@ package final class LoadLane {
     isStopped = true
     fill()
   }
+
+  package var eventLoop: any EventLoop { dispatcher.eventLoop }
 
   private var slots: Int {
     let share = plan.concurrency / plan.laneCount
@@ -105,10 +109,16 @@ package final class LoadLane {
   private func send(_ command: PreparedCommand, dueAt: NIODeadline) {
     inFlight += 1
     dispatcher.send(command) { outcome in
-      self.inFlight -= 1
       self.summary.record(outcome, latency: NIODeadline.now() - dueAt)
       self.plan.onOutcome(command, outcome)
-      self.fill()
+      guard outcome.status.code == .unavailable else { return self.freeSlot() }
+      // A server that is away refuses at once; it is not to be asked a million times a second.
+      self.eventLoop.assumeIsolated().scheduleTask(in: Self.pauseAfterRefusal) { self.freeSlot() }
     }
+  }
+
+  private func freeSlot() {
+    inFlight -= 1
+    fill()
   }
 }

@@ -53,6 +53,13 @@ package struct LoadSummary: Sendable {
     return worst?.key.exitStatus ?? .ok
   }
 
+  /// One line while the run goes on.
+  package var progressLine: String {
+    let failed = total - succeeded
+    return "\(elapsed.nanoseconds / 1_000_000_000) s: \(succeeded) ok, "
+      + "\(Self.decimal(rate, places: 0))/s" + (failed > 0 ? ", \(failed) failed" : "")
+  }
+
   /// Lines for people.
   package var lines: [String] {
     let seconds = Self.decimal(Double(elapsed.nanoseconds) / 1e9, places: 2)

@@ -61,6 +61,7 @@ package final class CommandDispatcher {
         random: .random(in: 0...1)) : .accept
     switch decision {
     case .accept:
+      if outcome.status.code == .unavailable { links.turn(from: server) }
       sending.completion(
         CommandOutcome(
           status: outcome.status, reply: outcome.status.code == .ok ? outcome.message : nil,

@@ -1,6 +1,4 @@
 import CommandLineKit
-import Glibc
-import CloudstateModel
 
 extension SendRun {
   /// Sends one command and prints its reply, and its events when they are wanted.
@@ -46,12 +44,4 @@ extension SendRun {
     }
     try await run.run()
   }
-}
-
-/// Seconds east of UTC in the zone of this process at a time.
-package func localOffset(_ time: Timestamp) -> Int {
-  var seconds = time_t(time.unixMilliseconds / 1000)
-  var local = tm()
-  guard localtime_r(&seconds, &local) != nil else { return 0 }
-  return local.tm_gmtoff
 }

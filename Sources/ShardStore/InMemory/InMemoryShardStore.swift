@@ -38,7 +38,7 @@ package final class InMemoryShardStore: ShardStore {
       CommitCycle(
         backend: InMemoryBackend(disk: disk, retention: retention, fault: fault), board: board,
         configuration: configuration,
-        logger: Logger(label: "cloudstate.store.memory"))
+        logger: Logger(label: "cloudstate.store.memory") { _ in SwiftLogNoOpLogHandler() })
     }
     self.disk = disk
     self.queue = queue

@@ -1,0 +1,157 @@
+import Foundation
+import TestSupport
+
+/// A coordinator and nodes with their user functions, all real processes on free ports of the loopback
+/// interface, with real databases in a temporary folder. Everything is killed when the value goes away.
+final class TestCluster {
+  enum Function {
+    /// The Swift sample.
+    case swift
+    /// The Python sample on the unmodified `cloudstate` 0.1.1, run by this interpreter.
+    case python(interpreter: String)
+  }
+
+  final class Node {
+    let name: String
+    let port: Int
+    let functionPort: Int
+    fileprivate(set) var sidecar: TestProcess?
+    fileprivate(set) var function: TestProcess?
+
+    fileprivate init(name: String) throws {
+      self.name = name
+      port = try freePort()
+      functionPort = try freePort()
+    }
+
+    var address: String { "127.0.0.1:\(port)" }
+  }
+
+  let folder: TemporaryDirectory
+  let nodes: [Node]
+  private let function: Function
+  private let shards: Int
+  private let nodeArguments: [String]
+  private let coordinatorPort: Int
+  private(set) var coordinator: TestProcess?
+
+  /// Starts everything and waits until each node is ready.
+  init(
+    nodes count: Int = 3, function: Function = .swift, shards: Int = 16,
+    nodeArguments: [String] = []
+  ) async throws {
+    folder = try TemporaryDirectory()
+    nodes = try (1...count).map { try Node(name: "cart-\($0)") }
+    coordinatorPort = try freePort()
+    self.function = function
+    self.shards = shards
+    self.nodeArguments = nodeArguments
+    try await start()
+  }
+
+  /// The addresses of all nodes, for `--server`.
+  var servers: String { nodes.map(\.address).joined(separator: ",") }
+
+  func start() async throws {
+    try startCoordinator()
+    for node in nodes { try startFunction(node) }
+    for node in nodes { try startSidecar(node) }
+    for node in nodes { try await waitUntilReady(node) }
+  }
+
+  /// Asks everything to stop and waits for it: nodes, functions, coordinator.
+  func stop() async throws {
+    for node in nodes { node.sidecar?.signal(SIGTERM) }
+    for node in nodes {
+      try await node.sidecar?.waitForExit(within: .seconds(20))
+      node.sidecar = nil
+    }
+    for node in nodes {
+      node.function?.signal(SIGTERM)
+      node.function = nil
+    }
+    coordinator?.signal(SIGTERM)
+    try await coordinator?.waitForExit()
+    coordinator = nil
+  }
+
+  func startCoordinator() throws {
+    coordinator = try TestProcess(
+      builtProduct("cs-coordinator"),
+      [
+        "--bus", "tcp://127.0.0.1:\(coordinatorPort)", "--data", "\(folder.path)/coordinator",
+        "--expect", "cart=\(nodes.count)", "--log-level", "info",
+      ])
+  }
+
+  func killCoordinator() async throws {
+    coordinator?.signal(SIGKILL)
+    try await coordinator?.waitForExit()
+    coordinator = nil
+  }
+
+  func startFunction(_ node: Node) throws {
+    let environment = ["HOST": "127.0.0.1", "PORT": "\(node.functionPort)"]
+    switch function {
+    case .swift:
+      node.function = try TestProcess(builtProduct("shopping-cart"), environment: environment)
+    case .python(let interpreter):
+      node.function = try TestProcess(
+        interpreter, ["\(repositoryFolder)/Sources/Samples/ShoppingCartPython/shopping_cart.py"],
+        environment: environment)
+    }
+  }
+
+  func killFunction(_ node: Node) async throws {
+    node.function?.signal(SIGKILL)
+    try await node.function?.waitForExit()
+    node.function = nil
+  }
+
+  func startSidecar(_ node: Node) throws {
+    unlink(readyFile(of: node))
+    node.sidecar = try TestProcess(
+      builtProduct("cs-node"),
+      [
+        "--service", "cart", "--node-id", node.name, "--function",
+        "127.0.0.1:\(node.functionPort)", "--listen", node.address, "--coordinator",
+        "tcp://127.0.0.1:\(coordinatorPort)", "--data", "\(folder.path)/\(node.name)", "--shards",
+        "\(shards)", "--ready-file", readyFile(of: node),
+      ] + nodeArguments)
+  }
+
+  func killSidecar(_ node: Node) async throws {
+    node.sidecar?.signal(SIGKILL)
+    try await node.sidecar?.waitForExit()
+    node.sidecar = nil
+  }
+
+  func waitUntilReady(_ node: Node) async throws {
+    try await eventually("\(node.name) is ready", within: .seconds(30)) {
+      if let exit = node.sidecar?.exitIfEnded() {
+        throw ProcessEnded(
+          text: "\(node.name) ended with \(exit):\n\(node.sidecar?.output(.standardError) ?? "")")
+      }
+      return access(readyFile(of: node), R_OK) == 0
+    }
+  }
+
+  private func readyFile(of node: Node) -> String { "\(folder.path)/\(node.name).ready" }
+}
+
+/// A program ended before the test wanted it to.
+struct ProcessEnded: Error, CustomStringConvertible {
+  let text: String
+  var description: String { text }
+}
+
+/// The root of the repository, found from this file.
+let repositoryFolder: String = {
+  var url = URL(fileURLWithPath: #filePath)
+  for _ in 0..<4 { url.deleteLastPathComponent() }
+  return url.path
+}()
+
+/// An interpreter with grpcio, the generated stubs and `cloudstate` 0.1.1, if `Scripts/python-environment` made
+/// one; `Scripts/test` sets the variable.
+let pythonInterpreter = ProcessInfo.processInfo.environment["CS_PYTHON"]
