@@ -110,7 +110,7 @@ let assemblies: [Target] = [
     ]),
   library(
     "CloudstateSDK",
-    ["GRPCTransport", "CloudstateProtocol", nioCore, nioPosix, logging, protobuf]),
+    ["GRPCTransport", "CloudstateProtocol", "CLinux", nioCore, nioPosix, logging, protobuf]),
 ]
 
 let commandLine: [Target] = [

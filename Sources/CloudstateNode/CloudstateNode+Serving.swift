@@ -1,5 +1,6 @@
 import ClusterControl
 import CloudstateModel
+import DynamicProtobuf
 import EntityRuntime
 import Eventing
 import GRPCTransport
@@ -10,6 +11,7 @@ import MessageBus
 import NIOCore
 import NIOPosix
 import ShardStore
+import Synchronization
 
 // The start of a node, step by step, and what it watches while it serves. This is the only place that knows
 // every part.
@@ -33,9 +35,8 @@ extension CloudstateNode {
     readiness.become(
       .notReady("waiting for the user function at \(configuration.function)"))
     let spec = try await function.discover(policy: policy)
-    logger.info(
-      "serving \(spec.entities.map(\.serviceName).joined(separator: ", ")) of the user function at "
-        + "\(configuration.function)")
+    let services = spec.entities.map(\.serviceName).joined(separator: ", ")
+    logger.info("serving \(services) of the user function at \(configuration.function)")
 
     let runtime = try await startEntities(
       spec, function: function, store: store, loops: loops, reader: reader, teardown)
@@ -83,7 +84,7 @@ extension CloudstateNode {
   }
 
   private func startBus(_ teardown: Teardown) throws -> ZeroMQMessageBus {
-    var settings = ZeroMQMessageBusConfiguration()
+    var settings = ZeroMQBusConfiguration()
     settings.requestBind = configuration.busRequests
     settings.publishBind = configuration.busPublications
     let bus = try ZeroMQMessageBus.start(

@@ -100,6 +100,8 @@ package struct BusRequest: Sendable {
 }
 
 /// A registration that ends when ``cancel()`` is called; letting go of the value does not end it.
+/// Publications and requests that the canceller sends afterwards do not reach the handler; one under way
+/// on the bus thread still may.
 package struct Subscription: Sendable {
   private let onCancel: @Sendable () -> Void
 

@@ -81,7 +81,7 @@ struct NodeProgram: AsyncParsableCommand {
       await runProgram(NodeProgram.self, arguments: try withConfigFile(typed))
     } catch {
       Console().error(error.message)
-      exit(error.status.rawValue)
+      Glibc.exit(error.status.rawValue)
     }
   }
 
@@ -103,7 +103,7 @@ struct NodeProgram: AsyncParsableCommand {
     guard let level = Logger.Level(rawValue: logLevel) else {
       throw usage("--log-level '\(logLevel)' is not a level; try info or debug")
     }
-    var logger = Logger(label: "cs-node", factory: StreamLogHandler.standardError)
+    var logger = Logger(label: "cs-node") { StreamLogHandler.standardError(label: $0) }
     logger.logLevel = level
     let node = CloudstateNode(configuration: configuration, logger: logger)
     do {

@@ -1,5 +1,5 @@
 import CloudstateModel
-import ClusterControl
+@testable import ClusterControl
 import TestSupport
 import Testing
 

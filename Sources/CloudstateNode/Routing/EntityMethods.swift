@@ -1,3 +1,4 @@
+import DynamicProtobuf
 import EntityRuntime
 import Ingress
 

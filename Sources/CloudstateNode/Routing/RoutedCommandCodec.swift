@@ -2,6 +2,7 @@ import CloudstateModel
 import CloudstateProtocol
 import EntityRuntime
 import FoundationEssentials
+import Ingress
 import MessageBus
 import NIOCore
 

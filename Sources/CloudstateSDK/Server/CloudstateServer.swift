@@ -43,8 +43,11 @@ public struct CloudstateServer: Sendable {
   public func run() async throws(ConfigurationError) {
     let configuration =
       if let configuration { configuration } else { try Configuration.fromEnvironment() }
+    let signals = try StopSignals()
+    defer { signals.restore() }
     try await serve(configuration) { _ in
-      if let signal = await firstStopSignal() { logger.info("stopping after signal \(signal)") }
+      if let signal = await signals.first() { logger.info("stopping after signal \(signal)") }
+      signals.restore()
     }
   }
 

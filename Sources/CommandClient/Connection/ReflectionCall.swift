@@ -1,5 +1,4 @@
 import CloudstateProtocol
-package import CommandLineKit
 package import GRPCTransport
 package import NIOCore
 import SwiftProtobuf

@@ -6,14 +6,21 @@ package struct UnaryOutcome: Sendable {
   package var status: GRPCStatus
   /// The reply; `nil` when there was none.
   package var message: ByteBuffer?
-  /// Headers and trailers together.
-  package var metadata: GRPCMetadata
+  package var headers: GRPCMetadata
+  package var trailers: GRPCMetadata
 
-  package init(status: GRPCStatus, message: ByteBuffer?, metadata: GRPCMetadata) {
+  package init(
+    status: GRPCStatus, message: ByteBuffer?, headers: GRPCMetadata = GRPCMetadata(),
+    trailers: GRPCMetadata = GRPCMetadata()
+  ) {
     self.status = status
     self.message = message
-    self.metadata = metadata
+    self.headers = headers
+    self.trailers = trailers
   }
+
+  /// The first value of a header or trailer.
+  package subscript(name: String) -> String? { headers[name] ?? trailers[name] }
 }
 
 /// Makes a unary call and calls `completion` exactly once, on the transport's event loop. Called on
@@ -33,21 +40,21 @@ package func callUnary(
 
 private final class UnaryCallHandler: GRPCClientStreamHandler {
   private let completion: (UnaryOutcome) -> Void
-  private var metadata = GRPCMetadata()
+  private var headers = GRPCMetadata()
   private var message: ByteBuffer?
 
   init(completion: @escaping (UnaryOutcome) -> Void) { self.completion = completion }
 
-  func receiveHeaders(_ metadata: GRPCMetadata) { self.metadata = metadata }
+  func receiveHeaders(_ metadata: GRPCMetadata) { headers = metadata }
 
   func receive(_ message: ByteBuffer) { if self.message == nil { self.message = message } }
 
   func ended(_ status: GRPCStatus, trailers: GRPCMetadata) {
-    for (name, value, _) in trailers.headers { metadata.add(name, value) }
     var status = status
     if status.code == .ok, message == nil {
       status = GRPCStatus(.internalError, "the server answered without a message")
     }
-    completion(UnaryOutcome(status: status, message: message, metadata: metadata))
+    completion(UnaryOutcome(
+        status: status, message: message, headers: headers, trailers: trailers))
   }
 }

@@ -1,5 +1,5 @@
-package import CloudstateModel
 package import CommandLineKit
+import GRPCTransport
 package import NIOCore
 
 /// One lane of a loaded run: sends its share of the commands over the connections of one event loop

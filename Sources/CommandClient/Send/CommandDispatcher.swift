@@ -1,4 +1,4 @@
-package import GRPCTransport
+import GRPCTransport
 package import NIOCore
 
 /// Sends commands over the connections of one event loop, again where the policy allows it. All members
@@ -65,7 +65,7 @@ package final class CommandDispatcher {
       sending.completion(
         CommandOutcome(
           status: outcome.status, reply: outcome.status.code == .ok ? outcome.message : nil,
-          commitment: CommandCommitment(outcome.metadata), attempts: number,
+          commitment: CommandCommitment(outcome), attempts: number,
           latency: now - sending.begin, server: server))
     case .retry(let delay):
       links.turn(from: server)

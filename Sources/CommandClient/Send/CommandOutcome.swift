@@ -12,8 +12,8 @@ package struct CommandCommitment: Hashable, Sendable {
   /// The answer was remembered from an earlier command with the same idempotency key.
   package var isDuplicate: Bool
 
-  /// Reads the headers of an answer; `nil` when the command did not concern a stateful entity.
-  package init?(_ metadata: GRPCMetadata) {
+  /// Reads the metadata of an answer; `nil` when the command did not concern a stateful entity.
+  package init?(_ metadata: UnaryOutcome) {
     guard let shard = metadata["cs-shard"].flatMap({ UInt32($0) }),
       let position = metadata["cs-position"].flatMap({ UInt64($0) })
     else { return nil }

@@ -1,5 +1,6 @@
 package import CommandLineKit
-package import NIOCore
+import GRPCTransport
+import NIOCore
 
 extension CommandOutcome {
   /// One object for programs (`-o json`); the fields that do not apply are left out.

@@ -1,6 +1,6 @@
 package import CommandLineKit
 package import GRPCTransport
-package import NIOCore
+import NIOCore
 
 /// What `cs-send` is to do; what its arguments mean.
 package struct SendPlan: Sendable {

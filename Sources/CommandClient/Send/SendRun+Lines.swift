@@ -1,4 +1,5 @@
 import CommandLineKit
+import GRPCTransport
 import NIOCore
 import Synchronization
 

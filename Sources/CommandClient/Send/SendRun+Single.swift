@@ -1,4 +1,6 @@
+import CloudstateProtocol
 import CommandLineKit
+import GRPCTransport
 
 extension SendRun {
   /// Sends one command and prints its reply, and its events when they are wanted.
@@ -10,7 +12,7 @@ extension SendRun {
     let factory = try await factory(method, discovery)
     var random = SystemRandomNumberGenerator()
     let command = try factory.command(number: 1, using: &random)
-    let outcome = await sender(discovery).send(command)
+    let outcome = try await sender(discovery).send(command)
     report?.add(outcome.reportLine(of: command))
     try print(outcome, of: command, factory)
     guard outcome.status.code == .ok else {

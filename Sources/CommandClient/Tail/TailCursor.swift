@@ -1,4 +1,5 @@
 package import CloudstateProtocol
+import SwiftProtobuf
 
 /// How far a tail has come in each shard. Turns a repeated stream into one without repetition, and says
 /// where a new connection has to begin so that there is no gap.

@@ -1,6 +1,7 @@
 package import CloudstateModel
 package import CloudstateProtocol
 package import CommandLineKit
+import FoundationEssentials
 
 extension Cloudstate_Streams_TailedEvent {
   /// The line for people: time of day, number within the entity, subject, body.

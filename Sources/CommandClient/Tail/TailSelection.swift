@@ -1,6 +1,7 @@
 package import CloudstateModel
 package import CloudstateProtocol
 package import CommandLineKit
+import SwiftProtobuf
 
 /// Which events to follow, and from where; what the arguments of `cs-tail` mean.
 package struct TailSelection: Hashable, Sendable {

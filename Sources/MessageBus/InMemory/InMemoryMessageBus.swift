@@ -24,6 +24,13 @@ package final class InMemoryMessageBus: MessageBus {
   /// to it as broken links.
   package func shutdown() { network.leave(nodeID, start: start) }
 
+  /// What another bus links with to reach this one.
+  package func peer(incarnation: UInt64 = 1) -> BusPeer {
+    BusPeer(
+      node: nodeID, requestEndpoint: "memory://\(nodeID)/requests",
+      publishEndpoint: "memory://\(nodeID)/publications", incarnation: incarnation)
+  }
+
   package func connect(to peer: BusPeer) {
     network.perform(as: nodeID, start) { $0.connect(nodeID, to: peer) }
   }

@@ -1,4 +1,5 @@
 package import CloudstateModel
+import DequeModule
 import Dispatch
 import NIOCore
 import Synchronization
@@ -64,7 +65,7 @@ package final class InMemoryNetwork: Sendable {
   /// Messages that wait for delivery.
   package var waitingCount: Int { state.withLock { $0.queue.count } }
 
-  /// Delivers the oldest message; `false` if there is none, or if a delivery is going on (then that one
+  /// Delivers the oldest message of a manual network; `false` if there is none, or if a delivery is going on (then that one
   /// goes on with it).
   @discardableResult
   package func deliverNext() -> Bool {
@@ -81,7 +82,7 @@ package final class InMemoryNetwork: Sendable {
     return true
   }
 
-  /// Delivers until nothing waits, including what the handlers send meanwhile.
+  /// Delivers all messages of a manual network until nothing waits, including what the handlers send meanwhile.
   package func deliverAll() {
     while deliverNext() {}
   }
@@ -113,9 +114,9 @@ package final class InMemoryNetwork: Sendable {
   ) -> UInt64 {
     state.withLock { state in
       let id = state.nextNumber()
-      guard var node = state.nodes[nodeID], node.start == start else { return id }
-      add(id, &node)
-      state.nodes[nodeID] = node
+      if let index = state.nodes.index(forKey: nodeID), state.nodes.values[index].start == start {
+        add(id, &state.nodes.values[index])
+      }
       return id
     }
   }
@@ -141,13 +142,11 @@ package final class InMemoryNetwork: Sendable {
         effects.forEach { $0.run() }
       }
       let isPending = state.withLock { state in
+        guard state.nodes[source]?.pending.isPending(id) == true else { return false }
         state.nodes[source]?.timers[id] = timer
-        return state.nodes[source]?.pending.isPending(id) ?? false
+        return true
       }
-      if !isPending {
-        timer.cancel()
-        state.withLock { _ = $0.nodes[source]?.timers.removeValue(forKey: id) }
-      }
+      if !isPending { timer.cancel() }
       scheduleDelivery()
     }
   }

@@ -73,6 +73,13 @@ package final class ZeroMQMessageBus: MessageBus {
     if !thread.isCurrent { thread.join() }
   }
 
+  /// What another bus links with to reach this one.
+  package func peer(incarnation: UInt64) -> BusPeer {
+    BusPeer(
+      node: nodeID, requestEndpoint: requestEndpoint, publishEndpoint: publishEndpoint,
+      incarnation: incarnation)
+  }
+
   /// What was refused or lost so far.
   package var statistics: BusStatistics { queue.statistics.current }
 

@@ -1,0 +1,196 @@
+package import CommandLineKit
+import FoundationEssentials
+import Glibc
+
+/// What to launch and how.
+package struct LaunchRequest {
+  /// With overrides of the command line already applied.
+  package var topology: Topology
+  /// The folder of `cs-node` and `cs-coordinator`.
+  package var programs: String
+  /// The data folder; created when it does not exist.
+  package var layout: RunLayout
+  /// Passed to the programs.
+  package var logLevel: String
+  package var limits: SupervisionLimits
+  package var console: Console
+  /// Whether lines of the processes are shown on standard error.
+  package var relaysLines: Bool
+
+  package init(
+    topology: Topology, programs: String, layout: RunLayout, logLevel: String = "info",
+    limits: SupervisionLimits = SupervisionLimits(), console: Console = Console(),
+    relaysLines: Bool = true
+  ) {
+    self.topology = topology
+    self.programs = programs
+    self.layout = layout
+    self.logLevel = logLevel
+    self.limits = limits
+    self.console = console
+    self.relaysLines = relaysLines
+  }
+}
+
+/// Launches a topology and supervises it until it is stopped by SIGINT, SIGTERM or SIGHUP.
+///
+/// Call on a thread that lives as long as the process, see ``SupervisionLoop``. An ephemeral topology's
+/// data folder is removed at the end.
+///
+/// - Parameter onReady: called once, when everything is ready.
+/// - Throws: ``ProgramError`` when nothing could be started (`usage`, `conflict`), or the launch
+///   failed; then everything has been stopped again.
+package func launch(
+  _ request: LaunchRequest, onReady: @escaping (RunState) -> Void
+) throws(ProgramError) {
+  let topology = request.topology
+  let layout = request.layout
+  let problems = topology.portProblems()
+  guard problems.isEmpty else {
+    throw ProgramError(
+      InvalidTopology(file: topology.file, problems: problems).description, status: .usage)
+  }
+  defer { if topology.data == .ephemeral { removeTree(layout.data) } }
+  try makeFolders(layout.data)
+  let lock = try RunLock(layout)
+  let plan = try prepare(request)
+  let programs = try findPrograms(of: plan, topology: topology)
+  for process in plan.processes where process.role != .function {
+    try makeFolders(layout.storage(process.name))
+  }
+  removeTree(layout.run)
+  try makeFolders(layout.run)
+  try makeFolders(layout.logs)
+  let environment = currentEnvironment()
+  var slots: [ProcessSlot] = []
+  for (process, program) in zip(plan.processes, programs) {
+    slots.append(
+      try ProcessSlot(plan: process, program: program, environment: environment, layout: layout))
+  }
+  let loop = SupervisionLoop(
+    layout: layout, slots: slots, limits: request.limits,
+    signals: try signalPipe([SIGINT, SIGTERM, SIGHUP]),
+    voice: SupervisionVoice(
+      plans: plan.processes, console: request.console, relaysLines: request.relaysLines),
+    describe: { describe(topology, layout: layout, supervisor: $0, slots: $1) },
+    onLaunched: onReady)
+  let outcome = loop.run()
+  _ = consume lock
+  try report(outcome, slots: slots, topology: topology, layout: layout)
+}
+
+/// The plan with free ports chosen and fixed ports found available.
+private func prepare(_ request: LaunchRequest) throws(ProgramError) -> LaunchPlan {
+  let fixed = request.topology.fixedPorts().ports
+  for port in fixed where !port.isRunningFunction && !isPortAvailable(port.port) {
+    throw ProgramError(
+      "\(request.topology.file):\(port.location.line): port \(port.port), \(port.owner), is in use "
+        + "by another program",
+      hint: "end that program, or choose other ports (ports: free takes any)", status: .conflict)
+  }
+  var random = SystemRandomNumberGenerator()
+  var freePorts = FreePorts(taken: Set(fixed.map(\.port)), using: &random)
+  return try LaunchPlan(
+    topology: request.topology,
+    surroundings: LaunchPlan.Surroundings(
+      programs: request.programs, layout: request.layout, logLevel: request.logLevel),
+    freePort: { () throws(ProgramError) -> UInt16 in try freePorts.next() })
+}
+
+private func findPrograms(
+  of plan: LaunchPlan, topology: Topology
+) throws(ProgramError) -> [String] {
+  var paths: [String] = []
+  for process in plan.processes {
+    let word = process.arguments.first ?? ""
+    let searchPath = process.environment["PATH"] ?? environmentVariable("PATH")
+    if let path = findProgram(word, directory: process.directory, searchPath: searchPath) {
+      paths.append(path)
+      continue
+    }
+    guard let service = topology.services.first(where: { $0.name == process.service }),
+      process.role == .function
+    else {
+      throw ProgramError(
+        "\(word) does not exist or is not executable",
+        hint: "swift build, or name the folder of the programs with --bin", status: .usage)
+    }
+    let line = service.function.location.line
+    throw ProgramError(
+      "\(topology.file):\(line): the program of service '\(service.name)' does not exist or is not "
+        + "executable: \(word)",
+      hint: word.contains("/") ? "build it, or mend the command" : "install it, or write its path",
+      status: .usage)
+  }
+  return paths
+}
+
+private func describe(
+  _ topology: Topology, layout: RunLayout, supervisor: Supervisor, slots: [ProcessSlot]
+) -> RunState {
+  let processes = slots.enumerated().map { index, slot in
+    RunState.Process(
+      name: slot.plan.name, role: slot.plan.role.rawValue, service: slot.plan.service,
+      pid: slot.pid, state: word(for: supervisor.states[index]),
+      restarts: supervisor.restarts[index],
+      publicAddress: slot.plan.publicAddress.map(\.description),
+      managementAddress: slot.plan.managementAddress.map(\.description),
+      log: layout.log(slot.plan.name))
+  }
+  let hasEnded = supervisor.isStopping && supervisor.states.allSatisfy { $0 == .stopped }
+  let phase: RunState.Phase =
+    hasEnded
+    ? .stopped : supervisor.isStopping ? .stopping : supervisor.hasLaunched ? .ready : .starting
+  return RunState(
+    name: topology.name, topology: normalizedPath(topology.file, in: currentDirectory()),
+    data: layout.data, isEphemeral: topology.data == .ephemeral, pid: getpid(), phase: phase,
+    processes: processes)
+}
+
+private func word(for state: Supervisor.State) -> String {
+  switch state {
+  case .waiting: "waiting"
+  case .starting: "starting"
+  case .ready: "ready"
+  case .killing, .backingOff: "restarting"
+  case .stopping: "stopping"
+  case .stopped: "stopped"
+  }
+}
+
+private func report(
+  _ outcome: Supervisor.Outcome, slots: [ProcessSlot], topology: Topology, layout: RunLayout
+) throws(ProgramError) {
+  let culprit: Int
+  let what: String
+  let status: ExitStatus
+  switch outcome {
+  case .stopped: return
+  case .interrupted:
+    throw ProgramError("stopped before everything was ready", status: .interrupted)
+  case .crashed(let index, let exit):
+    (culprit, what, status) = (index, "\(exit)", .failure)
+  case .notReady(let index, let time):
+    (culprit, what, status) = (index, "is not ready after \(time.text)", .unreachable)
+  }
+  let plan = slots[culprit].plan
+  let lines = slots[culprit].recent.lines.map { "  \(plan.name) | \($0)" }
+  let saying = lines.isEmpty ? "it wrote nothing" : "its last lines:\n" + lines.joined(separator: "\n")
+  throw ProgramError(
+    "\(plan.name) \(what), so \(topology.name) was stopped; \(saying)",
+    hint: topology.data == .ephemeral ? nil : "cs-up logs --data \(layout.data) \(plan.name)",
+    status: status)
+}
+
+/// Makes a folder and those above it.
+package func makeFolders(_ path: String) throws(ProgramError) {
+  do {
+    try FileManager.default.createDirectory(atPath: path, withIntermediateDirectories: true)
+  } catch {
+    throw ProgramError("cannot make the folder \(path): \(error.localizedDescription)")
+  }
+}
+
+/// Removes a folder with all in it; one that does not exist is no error, and what cannot be removed
+/// stays.
+func removeTree(_ path: String) { try? FileManager.default.removeItem(atPath: path) }

@@ -1,0 +1,40 @@
+package import CommandLineKit
+import Glibc
+
+/// Where ephemeral runs keep their data.
+package enum EphemeralFolder {
+  /// A new folder of its own, for a run in the foreground.
+  package static func make() throws(ProgramError) -> String {
+    var template = Array("\(temporaryFolder())/cs-up-XXXXXX".utf8CString)
+    guard mkdtemp(&template) != nil else {
+      throw .system("cannot make a folder in \(temporaryFolder())", code: errno)
+    }
+    return String(decoding: template.dropLast().map { UInt8(bitPattern: $0) }, as: UTF8.self)
+  }
+
+  /// The one place of a topology's ephemeral run in the background, where `ps` and `down` find it.
+  ///
+  /// It lies in a folder that only this user may enter, because names in `/tmp` can be foretold.
+  ///
+  /// - Throws: ``ProgramError`` with status `denied` when somebody else owns that folder.
+  package static func inBackground(topology name: String) throws(ProgramError) -> String {
+    let folder = "\(temporaryFolder())/cs-up-\(getuid())"
+    if mkdir(folder, 0o700) != 0, errno != EEXIST {
+      throw .system("cannot make \(folder)", code: errno)
+    }
+    var information = stat()
+    guard lstat(folder, &information) == 0, information.st_mode & S_IFMT == S_IFDIR,
+      information.st_uid == getuid()
+    else {
+      throw ProgramError(
+        "\(folder) belongs to somebody else", hint: "set TMPDIR to a folder of your own",
+        status: .denied)
+    }
+    return "\(folder)/\(name)"
+  }
+
+  private static func temporaryFolder() -> String {
+    guard let folder = environmentVariable("TMPDIR"), !folder.isEmpty else { return "/tmp" }
+    return normalizedPath(folder, in: currentDirectory())
+  }
+}

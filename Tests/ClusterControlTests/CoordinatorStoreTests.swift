@@ -1,0 +1,145 @@
+import CloudstateModel
+@testable import ClusterControl
+import RocksDB
+import TestSupport
+import Testing
+
+@Suite struct CoordinatorStoreTests {
+  private func record(version: UInt64, plan: UInt64) throws -> CoordinatorRecord {
+    let shards = try (0..<UInt32(3)).map {
+      ShardAssignment(
+        shard: ShardID(service: try service(), index: $0), primary: try node("a"),
+        epoch: Epoch(plan))
+    }
+    return CoordinatorRecord(
+      coordinatorID: "identity", version: version,
+      services: [try service(): 3, try service("users"): 300],
+      members: [
+        try node("a"): ClusterMember(info: try card("a", incarnation: 9), liveness: .alive),
+        try node("u"): ClusterMember(info: try card("u", service: "users"), liveness: .down),
+      ],
+      plan: plan == 0
+        ? .empty : Plan(number: plan, reason: "r\(plan)", createdAt: at(5).wall, shards: shards))
+  }
+
+  @Test func whatIsSavedIsFoundByTheNextProcess() throws {
+    let folder = try TemporaryDirectory()
+    let path = folder.path + "/deep/er"
+    var store = try RocksDBCoordinatorStore(path: path)
+    #expect(try store.load() == nil)
+    try store.save(record(version: 1, plan: 0))
+    try store.save(record(version: 2, plan: 1))
+    try store.save(record(version: 3, plan: 1))
+    store.close()
+    store = try RocksDBCoordinatorStore(path: path)
+    #expect(try store.load() == record(version: 3, plan: 1))
+    #expect(try store.planHistory(limit: 10).map(\.number) == [1])
+    store.close()
+  }
+
+  @Test func theHistoryIsOrderedAndBounded() throws {
+    let folder = try TemporaryDirectory()
+    let store = try RocksDBCoordinatorStore(path: folder.path)
+    let twin = InMemoryCoordinatorStore()
+    let last = UInt64(RocksDBCoordinatorStore.retainedPlans + 3)
+    for number in [1, 2, 3, last - 1, last] {
+      try store.save(record(version: number, plan: number))
+      twin.save(try record(version: number, plan: number))
+    }
+    #expect(try store.planHistory(limit: 2).map(\.number) == [last, last - 1])
+    #expect(try store.planHistory(limit: 100).map(\.number) == [last, last - 1])
+    #expect(twin.planHistory(limit: 2).map(\.number) == [last, last - 1])
+    #expect(try store.load() == twin.load())
+    store.close()
+  }
+
+  @Test func aFolderInUseIsNamed() throws {
+    let folder = try TemporaryDirectory()
+    let store = try RocksDBCoordinatorStore(path: folder.path)
+    let error = #expect(throws: ClusterError.self) {
+      try RocksDBCoordinatorStore(path: folder.path)
+    }
+    #expect(error?.code == .storeInUse)
+    #expect(error?.message.contains(folder.path) == true)
+    store.close()
+    let again = try RocksDBCoordinatorStore(path: folder.path)
+    again.close()
+    #expect(throws: ClusterError.self) { try again.load() }
+  }
+
+  @Test func aFolderThatCannotBeMadeIsNamed() throws {
+    let error = #expect(throws: ClusterError.self) {
+      try RocksDBCoordinatorStore(path: "/dev/null/coordinator")
+    }
+    #expect(error?.code == .cannotOpenStore)
+  }
+
+  @Test func aNewerLayoutIsRefused() throws {
+    let folder = try TemporaryDirectory()
+    try RocksDBCoordinatorStore(path: folder.path).close()
+    try rewrite("format", in: folder.path) { SealedRecord.seal([$0[5] + 1], name: "format") }
+    let error = #expect(throws: ClusterError.self) {
+      try RocksDBCoordinatorStore(path: folder.path)
+    }
+    #expect(error?.code == .unknownFormatVersion)
+  }
+
+  @Test func everyFlippedBitOfTheStateIsFoundOut() throws {
+    let folder = try TemporaryDirectory()
+    let store = try RocksDBCoordinatorStore(path: folder.path)
+    try store.save(record(version: 3, plan: 2))
+    store.close()
+    var random = SeededGenerator(seed: testSeed("flipped bits"))
+    for _ in 0..<20 {
+      var original: [UInt8] = []
+      try rewrite("state", in: folder.path) { bytes in
+        original = bytes
+        var damaged = bytes
+        let place = Int.random(in: damaged.indices, using: &random)
+        damaged[place] ^= 1 << UInt8.random(in: 0..<8, using: &random)
+        return damaged
+      }
+      let reopened = try RocksDBCoordinatorStore(path: folder.path)
+      let error = #expect(throws: ClusterError.self) { try reopened.load() }
+      #expect(error?.code == .corruptRecord)
+      reopened.close()
+      try rewrite("state", in: folder.path) { _ in original }
+    }
+    let sound = try RocksDBCoordinatorStore(path: folder.path)
+    #expect(try sound.load() == record(version: 3, plan: 2))
+    sound.close()
+  }
+
+  @Test func aRecordInAnothersPlaceIsFoundOut() throws {
+    let sealed = SealedRecord.seal([1, 2, 3], name: "plan/1")
+    #expect(try SealedRecord.open(sealed, name: "plan/1") == [1, 2, 3])
+    #expect(throws: ClusterError.self) { try SealedRecord.open(sealed, name: "plan/2") }
+    #expect(throws: ClusterError.self) {
+      try SealedRecord.open(Array(sealed.prefix(4)), name: "plan/1")
+    }
+  }
+
+  @Test func aStateWhoseServiceIsUnknownIsRefused() throws {
+    let folder = try TemporaryDirectory()
+    let store = try RocksDBCoordinatorStore(path: folder.path)
+    var broken = try record(version: 3, plan: 2)
+    broken.services = [try service("users"): 300]
+    try store.save(broken)
+    let error = #expect(throws: ClusterError.self) { try store.load() }
+    #expect(error?.code == .corruptRecord)
+    store.close()
+  }
+
+  private func rewrite(
+    _ key: String, in path: String, _ change: ([UInt8]) -> [UInt8]
+  ) throws {
+    let database = try Database.open(
+      path: path, options: DatabaseOptions(),
+      families: [ColumnFamilyOptions(name: "coordinator")])
+    let family = try #require(database.family("coordinator"))
+    let bytes = try #require(try database.value(of: Array(key.utf8), in: family)?.copy())
+    var batch = WriteBatch(for: database)
+    batch.put(Array(key.utf8), change(bytes), in: family)
+    try database.write(batch, sync: true)
+  }
+}
