@@ -1,4 +1,4 @@
-package import CloudstateModel
+import CloudstateModel
 package import GRPCTransport
 package import Logging
 

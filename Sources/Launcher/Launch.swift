@@ -50,9 +50,12 @@ package func launch(
     throw ProgramError(
       InvalidTopology(file: topology.file, problems: problems).description, status: .usage)
   }
-  defer { if topology.data == .ephemeral { removeTree(layout.data) } }
   try makeFolders(layout.data)
   let lock = try RunLock(layout)
+  // Not before the lock is ours: the folder may be somebody else's run.
+  defer {
+    withExtendedLifetime(lock) { if topology.data == .ephemeral { removeTree(layout.data) } }
+  }
   let plan = try prepare(request)
   let programs = try findPrograms(of: plan, topology: topology)
   for process in plan.processes where process.role != .function {
@@ -75,7 +78,6 @@ package func launch(
     describe: { describe(topology, layout: layout, supervisor: $0, slots: $1) },
     onLaunched: onReady)
   let outcome = loop.run()
-  _ = consume lock
   try report(outcome, slots: slots, topology: topology, layout: layout)
 }
 
@@ -182,12 +184,18 @@ private func report(
     status: status)
 }
 
-/// Makes a folder and those above it.
+/// Makes a folder and those above it, unless they exist.
 package func makeFolders(_ path: String) throws(ProgramError) {
-  do {
-    try FileManager.default.createDirectory(atPath: path, withIntermediateDirectories: true)
-  } catch {
-    throw ProgramError("cannot make the folder \(path): \(error.localizedDescription)")
+  if mkdir(path, 0o755) == 0 { return }
+  if errno == ENOENT, let slash = path.lastIndex(of: "/"), slash > path.startIndex {
+    try makeFolders(String(path[..<slash]))
+    if mkdir(path, 0o755) == 0 { return }
+  }
+  let code = errno
+  var information = stat()
+  let isFolder = stat(path, &information) == 0 && information.st_mode & S_IFMT == S_IFDIR
+  guard code == EEXIST, isFolder else {
+    throw .system("cannot make the folder \(path)", code: code == EEXIST ? ENOTDIR : code)
   }
 }
 

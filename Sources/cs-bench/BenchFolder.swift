@@ -1,4 +1,5 @@
 import CommandLineKit
+import FoundationEssentials
 import Glibc
 
 /// Where a measurement puts its files.
@@ -28,6 +29,6 @@ struct BenchFolder {
   /// Deletes a temporary folder with all in it; leaves a given one alone.
   func remove() {
     guard isTemporary else { return }
-    nftw(path, { entry, _, _, _ in Glibc.remove(entry) }, 16, FTW_DEPTH | FTW_PHYS)
+    try? FileManager.default.removeItem(atPath: path)
   }
 }

@@ -1,4 +1,5 @@
 import CommandLineKit
+import FoundationEssentials
 import GRPCTransport
 import Glibc
 
@@ -53,8 +54,9 @@ struct BenchProcess {
   }
 
   private static func publicAddress(in json: String) -> GRPCAddress? {
-    guard let key = json.range(of: "\"publicAddress\":\"") else { return nil }
-    return GRPCAddress(String(json[key.upperBound...].prefix { $0 != "\"" }))
+    struct Ready: Decodable { let publicAddress: String }
+    let ready = try? JSONDecoder().decode(Ready.self, from: Data(json.utf8))
+    return ready.flatMap { GRPCAddress($0.publicAddress) }
   }
 
   private static func folderOfThisProgram() throws -> String {

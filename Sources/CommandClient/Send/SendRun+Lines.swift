@@ -15,13 +15,7 @@ extension SendRun {
     StandardInput.announceTerminal(console)
     let factory = try factory(method, discovery, body: CommandTemplate(verbatim: "{}"))
     let sender = try await sender(discovery)
-    let failures = Mutex<(line: Int, status: ExitStatus)?>(nil)
-    @Sendable func failed(_ line: Int, _ message: String, _ status: ExitStatus) {
-      console.error("line \(line): \(message)")
-      failures.withLock { first in
-        if first.map({ line < $0.line }) ?? true { first = (line, status) }
-      }
-    }
+    let failures = LineFailures(console: console)
     var random = SystemRandomNumberGenerator()
     var lineNumber = 0
     try await withThrowingTaskGroup(of: Void.self) { group in
@@ -36,7 +30,7 @@ extension SendRun {
             plan.usesTemplates ? try CommandTemplate(line) : CommandTemplate(verbatim: line)
           command = try factory.command(number: number, body: body, using: &random)
         } catch {
-          failed(number, error.message, error.status)
+          failures.add(number, error)
           continue
         }
         if running == concurrency {
@@ -48,14 +42,29 @@ extension SendRun {
           let outcome = await sender.send(command)
           report?.add(outcome.reportLine(of: command))
           try print(outcome, of: command, factory)
-          if outcome.status.code != .ok {
-            let error = outcome.status.programError()
-            failed(number, error.message, error.status)
-          }
+          if outcome.status.code != .ok { failures.add(number, outcome.status.programError()) }
         }
       }
       try await group.waitForAll()
     }
-    return failures.withLock { $0?.status } ?? .ok
+    return failures.status
+  }
+}
+
+/// Tells of lines that failed and remembers the first. May be used from any task.
+private final class LineFailures: Sendable {
+  private let console: Console
+  private let first = Mutex<(line: Int, status: ExitStatus)?>(nil)
+
+  init(console: Console) { self.console = console }
+
+  /// The status of the first line that failed, else `ok`.
+  var status: ExitStatus { first.withLock { $0?.status } ?? .ok }
+
+  func add(_ line: Int, _ error: ProgramError) {
+    console.error("line \(line): \(error.message)")
+    first.withLock { first in
+      if first.map({ line < $0.line }) ?? true { first = (line, error.status) }
+    }
   }
 }

@@ -1,23 +1,34 @@
 package import CommandLineKit
 import Glibc
 
-/// Reads and checks the topology file at `path`.
+/// Reads the topology file at `path` and answers the topology or all that is wrong with it.
 ///
 /// - Parameter programs: the folder of our programs, the value of `${bin}`.
-/// - Throws: ``ProgramError`` with status `usage` and all that is wrong with the file.
-package func loadTopology(
+/// - Throws: ``ProgramError`` with status `usage` when the file cannot be read.
+package func readTopology(
   _ path: String, programs: String,
   environment: @escaping (String) -> String? = environmentVariable
-) throws(ProgramError) -> Topology {
+) throws(ProgramError) -> Result<Topology, InvalidTopology> {
   let text = try readFile(path, status: .usage)
   let absolute = normalizedPath(path, in: currentDirectory())
   let folder = absolute.split(separator: "/").dropLast().joined(separator: "/")
   var reader = TopologyReader(
     file: path, folder: "/" + folder, programs: programs, environment: environment)
   do {
-    return try reader.read(text)
+    return .success(try reader.read(text))
   } catch {
-    throw ProgramError(error.description, status: .usage)
+    return .failure(error)
+  }
+}
+
+/// As ``readTopology(_:programs:environment:)``; what is wrong is thrown too, with status `usage`.
+package func loadTopology(
+  _ path: String, programs: String,
+  environment: @escaping (String) -> String? = environmentVariable
+) throws(ProgramError) -> Topology {
+  switch try readTopology(path, programs: programs, environment: environment) {
+  case .success(let topology): return topology
+  case .failure(let invalid): throw ProgramError(invalid.description, status: .usage)
   }
 }
 

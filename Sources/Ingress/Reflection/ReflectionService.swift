@@ -1,0 +1,42 @@
+import CloudstateProtocol
+package import DynamicProtobuf
+package import GRPCTransport
+
+/// Server reflection for a pool and its public services. Served as `grpc.reflection.v1alpha`, and as
+/// `grpc.reflection.v1`, whose messages are the same on the wire; only the former is listed, as the TCK
+/// demands. Shared by all event loops.
+package struct ReflectionService: Sendable {
+  private static let paths: Set<String> = [
+    "/grpc.reflection.v1alpha.ServerReflection/ServerReflectionInfo",
+    "/grpc.reflection.v1.ServerReflection/ServerReflectionInfo",
+  ]
+  private static let ownFile = "grpc/reflection/v1alpha/reflection.proto"
+
+  private let pool: DescriptorPool
+  private let services: [String]
+  private let ownPool: DescriptorPool?
+
+  /// - Parameter services: full names of the public services, in any order.
+  package init(pool: DescriptorPool, services: [String]) {
+    self.pool = pool
+    self.services = services
+    ownPool = Self.makeOwnPool()
+  }
+
+  /// Handles a call of the reflection service, and answers `nil` for all other paths.
+  package func handler(for call: any GRPCServerCall) -> (any GRPCServerCallHandler)? {
+    guard Self.paths.contains(call.path) else { return nil }
+    return ReflectionHandler(
+      call: call,
+      session: ReflectionSession(pool: pool, services: services, ownPool: ownPool))
+  }
+
+  /// Without it, which the tests exclude, clients could still list and describe the other services.
+  private static func makeOwnPool() -> DescriptorPool? {
+    guard
+      let known = try? DescriptorPool(fileDescriptorSet: WellKnownDescriptors.fileDescriptorSet),
+      let file = known.file(named: ownFile)
+    else { return nil }
+    return try? DescriptorPool(files: [file])
+  }
+}

@@ -1,0 +1,160 @@
+import ArgumentParser
+import ClusterControl
+import CommandLineKit
+import Glibc
+import Logging
+import MessageBus
+
+@main
+struct CoordinatorProgram: AsyncParsableCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "cs-coordinator",
+    abstract: "Runs the coordinator: membership, shard assignment, plans.",
+    discussion: """
+      EXAMPLES
+        cs-coordinator --data ./coordinator --expect cart=3
+            assigns the shards of service cart once three of its nodes are there
+
+        cs-coordinator --data ./coordinator --bus tcp://10.0.0.5:5100 \\
+                --bus-publish tcp://10.0.0.5:*
+            for nodes on other machines; they name it with cs-node --coordinator
+
+        cs-coordinator --config Config/coordinator.env --data ./coordinator
+            settings from a file of KEY=VALUE lines; flags win
+
+      Most people do not start coordinators by hand: see cs-up.
+
+      EXIT STATUS
+        0 stopped by a signal   1 failure   2 wrong setting
+      """,
+    version: programVersion)
+
+  @Option(help: "Bus endpoint for requests; '*' as port takes a free one.")
+  var bus = "tcp://127.0.0.1:5100"
+  @Option(help: "Bus endpoint for publications.") var busPublish = "tcp://127.0.0.1:*"
+  @Option(help: "Folder of the database; made when missing.") var data: String?
+  @Option(
+    help: ArgumentHelp(
+      "Nodes to wait for before a service's shards are first assigned; repeat it or use commas.",
+      valueName: "service=count"))
+  var expect: [String] = []
+  @Option(help: "Without --expect: assign when no node has joined for this long.")
+  var settleTime: Duration = .seconds(2)
+  @Option(help: "How often nodes send heartbeats.") var heartbeatInterval: Duration = .seconds(1)
+  @Option(help: "Silence after which a node is suspect; default: 3/5 of --liveness-timeout.")
+  var suspectTimeout: Duration?
+  @Option(help: "Silence after which a node is down.") var livenessTimeout: Duration = .seconds(5)
+  @Option(help: "File written when the coordinator serves.") var readyFile: String?
+  @Option(help: "trace, debug, info, notice, warning, error or critical.") var logLevel = "info"
+  @Option(help: "File of KEY=VALUE settings: CS_BUS=... for --bus and so on.")
+  var config: String?
+  @Flag(help: "Stop when the process that started this one ends.") var stopWithParent = false
+
+  private static let options = [
+    "bus", "bus-publish", "data", "expect", "settle-time", "heartbeat-interval", "suspect-timeout",
+    "liveness-timeout", "ready-file", "log-level",
+  ]
+  private static let flags = ["stop-with-parent"]
+
+  static func main() async {
+    let typed = Array(CommandLine.arguments.dropFirst())
+    do throws(ProgramError) {
+      await runProgram(CoordinatorProgram.self, arguments: try withConfigFile(typed))
+    } catch {
+      Console().error(error.message)
+      Glibc.exit(error.status.rawValue)
+    }
+  }
+
+  /// Settings of the `--config` file come before what was typed, so that flags win.
+  private static func withConfigFile(_ typed: [String]) throws(ProgramError) -> [String] {
+    var path: String?
+    for (index, argument) in typed.enumerated() {
+      if argument == "--config", index + 1 < typed.count { path = typed[index + 1] }
+      if argument.hasPrefix("--config=") { path = String(argument.dropFirst("--config=".count)) }
+    }
+    guard let path else { return typed }
+    return try EnvironmentFile(path: path)
+      .arguments(prefix: "CS_", options: options, flags: flags) + typed
+  }
+
+  func run() async throws {
+    if stopWithParent { try CommandLineKit.stopWithParent() }
+    let configuration = try coordinatorConfiguration()
+    guard let data else {
+      throw usage("--data is missing: name a folder for the database, such as --data ./coordinator")
+    }
+    guard let level = Logger.Level(rawValue: logLevel) else {
+      throw usage("--log-level '\(logLevel)' is not a level; try info or debug")
+    }
+    var logger = Logger(label: "cs-coordinator") { StreamLogHandler.standardError(label: $0) }
+    logger.logLevel = level
+    do {
+      try await serve(configuration, data: data, logger: logger)
+    } catch let error as ClusterError {
+      throw ProgramError(
+        error.message, status: error.code == .invalidConfiguration ? .usage : .failure)
+    } catch let error as BusStartError {
+      throw ProgramError("\(error)", hint: "another address with --bus and --bus-publish")
+    }
+  }
+
+  /// Serves until a signal or a failure of the store; stops in the opposite order of the start.
+  private func serve(
+    _ configuration: CoordinatorConfiguration, data: String, logger: Logger
+  ) async throws {
+    // Signals are watched before anything starts, so that none can end the process half-way.
+    let (ends, continuation) = AsyncStream.makeStream(
+      of: ClusterError?.self, bufferingPolicy: .bufferingOldest(1))
+    let watcher = try SignalWatcher { _ in continuation.yield(nil) }
+    defer { watcher.cancel() }
+    let store = try RocksDBCoordinatorStore(path: data)
+    var busConfiguration = ZeroMQBusConfiguration()
+    busConfiguration.requestBind = bus
+    busConfiguration.publishBind = busPublish
+    let bus = try ZeroMQMessageBus.start(
+      configuration: busConfiguration, nodeID: .coordinator, logger: logger)
+    defer { bus.shutdown() }
+    let coordinator = try await Coordinator.start(
+      bus: bus, store: store, configuration: configuration, logger: logger
+    ) { continuation.yield($0) }
+    do {
+      if let readyFile { try writeAtomically(readyFile, readiness(of: bus)) }
+      logger.info("ready at \(bus.requestEndpoint)")
+      for await failure in ends {
+        if let failure { throw failure }
+        break
+      }
+    } catch {
+      try await coordinator.stop()
+      throw error
+    }
+    logger.info("stopping")
+    try await coordinator.stop()
+  }
+
+  private func readiness(of bus: ZeroMQMessageBus) -> String {
+    let document = JSONText.object([
+      ("bus", .string(bus.requestEndpoint)), ("busPublish", .string(bus.publishEndpoint)),
+      ("pid", .integer(Int64(getpid()))),
+    ])
+    return document.compact + "\n"
+  }
+
+  private func coordinatorConfiguration() throws -> CoordinatorConfiguration {
+    var configuration = CoordinatorConfiguration(
+      heartbeatInterval: heartbeatInterval, livenessTimeout: livenessTimeout,
+      suspectTimeout: suspectTimeout, settleTime: settleTime)
+    do throws(ClusterError) {
+      for text in expect { try configuration.expectNodes(text) }
+      try configuration.validate()
+    } catch {
+      throw usage(error.message)
+    }
+    return configuration
+  }
+
+  private func usage(_ message: String) -> ProgramError {
+    ProgramError(message, hint: "cs-coordinator --help", status: .usage)
+  }
+}

@@ -1,0 +1,23 @@
+import ArgumentParser
+import CommandLineKit
+
+/// `cs-up`: starts and watches the processes of a topology.
+struct UpCommand: ParsableCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "cs-up",
+    abstract: "Runs a topology: coordinator, nodes and user functions.",
+    discussion: """
+      EXAMPLES
+        cs-up Topologies/shopping-cart.yaml             run until Ctrl-C
+        cs-up Topologies/shopping-cart.yaml --nodes 5   with five nodes
+        cs-up -d Topologies/shopping-cart.yaml          run in the background ...
+        cs-up ps Topologies/shopping-cart.yaml          ... see what runs
+        cs-up logs -f Topologies/shopping-cart.yaml     ... follow all logs
+        cs-up down Topologies/shopping-cart.yaml        ... and stop
+      """,
+    version: programVersion,
+    subcommands: [
+      StartCommand.self, DownCommand.self, PsCommand.self, LogsCommand.self, ValidateCommand.self,
+    ],
+    defaultSubcommand: StartCommand.self)
+}

@@ -1,0 +1,115 @@
+import CommandLineKit
+import TestSupport
+import Testing
+
+@testable import Launcher
+
+private func plan(_ yaml: String, data: String = "/d") throws -> LaunchPlan {
+  var reader = TopologyReader(
+    file: "t.yaml", folder: "/t", programs: "/opt/bin", environment: { _ in nil })
+  let topology = try reader.read("version: 1\nname: t\n" + yaml)
+  var next: UInt16 = 20_000
+  return try LaunchPlan(
+    topology: topology,
+    surroundings: LaunchPlan.Surroundings(programs: "/opt/bin", layout: RunLayout(data: data)),
+    freePort: {
+      next += 1
+      return next
+    })
+}
+
+@Suite("Launch plans")
+struct LaunchPlanTests {
+  @Test("coordinator, then each node after its function, with every flag")
+  func complete() throws {
+    let plan = try plan(
+      """
+      ports: {base: 9000}
+      services:
+        - name: cart
+          nodes: 2
+          shards: 64
+          passivation_timeout: 30s
+          max_streams: 8
+          idempotency_retention: 24h
+          env: {X: y}
+          function: {command: ["${bin}/cart", a], env: {MODE: fast}}
+      """)
+    #expect(
+      plan.processes.map(\.name) == [
+        "coordinator", "cart-1-function", "cart-1", "cart-2-function", "cart-2",
+      ])
+    #expect(plan.processes.map(\.dependencies) == [[], [], [0, 1], [], [0, 3]])
+    let coordinator = plan.processes[0]
+    #expect(
+      coordinator.arguments == [
+        "/opt/bin/cs-coordinator", "--bus", "tcp://127.0.0.1:20001", "--bus-publish",
+        "tcp://127.0.0.1:20002", "--data", "/d/coordinator", "--expect", "cart=2",
+        "--ready-file", "/d/run/coordinator.json", "--stop-with-parent", "--log-level", "info",
+      ])
+    #expect(coordinator.readiness == .file("/d/run/coordinator.json"))
+    let function = plan.processes[1]
+    #expect(function.arguments == ["/opt/bin/cart", "a"])
+    #expect(function.environment == ["HOST": "127.0.0.1", "PORT": "20003", "MODE": "fast"])
+    #expect(function.readiness == .tcp(.loopback(20_003)))
+    #expect(function.directory == "/t")
+    let node = plan.processes[4]
+    #expect(
+      node.arguments == [
+        "/opt/bin/cs-node", "--service", "cart", "--node-id", "cart-2", "--function",
+        "127.0.0.1:20004", "--listen", "127.0.0.1:9001", "--management", "127.0.0.1:9101",
+        "--bus", "tcp://127.0.0.1:*", "--bus-publish", "tcp://127.0.0.1:*", "--coordinator",
+        "tcp://127.0.0.1:20001", "--data", "/d/cart-2", "--shards", "64",
+        "--passivation-timeout", "30s", "--max-streams", "8", "--idempotency-retention", "1d",
+        "--ready-file", "/d/run/cart-2.json", "--stop-with-parent", "--log-level", "info",
+      ])
+    #expect(node.environment == ["X": "y"])
+    #expect(node.publicAddress == .loopback(9001))
+    #expect(node.managementAddress == .loopback(9101))
+  }
+
+  @Test("running functions are shared, and only settings that were given become flags")
+  func endpoint() throws {
+    let plan = try plan(
+      """
+      coordinator: {port: 9400}
+      services: [{name: a, nodes: 2, function: {endpoint: "[::1]:8080"}}]
+      """)
+    #expect(plan.processes.map(\.name) == ["coordinator", "a-1", "a-2"])
+    #expect(plan.processes[0].arguments[2...4] == [
+      "tcp://127.0.0.1:9400", "--bus-publish", "tcp://127.0.0.1:9401",
+    ])
+    for node in plan.processes[1...] {
+      #expect(node.arguments.contains("[::1]:8080"))
+      #expect(!node.arguments.contains("--shards"))
+      #expect(!node.arguments.contains("--max-streams"))
+      #expect(node.dependencies == [0])
+    }
+    #expect(plan.processes[1].publicAddress == .loopback(20_001))
+    #expect(plan.processes[2].managementAddress == .loopback(20_004))
+  }
+
+  @Test("functions on Unix sockets; a path that is too long is refused")
+  func unixSocket() throws {
+    let yaml = "services: [{name: a, function: {command: x, socket: unix}}]"
+    let plan = try plan(yaml)
+    let path = "/d/run/a-1-function.sock"
+    #expect(plan.processes[1].readiness == .unixSocket(path))
+    #expect(plan.processes[1].environment == ["CLOUDSTATE_SOCKET": path])
+    #expect(plan.processes[2].arguments.contains("unix:\(path)"))
+    let error = #expect(throws: ProgramError.self) {
+      try LauncherTests.plan(yaml, data: "/" + String(repeating: "x", count: 100))
+    }
+    #expect(error?.status == .usage)
+  }
+
+  @Test("free ports are distinct, in range, and none that is taken")
+  func freePorts() throws {
+    var random = SeededGenerator(seed: testSeed("free ports"))
+    let busy: Set<UInt16> = Set((10_000..<32_000).filter { $0 % 4000 != 7 })
+    var ports = FreePorts(taken: [12_007], using: &random) { !busy.contains($0) }
+    let chosen = try (0..<4).map { _ in try ports.next() }
+    #expect(chosen.sorted() == [16_007, 20_007, 24_007, 28_007])
+    #expect(throws: ProgramError.self) { try ports.next() }
+  }
+}
