@@ -46,7 +46,8 @@ package final class Database: @unchecked Sendable {
 
     // RocksDB wants an options object for each family; they are collected as raw pointers because an
     // array cannot hold noncopyable values, and destroyed at the end of the call.
-    let unused = ColumnFamilyOptions(name: "default", writeBufferBytes: 64 << 10, bloomBitsPerKey: 0)
+    let unused = ColumnFamilyOptions(
+      name: "default", writeBufferBytes: 64 << 10, bloomBitsPerKey: 0)
     let all = families + [unused]
     var familyOptions: [OpaquePointer?] = []
     defer { for pointer in familyOptions { rocksdb_options_destroy(pointer) } }
@@ -66,7 +67,9 @@ package final class Database: @unchecked Sendable {
           &failure)
       }
     }
-    guard let opened else { throw RocksDBError(.other, "RocksDB opened nothing and gave no reason") }
+    guard let opened else {
+      throw RocksDBError(.other, "RocksDB opened nothing and gave no reason")
+    }
     return Database(
       raw: opened, familyHandles: handles.compactMap(\.self), familyNames: all.map(\.name))
   }

@@ -41,7 +41,7 @@ final class StoreLoad: CommitSink {
     let load = StoreLoad(store: store, service: service, nanoseconds: UInt64(seconds * 1e9))
     await withCheckedContinuation { continuation in
       load.state.withLock { $0.finished = continuation }
-      for caller in 0..<inFlight { load.submit(caller: caller, run: UInt64(inFlight)) }
+      for caller in 0..<inFlight { load.submit(caller: caller) }
     }
     return load.state.withLock { state in
       LatencySummary(
@@ -50,7 +50,7 @@ final class StoreLoad: CommitSink {
     }
   }
 
-  private func submit(caller: Int, run: UInt64) {
+  private func submit(caller: Int) {
     let (token, sequence) = state.withLock { state in
       let token = state.nextToken << 16 | UInt64(caller)
       state.nextToken += 1
@@ -63,7 +63,7 @@ final class StoreLoad: CommitSink {
     let shard = ShardID(service: service, index: UInt32(caller % Self.shardCount))
     let batch = ShardBatch(
       shard: shard, epoch: Epoch(1),
-      entity: EntityKey(persistenceID: "bench", entityID: "\(runName)-\(run)-\(caller)"),
+      entity: EntityKey(persistenceID: "bench", entityID: "\(runName)-\(caller)"),
       time: ShardStoreConfiguration.systemTime(), firstSequence: sequence,
       events: [OpaquePayload(typeURL: "type.googleapis.com/Bench", value: Self.payload)])
     store.submit(batch, token: token, to: self)
@@ -87,7 +87,7 @@ final class StoreLoad: CommitSink {
       guard callers.isEmpty, state.open == 0 else { return nil }
       return state.finished.take()
     }
-    for caller in callers { submit(caller: caller, run: 0) }
+    for caller in callers { submit(caller: caller) }
     finished?.resume()
   }
 }

@@ -87,7 +87,8 @@ struct SubjectMatchingTests {
         tree.insert(step, for: new)
         model[step] = new
       } else if let victim = model.keys.sorted().randomElement(using: &random) {
-        let old = try #require(model.removeValue(forKey: victim))
+        let removedPattern = model.removeValue(forKey: victim)
+        let old = try #require(removedPattern)
         let removed = tree.remove(for: old) { $0 == victim }
         let removedAgain = tree.remove(for: old) { $0 == victim }
         #expect((removed, removedAgain) == (1, 0))

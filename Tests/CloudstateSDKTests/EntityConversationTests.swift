@@ -156,6 +156,11 @@ import Testing
       ([start], try .event(1, Google_Protobuf_BoolValue(true)), "google.protobuf.BoolValue"),
       ([], try .start(service: "test.Unknown"), "'test.Unknown'"),
       ([], try .start(snapshot: (1, Google_Protobuf_BoolValue(true))), "google.protobuf.BoolValue"),
+      ([], try .start(snapshot: (-1, amount(1))), "-1"),
+      (
+        [try .start(snapshot: (.max, amount(1)))], try .event(1, amount(1)),
+        "after event \(Int64.max)"
+      ),
     ]
     for (before, message, text) in cases {
       var test = self

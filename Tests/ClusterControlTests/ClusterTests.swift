@@ -3,6 +3,7 @@ import CloudstateProtocol
 import ClusterControl
 import MessageBus
 import NIOCore
+import NIOPosix
 import Synchronization
 import TestSupport
 import Testing

@@ -3,6 +3,9 @@ package import Glibc
 /// A program under test: started at once, its output captured in files, killed and reaped at the
 /// latest when the value goes away. Any thread may call.
 ///
+/// The compiler may let a value go after its last use: hold it in a property, or end the test with
+/// ``waitForExit(within:)``.
+///
 /// The program leads a process group of its own. When the value goes away the whole group is killed,
 /// so that children of a launcher do not outlive a failed test. The program is reaped only then, so
 /// its number, and that of its group, cannot come to mean another program before.

@@ -48,7 +48,7 @@ public struct BehaviorPart<Entity: EventSourcedEntity>: Sendable {
   let kind: Kind
 }
 
-/// Gathers the declarations of ``EventSourcedEntity/behavior-swift.type.property``.
+/// Gathers the declarations of ``EventSourcedEntity/behavior``.
 @resultBuilder
 public enum BehaviorBuilder<Entity: EventSourcedEntity> {
   /// Takes a command handler.

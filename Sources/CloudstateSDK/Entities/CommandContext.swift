@@ -70,11 +70,11 @@ public struct CommandContext<Entity: EventSourcedEntity> {
     throws(EntityFault)
   {
     try handler.replay(payload, &state)
-    sequence += 1
+    sequence &+= 1
   }
 
   private mutating func advance() {
-    sequence += 1
+    sequence &+= 1
     if Entity.snapshotEvery > 0, sequence % Int64(Entity.snapshotEvery) == 0 {
       isSnapshotDue = true
     }

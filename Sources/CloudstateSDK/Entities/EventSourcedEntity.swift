@@ -1,7 +1,7 @@
 /// A kind of event sourced entity: a value that decides commands and is rebuilt from its events.
 ///
 /// A conforming type is a struct that holds the state of *one* instance. It starts empty (``init()``),
-/// changes only by the events declared in ``behavior-swift.type.property``, and is thrown away and
+/// changes only by the events declared in ``behavior``, and is thrown away and
 /// rebuilt from stored events at any time. Nothing of it is shared: one stream, on one event loop,
 /// owns each instance, so handlers need no locks and must not block.
 ///

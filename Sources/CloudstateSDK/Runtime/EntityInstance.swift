@@ -35,6 +35,9 @@ struct EntityInstance<Entity: EventSourcedEntity>: ActiveEntity {
         throw EntityFault(
           "There is a snapshot of \(snapshot.snapshot.typeURL), but the behavior has no Snapshots.")
       }
+      guard snapshot.snapshotSequence >= 0 else {
+        throw EntityFault("A snapshot has the event number \(snapshot.snapshotSequence).")
+      }
       state = try snapshots.restore(snapshot.snapshot)
     }
     self.behavior = behavior
@@ -46,7 +49,7 @@ struct EntityInstance<Entity: EventSourcedEntity>: ActiveEntity {
   /// Events are numbered from 1 without gaps (protocol section 3.1): a gap would be a lost event, and
   /// deciding on such a state could store nonsense.
   mutating func replay(_ event: Cloudstate_Eventsourced_EventSourcedEvent) throws(EntityFault) {
-    guard event.sequence == context.sequence + 1 else {
+    guard event.sequence == context.sequence &+ 1 else {
       throw EntityFault(
         "Event \(event.sequence) was replayed after event \(context.sequence).")
     }

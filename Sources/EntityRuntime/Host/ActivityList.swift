@@ -5,6 +5,7 @@ struct ActivityList {
   private var newest: EntityInstance?
 
   mutating func append(_ instance: EntityInstance) {
+    instance.isListed = true
     instance.previous = newest
     instance.next = nil
     newest?.next = instance
@@ -25,10 +26,12 @@ struct ActivityList {
     }
     instance.previous = nil
     instance.next = nil
+    instance.isListed = false
   }
 
+  /// Makes an entity the most recently used. One that is no longer in the list stays out.
   mutating func touch(_ instance: EntityInstance) {
-    guard newest !== instance else { return }
+    guard instance.isListed, newest !== instance else { return }
     remove(instance)
     append(instance)
   }

@@ -266,6 +266,7 @@ final class EntityHost {
   // MARK: Ends
 
   func retire(_ instance: EntityInstance) {
+    guard entities[instance.key] === instance else { return }
     entities.removeValue(forKey: instance.key)
     counters.activeEntities.subtract(1, ordering: .relaxed)
     activity.remove(instance)
@@ -282,6 +283,19 @@ final class EntityHost {
     stopped.append(completion)
     for instance in Array(entities.values) { instance.stop() }
     if entities.isEmpty { finishStopping() }
+  }
+
+  /// Gives up on what has not finished: its callers get an error, and entities are let go of.
+  func abandon() {
+    for completion in waitingCallers.values { completion(.error(EntityMachine.stopping)) }
+    waitingCallers.removeAll()
+    uncommitted.removeAll()
+    for instance in entities.values { activity.remove(instance) }
+    counters.activeEntities.subtract(entities.count, ordering: .relaxed)
+    entities.removeAll()
+    sweep?.cancel()
+    sweep = nil
+    finishStopping()
   }
 
   private func finishStopping() {

@@ -14,8 +14,12 @@ final class EntityInstance {
   private(set) var lastActivity: UInt64
   var previous: EntityInstance?
   var next: EntityInstance?
+  /// Whether the host's ``ActivityList`` holds the entity.
+  var isListed = false
 
-  private unowned let host: EntityHost
+  /// Kept alive by its entities: a stream may end after everyone else has let go of the host. The cycle ends
+  /// when the entity retires or is abandoned.
+  private let host: EntityHost
   private var machine: EntityMachine
   private var stream: (any GRPCClientStream)?
   /// Counts streams, so that a journal page read for an earlier stream is not mistaken for this one's.

@@ -84,14 +84,17 @@ package final class EntityRuntime: Sendable {
 
   /// Accepts nothing new, lets entities finish what is queued, at most for `grace`.
   package func stop(grace: Duration) async {
+    let limit = TimeAmount.nanoseconds(Int64(clamping: grace.inNanoseconds))
     await withTaskGroup(of: Void.self) { group in
       for (loop, host) in zip(loops, hosts) {
         group.addTask {
           await withCheckedContinuation { continuation in
-            let finish = OneShot { continuation.resume() }
-            loop.execute { host.value.stop { finish.fire() } }
-            loop.scheduleTask(in: .nanoseconds(Int64(clamping: grace.inNanoseconds))) {
-              finish.fire()
+            loop.execute {
+              let timer = loop.scheduleTask(in: limit) { host.value.abandon() }
+              host.value.stop {
+                timer.cancel()
+                continuation.resume()
+              }
             }
           }
         }
@@ -101,17 +104,4 @@ package final class EntityRuntime: Sendable {
 
   /// Counts since the start of the node; cheap, any thread.
   package var counters: EntityCounters { sharedCounters }
-}
-
-/// Runs its body once, however often it is fired. Confined to one event loop.
-private final class OneShot: @unchecked Sendable {
-  // Fired only on the loop that `stop` names, hence without a lock.
-  private var body: (() -> Void)?
-
-  init(_ body: @escaping () -> Void) { self.body = body }
-
-  func fire() {
-    body?()
-    body = nil
-  }
 }

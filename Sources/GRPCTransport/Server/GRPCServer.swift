@@ -101,8 +101,8 @@ package final class GRPCServer: Sendable {
     }
     let pipeline = channel.pipeline.syncOperations
     try pipeline.addHandler(connection.coalescer)
-    try pipeline.addHandler(PrefaceGuard(timeout: configuration.handshakeTimeout))
-    try pipeline.addHandler(http2)
+    try pipeline.addHandler(
+      PrefaceGuard(timeout: configuration.handshakeTimeout, http2: http2))
     try pipeline.addHandler(connection)
   }
 }

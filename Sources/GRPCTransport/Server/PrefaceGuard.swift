@@ -1,8 +1,9 @@
 import NIOCore
+import NIOHTTP2
 
-/// Lets a connection through to the HTTP/2 handler once it has sent the HTTP/2 preface (RFC 9113, 3.4).
-/// A browser or probe that speaks HTTP/1 is told so in its own language; anything else, and a peer that
-/// says nothing in time, is closed.
+/// Installs the HTTP/2 handler once the client has sent the HTTP/2 preface (RFC 9113, 3.4), not before: a
+/// server's HTTP/2 begins with a frame of its own. A browser or probe that speaks HTTP/1 is told so in
+/// its own language; anything else, and a peer that says nothing in time, is closed.
 final class PrefaceGuard: ChannelInboundHandler, RemovableChannelHandler {
   typealias InboundIn = ByteBuffer
   typealias InboundOut = ByteBuffer
@@ -15,11 +16,15 @@ final class PrefaceGuard: ChannelInboundHandler, RemovableChannelHandler {
     + "content-length: \(answerBody.utf8.count)\r\n\r\n" + answerBody
 
   private let timeout: TimeAmount
+  private let http2: NIOHTTP2Handler
   private var timer: Scheduled<Void>?
   private var received = ByteBuffer()
   private var isRefused = false
 
-  init(timeout: TimeAmount) { self.timeout = timeout }
+  init(timeout: TimeAmount, http2: NIOHTTP2Handler) {
+    self.timeout = timeout
+    self.http2 = http2
+  }
 
   func handlerAdded(context: ChannelHandlerContext) {
     let channel = context.channel
@@ -41,9 +46,14 @@ final class PrefaceGuard: ChannelInboundHandler, RemovableChannelHandler {
     guard Self.preface.starts(with: seen) else { return refuse(context) }
     guard seen.count == Self.preface.count else { return }
     timer?.cancel()
-    context.fireChannelRead(wrapInboundOut(received))
+    do {
+      try context.pipeline.syncOperations.addHandler(http2, position: .after(self))
+      context.fireChannelRead(wrapInboundOut(received))
+      context.pipeline.syncOperations.removeHandler(context: context, promise: nil)
+    } catch {
+      context.fireErrorCaught(error)
+    }
     received = ByteBuffer()
-    context.pipeline.syncOperations.removeHandler(context: context, promise: nil)
   }
 
   private func refuse(_ context: ChannelHandlerContext) {

@@ -88,20 +88,18 @@ final class ServerCall: MessageStream, GRPCServerCall, DeadlineHolder {
     } catch {
       switch error {
       case .http(let status, let allow):
-        phase = .finished
-        areHeadersSent = true
-        writeHeaders(
-          HeaderBlocks.refusal(httpStatus: status, allow: allow), endStream: true)
-        if !isRemoteEnded { writeReset(.noError) }
+        refuse(HeaderBlocks.refusal(httpStatus: status, allow: allow))
       case .grpc(let status):
-        isOpen = true
-        var trailers = GRPCMetadata()
-        if status.code == .unimplemented {
-          trailers.headers.add(name: "grpc-accept-encoding", value: MessageEncoding.accepted)
-        }
-        abort(status, trailers: trailers)
+        refuse(HeaderBlocks.refusal(status))
       }
     }
+  }
+
+  /// Answers a request no handler sees.
+  private func refuse(_ answer: HPACKHeaders) {
+    phase = .finished
+    writeHeaders(answer, endStream: true)
+    if !isRemoteEnded { writeReset(.noError) }
   }
 
   private func open(_ request: RequestHeaders) {
@@ -171,10 +169,10 @@ final class ServerCall: MessageStream, GRPCServerCall, DeadlineHolder {
   }
 
   /// Ends the call in place of its handler, which is told, and stops the client.
-  private func abort(_ status: GRPCStatus, trailers: GRPCMetadata = GRPCMetadata()) {
+  private func abort(_ status: GRPCStatus) {
     guard isOpen else { return }
     let stopped = handler
-    close(status, trailers: trailers)
+    close(status, trailers: GRPCMetadata())
     if !isRemoteEnded { writeReset(.noError) }
     stopped?.cancelled(status)
   }

@@ -43,6 +43,13 @@ enum HeaderBlocks {
     return headers
   }
 
+  /// The answer to a gRPC request that is not served; names the encodings that are.
+  static func refusal(_ status: GRPCStatus) -> HPACKHeaders {
+    var headers = trailers(status, metadata: GRPCMetadata(), isOnly: true)
+    headers.add(name: "grpc-accept-encoding", value: MessageEncoding.accepted)
+    return headers
+  }
+
   /// The headers of a request.
   ///
   /// - Parameter timeout: left to the call when the headers are written.

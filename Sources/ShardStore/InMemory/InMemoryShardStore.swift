@@ -147,7 +147,8 @@ package final class InMemoryShardStore: ShardStore {
         return StreamBatch(
           position: Position(UInt64(index + 1)), epoch: record.epoch, time: record.time,
           entity: record.entity,
-          events: record.eventCount == 0 ? [] : Array(events[first..<first + Int(record.eventCount)])
+          events: record.eventCount == 0
+            ? [] : Array(events[first..<first + Int(record.eventCount)])
         )
       }
     }

@@ -89,7 +89,8 @@ extension StoreReader {
       let key = StoreKey.journal(shard, record.entity, sequence)
       guard let event = try self.record(at: key, as: JournalRecord.self) else {
         throw StoreError(
-          disagreeing: key.name, "position \(position) of the stream points to it, and it is missing")
+          disagreeing: key.name,
+          "position \(position) of the stream points to it, and it is missing")
       }
       guard event.time == record.time else {
         throw StoreError(

@@ -1,4 +1,5 @@
 import CloudstateProtocol
+import DynamicProtobuf
 import SwiftProtobuf
 import Testing
 

@@ -4,6 +4,7 @@ import NIOCore
 import NIOPosix
 import Synchronization
 import TestSupport
+import Testing
 
 let quietLogger = Logger(label: "grpc-tests") { _ in SwiftLogNoOpLogHandler() }
 

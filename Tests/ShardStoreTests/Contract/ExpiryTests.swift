@@ -29,7 +29,8 @@ struct ExpiryTests {
     #expect(try store.idempotencyRecord("k", of: entity("a"), in: own) == nil)
   }
 
-  @Test("sweeping removes the old and keeps the young and the renewed", arguments: StoreKind.allCases)
+  @Test(
+    "sweeping removes the old and keeps the young and the renewed", arguments: StoreKind.allCases)
   func sweep(kind: StoreKind) async throws {
     let clock = ManualClock(1000)
     let store = try StoreHome(kind).open(configuration(clock))
@@ -47,7 +48,8 @@ struct ExpiryTests {
     // Set back, so that only a sweep can make a record absent.
     clock.set(1000)
     #expect(try store.idempotencyRecord("old", of: entity("a"), in: own) == nil)
-    #expect(try store.idempotencyRecord("renewed", of: entity("a"), in: own) == record("renewed", 2))
+    #expect(
+      try store.idempotencyRecord("renewed", of: entity("a"), in: own) == record("renewed", 2))
     #expect(try store.idempotencyRecord("young", of: entity("a"), in: own) == record("young", 3))
   }
 }

@@ -30,7 +30,9 @@ private struct Model {
 
 @Suite("Both stores against a model")
 struct ModelTests {
-  @Test("random batches with restarts: stream, journal and snapshots agree", arguments: StoreKind.allCases)
+  @Test(
+    "random batches with restarts: stream, journal and snapshots agree",
+    arguments: StoreKind.allCases)
   func randomBatches(kind: StoreKind) async throws {
     var random = SeededGenerator(seed: testSeed("store model \(kind)"))
     let home = try StoreHome(kind)

@@ -90,7 +90,8 @@ struct QueueTests {
     #expect(growth.withLock { $0 } == [[own: Position(1)], [own: Position(11)]])
   }
 
-  @Test("a small limit per sync changes nothing but the number of syncs", arguments: StoreKind.allCases)
+  @Test(
+    "a small limit per sync changes nothing but the number of syncs", arguments: StoreKind.allCases)
   func manySyncs(kind: StoreKind) async throws {
     var configuration = ShardStoreConfiguration()
     configuration.maximumBytesPerSync = 1

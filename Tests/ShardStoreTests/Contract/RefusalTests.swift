@@ -13,12 +13,14 @@ struct RefusalTests {
     #expect(try await store.commit(batch(own, events: ["x"])).failure == .shardNotOpen)
     try store.openShard(own, epoch: Epoch(3))
     #expect(try await store.commit(batch(own, epoch: 3, events: ["x"])).position == Position(1))
-    #expect(try await store.commit(batch(own, epoch: 2, from: 2, events: ["y"])).failure == .staleEpoch)
+    #expect(
+      try await store.commit(batch(own, epoch: 2, from: 2, events: ["y"])).failure == .staleEpoch)
     #expect(
       try await store.commit(batch(own, epoch: 4, from: 2, events: ["y"])).failure == .shardNotOpen)
     #expect(try store.openShard(own, epoch: Epoch(3)) == Position(1))
     #expect(try store.openShard(own, epoch: Epoch(5)) == Position(1))
-    #expect(try await store.commit(batch(own, epoch: 3, from: 2, events: ["y"])).failure == .staleEpoch)
+    #expect(
+      try await store.commit(batch(own, epoch: 3, from: 2, events: ["y"])).failure == .staleEpoch)
     let error = try #require(throws: StoreError.self) {
       try store.openShard(own, epoch: Epoch(4))
     }

@@ -20,7 +20,9 @@ struct StoreKeyTests {
       ])
     #expect(
       StoreKey.idempotencyIndex(shard, bucketStart: time(1), entity, key: "k").bytes
-        == prefix + [2, 0x80, 0, 0, 0, 0, 0, 0, 1, 0x70, 0, 1, 0x78, 0, 0xff, 0x79, 0, 1, 0x6b, 0, 1]
+        == prefix + [
+          2, 0x80, 0, 0, 0, 0, 0, 0, 1, 0x70, 0, 1, 0x78, 0, 0xff, 0x79, 0, 1, 0x6b, 0, 1,
+        ]
     )
     #expect(StoreKey.epoch(shard).bytes == [2] + prefix)
     #expect(StoreKey.databaseVersion.bytes == [1])
@@ -109,7 +111,9 @@ struct KeySource {
   init(seed: UInt64) { generator = SeededGenerator(seed: seed) }
 
   mutating func text() -> String {
-    let pieces = ["", "\0", "\u{1}", "\0\u{1}", "a", "ab", "\u{e9}", "e\u{301}", "\u{7f}", "\u{10ffff}"]
+    let pieces = [
+      "", "\0", "\u{1}", "\0\u{1}", "a", "ab", "\u{e9}", "e\u{301}", "\u{7f}", "\u{10ffff}",
+    ]
     return (0..<Int.random(in: 0...4, using: &generator)).map { _ in
       pieces[Int.random(in: 0..<pieces.count, using: &generator)]
     }.joined()

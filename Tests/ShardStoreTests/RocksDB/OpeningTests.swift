@@ -49,7 +49,8 @@ struct OpeningTests {
     }
   }
 
-  @Test("a folder that cannot be is refused with a hint", arguments: ["/proc/no/such", "/dev/null"])
+  @Test(
+    "a folder that cannot be is refused with a hint", arguments: ["/proc/no/such", "/dev/null"])
   func cannotOpen(path: String) throws {
     let error = try #require(throws: StoreError.self) { try open(path) }
     #expect(error.code == .cannotOpen)
