@@ -149,7 +149,7 @@ let testTargets: [Target] = [
     dependencies: ["CloudstateModel", "CLinux", nioCore],
     path: "Tests/TestSupport", swiftSettings: swiftSettings),
   tests("CloudstateModelTests", ["CloudstateModel"]),
-  tests("ShardStoreTests", ["ShardStore", "RocksDB", "CloudstateModel", nioCore]),
+  tests("ShardStoreTests", ["ShardStore", "RocksDB", "CloudstateModel", nioCore, logging]),
   tests("MessageBusTests", ["MessageBus", "ZeroMQ", "CloudstateModel", nioCore]),
   tests(
     "GRPCTransportTests",

@@ -25,8 +25,8 @@ extension Duration {
     self = .nanoseconds(nanoseconds)
   }
 
-  /// The shortest exact form that ``init(text:)`` reads back, for example `90s` or `250ms`, never a
-  /// sum of units. Parts below a nanosecond are dropped; negative values carry a minus sign.
+  /// The shortest exact form that ``init(text:)`` reads back, for example `90s` or `24h`, never a sum of
+  /// units, and hours instead of days. Parts below a nanosecond are dropped; negative values carry a minus sign.
   package var text: String {
     let (seconds, attoseconds) = components
     let (whole, overflow) = seconds.multipliedReportingOverflow(by: 1_000_000_000)
@@ -34,7 +34,7 @@ extension Duration {
     let (total, overflowOfSum) = whole.addingReportingOverflow(attoseconds / 1_000_000_000)
     if overflowOfSum { return "\(seconds)s" }
     if total == 0 { return "0s" }
-    for unit in durationUnits where total % unit.nanoseconds == 0 {
+    for unit in durationUnits.dropFirst() where total % unit.nanoseconds == 0 {
       return "\(total / unit.nanoseconds)\(unit.suffix)"
     }
     return "\(total)ns"

@@ -77,7 +77,8 @@ extension DescriptorPool {
     _ field: FieldDescriptor, at index: Int, of message: OpaquePointer, named name: String
   ) throws(DescriptorError) -> KeyField {
     guard let form = KeyField.Form(field, enumValues: enumValues) else {
-      let type = field.isMap ? "map" : (field.isRepeated ? "repeated \(field.kind)" : "\(field.kind)")
+      let type =
+        field.isMap ? "map" : (field.isRepeated ? "repeated \(field.kind)" : "\(field.kind)")
       throw DescriptorError(
         .invalid,
         "field \(field.name) of message \(name) has the type \(type), which has no stable text; "

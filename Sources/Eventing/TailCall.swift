@@ -5,6 +5,9 @@ import NIOCore
 
 /// One `tail` call: does what its ``TailMachine`` decides. Lives on the event loop of its call.
 final class TailCall: GRPCServerCallHandler {
+  private static let shuttingDown = GRPCStatus(
+    .unavailable, "the node is shutting down; go on at another node")
+
   private let context: StreamsContext
   private let eventLoop: any EventLoop
   /// `nil` once the call is over.
@@ -35,12 +38,14 @@ final class TailCall: GRPCServerCallHandler {
       return finish(GRPCStatus(.invalidArgument, "the tail request cannot be decoded: \(error)"))
     }
     let bound = NIOLoopBound(self, eventLoop: eventLoop)
-    subscription = context.hub.subscribe(on: eventLoop) { wake in bound.value.woken(wake) }
-    guard subscription != nil else {
+    switch context.hub.subscribe(on: eventLoop, deliver: { bound.value.woken($0) }) {
+    case .admitted(let id): subscription = id
+    case .full:
       return finish(
         GRPCStatus(
           .resourceExhausted,
           "this node serves as many tails as it may; ask another node, or try again later"))
+    case .stopping: return finish(Self.shuttingDown)
     }
     var machine = TailMachine(
       plan: plan, settings: context.settings.tail, now: .now(), wallClock: context.wallClock())
@@ -71,7 +76,7 @@ final class TailCall: GRPCServerCallHandler {
       for (shard, position) in positions { machine?.noticed(shard, position: position, now: now) }
       goOn()
     case .stopping:
-      finish(GRPCStatus(.unavailable, "the node is shutting down; go on at another node"))
+      finish(Self.shuttingDown)
     }
   }
 

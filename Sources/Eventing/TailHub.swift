@@ -32,16 +32,25 @@ final class TailHub: Sendable {
   /// - Parameter maximumSubscribers: how many tails the node serves at the same time.
   init(maximumSubscribers: Int) { self.maximumSubscribers = maximumSubscribers }
 
+  /// What became of a wish to tail.
+  enum Admission: Sendable {
+    case admitted(id: UInt64)
+    /// The node has all the tails it may have.
+    case full
+    case stopping
+  }
+
   /// Registers a tail; `deliver` is called on `eventLoop`, the last time possibly shortly after
-  /// ``unsubscribe(_:)``. Answers `nil` when the node has all the tails it may have, or is stopping.
+  /// ``unsubscribe(_:)``.
   func subscribe(
     on eventLoop: any EventLoop, deliver: @escaping @Sendable (Wake) -> Void
-  ) -> UInt64? {
+  ) -> Admission {
     state.withLock { state in
-      guard !state.isStopped, state.subscribers.count < maximumSubscribers else { return nil }
+      guard !state.isStopped else { return .stopping }
+      guard state.subscribers.count < maximumSubscribers else { return .full }
       state.nextID += 1
       state.subscribers[state.nextID] = Subscriber(eventLoop: eventLoop, deliver: deliver)
-      return state.nextID
+      return .admitted(id: state.nextID)
     }
   }
 

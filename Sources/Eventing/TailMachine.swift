@@ -39,6 +39,11 @@ package struct TailMachine: Sendable {
   package struct ShardCursor: Hashable, Sendable {
     package var shard: UInt32
     package var position: Position
+
+    package init(shard: UInt32, position: Position) {
+      self.shard = shard
+      self.position = position
+    }
   }
 
   let plan: TailPlan

@@ -10,5 +10,7 @@ package struct GRPCMetadata: Hashable, Sendable {
   /// The first value of a header, if there is one.
   package subscript(name: String) -> String? { headers.first(name: name) }
 
-  package mutating func add(_ name: String, _ value: String) { headers.add(name: name, value: value) }
+  package mutating func add(_ name: String, _ value: String) {
+    headers.add(name: name, value: value)
+  }
 }

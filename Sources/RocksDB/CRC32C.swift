@@ -5,13 +5,16 @@ import CRocksDB
 package struct CRC32C: Sendable {
   private var state: UInt32 = 0xffff_ffff
 
+  /// Starts before the first byte.
   package init() {}
 
   /// The checksum of all bytes so far.
   package var value: UInt32 { ~state }
 
+  /// Adds bytes behind those so far.
   package mutating func update(_ bytes: [UInt8]) { update(bytes.span) }
 
+  /// Adds bytes behind those so far, with the processor's instruction where there is one.
   package mutating func update(_ bytes: Span<UInt8>) {
     if hasInstruction {
       state = bytes.withUnsafeBufferPointer { crocksdb_crc32c(state, $0.baseAddress, $0.count) }

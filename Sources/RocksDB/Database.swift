@@ -2,6 +2,7 @@ import CRocksDB
 
 /// Names one column family of an open database by its place in the list the database was opened with.
 package struct ColumnFamily: Hashable, Sendable {
+  /// Place in the list, from 0.
   package let index: Int
 }
 
@@ -15,6 +16,7 @@ package struct ColumnFamily: Hashable, Sendable {
 /// concurrent use ("Basic Operations", section Concurrency), and the options are never written to after
 /// `init`.
 package final class Database: @unchecked Sendable {
+  /// The `rocksdb_t`; valid as long as this object.
   let raw: OpaquePointer
   private let familyHandles: [OpaquePointer]
   private let familyNames: [String]
@@ -79,8 +81,10 @@ package final class Database: @unchecked Sendable {
     familyNames.firstIndex(of: name).map(ColumnFamily.init)
   }
 
+  /// The C handle of a family; valid as long as this object.
   func handle(of family: ColumnFamily) -> OpaquePointer { familyHandles[family.index] }
 
+  /// The C handles of all families, `default` last.
   var handles: [OpaquePointer] { familyHandles }
 
   /// The value of a key without copying it out of the block cache or write buffer, or `nil`.

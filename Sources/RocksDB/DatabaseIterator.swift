@@ -45,7 +45,9 @@ package struct DatabaseIterator: ~Copyable {
     try checked { failure in rocksdb_iter_get_error(raw, &failure) }
   }
 
+  /// Stands on the first key within the bounds.
   package mutating func seekToFirst() { rocksdb_iter_seek_to_first(raw) }
+  /// Stands on the last key within the bounds.
   package mutating func seekToLast() { rocksdb_iter_seek_to_last(raw) }
 
   /// Stands on the first key at or after `key`.

@@ -21,6 +21,7 @@ struct OptionsHandle: ~Copyable {
 
   deinit { rocksdb_options_destroy(raw) }
 
+  /// Sets what concerns the database as a whole.
   func apply(_ options: DatabaseOptions) {
     rocksdb_options_set_create_if_missing(raw, options.createIfMissing ? 1 : 0)
     rocksdb_options_set_create_missing_column_families(raw, options.createIfMissing ? 1 : 0)

@@ -10,7 +10,9 @@ package struct DatabaseOptions: Sendable {
     case pointInTime
   }
 
+  /// Whether opening creates a missing database and missing column families.
   package var createIfMissing = true
+  /// What opening does with damage in a log.
   package var recovery = Recovery.tolerateIncompleteTail
   /// Memory of all column families' write buffers together before one is flushed, in bytes.
   package var totalWriteBufferBytes = 16 << 20
@@ -18,7 +20,9 @@ package struct DatabaseOptions: Sendable {
   package var maximumLogBytes: UInt64 = 32 << 20
   /// Memory for uncompressed blocks of files, shared by all column families, in bytes.
   package var blockCacheBytes = 8 << 20
+  /// Files kept open at the same time; more are opened and closed as needed.
   package var maximumOpenFiles: Int32 = 256
+  /// Threads for flushes and compactions together.
   package var backgroundJobs: Int32 = 2
 
   package init() {}
@@ -26,6 +30,7 @@ package struct DatabaseOptions: Sendable {
 
 /// One column family of a database.
 package struct ColumnFamilyOptions: Sendable {
+  /// Unique within the database.
   package var name: String
   /// Memory of one write buffer before it is flushed, in bytes.
   package var writeBufferBytes: Int

@@ -15,6 +15,7 @@ package struct RocksDBError: Error, Hashable, Sendable, CustomStringConvertible 
     case other
   }
 
+  /// What to switch on.
   package let kind: Kind
   /// RocksDB's own text, such as `IO error: No space left on device: ...`.
   package let message: String

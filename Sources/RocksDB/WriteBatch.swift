@@ -3,9 +3,11 @@ import CRocksDB
 /// Changes that are written together. Used by one thread at a time; reuse one with ``clear()`` to keep
 /// its memory.
 package struct WriteBatch: ~Copyable {
+  /// The `rocksdb_writebatch_t`; valid as long as this value.
   let raw: OpaquePointer
   private let database: Database
 
+  /// An empty batch for one database, which it keeps open.
   package init(for database: Database) {
     raw = rocksdb_writebatch_create()
     self.database = database
@@ -16,6 +18,7 @@ package struct WriteBatch: ~Copyable {
   /// Number of changes.
   package var count: Int { Int(rocksdb_writebatch_count(raw)) }
 
+  /// Sets a key's value. The bytes are copied.
   package mutating func put(_ key: [UInt8], _ value: [UInt8], in family: ColumnFamily) {
     let handle = database.handle(of: family)
     key.withCharacters { keyStart, keyCount in
@@ -25,6 +28,7 @@ package struct WriteBatch: ~Copyable {
     }
   }
 
+  /// Removes a key, if it is there.
   package mutating func delete(_ key: [UInt8], in family: ColumnFamily) {
     let handle = database.handle(of: family)
     key.withCharacters { start, count in

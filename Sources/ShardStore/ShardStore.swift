@@ -72,6 +72,7 @@ package protocol CommitSink: AnyObject, Sendable {
 
 /// What became of one submitted batch.
 package struct CommitOutcome: Sendable {
+  /// What the submitter gave with the batch.
   package let token: UInt64
   /// The batch's position once it is durable, or why it is not and never will be.
   package let result: Result<Position, StoreError>

@@ -18,6 +18,7 @@ package struct ShardStoreConfiguration: Sendable {
   /// The time against which idempotency records expire.
   package var now: @Sendable () -> Timestamp = ShardStoreConfiguration.systemTime
 
+  /// The defaults.
   package init() {}
 
   /// The system's clock.
@@ -42,6 +43,7 @@ struct IdempotencyRetention: Sendable {
     bucketMilliseconds = max(1, milliseconds / 8)
   }
 
+  /// Whether a record of that time is no longer returned.
   func isExpired(_ time: Timestamp, now: Timestamp) -> Bool {
     now.unixMilliseconds - time.unixMilliseconds >= milliseconds
   }

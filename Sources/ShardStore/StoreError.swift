@@ -30,6 +30,7 @@ package struct StoreError: Error, Sendable, CustomStringConvertible {
     case closed
   }
 
+  /// The stable code.
   package let code: Code
   /// What happened and what to do about it, for people.
   package let message: String

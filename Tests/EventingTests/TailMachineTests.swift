@@ -1,6 +1,7 @@
 import CloudstateModel
 import CloudstateProtocol
 import Eventing
+import GRPCTransport
 import NIOCore
 import ShardStore
 import Testing

@@ -4,19 +4,20 @@ import Eventing
 import Testing
 
 @Suite struct TailPlanTests {
-  @Test("What cannot be served is refused with the name of the field", arguments: [
-    ("subjects", { (request: inout Cloudstate_Streams_TailRequest) in request.subjects = ["a..b"] }),
-    ("subjects", { $0.subjects = Array(repeating: "cs.>", count: 65) }),
-    ("cursors", { $0.cursors = [cursor(2, 1)] }),
-    ("last", { $0.last = 10_001 }),
-    ("since_unix_milliseconds", { $0.sinceUnixMilliseconds = -1 }),
-    ("start", { $0.start = .UNRECOGNIZED(9) }),
-  ] as [(String, @Sendable (inout Cloudstate_Streams_TailRequest) -> Void)])
-  func refusals(
-    field: String, configure: @Sendable (inout Cloudstate_Streams_TailRequest) -> Void
-  ) {
-    let error = #expect(throws: TailPlan.Invalid.self) { try tailPlan(configure) }
-    #expect(error?.message.hasPrefix("\(field):") == true)
+  @Test("What cannot be served is refused with the name of the field")
+  func refusals() {
+    func expectRefusal(
+      of field: String, _ configure: (inout Cloudstate_Streams_TailRequest) -> Void
+    ) {
+      let error = #expect(throws: TailPlan.Invalid.self) { try tailPlan(configure) }
+      #expect(error?.message.hasPrefix("\(field):") == true, "\(field)")
+    }
+    expectRefusal(of: "subjects") { $0.subjects = ["a..b"] }
+    expectRefusal(of: "subjects") { $0.subjects = Array(repeating: "cs.>", count: 65) }
+    expectRefusal(of: "cursors") { $0.cursors = [cursor(2, 1)] }
+    expectRefusal(of: "last") { $0.last = 10_001 }
+    expectRefusal(of: "since_unix_milliseconds") { $0.sinceUnixMilliseconds = -1 }
+    expectRefusal(of: "start") { $0.start = .UNRECOGNIZED(9) }
   }
 
   @Test("last overrides since, and since overrides start")

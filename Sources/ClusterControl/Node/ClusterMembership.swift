@@ -295,10 +295,10 @@ package final class ClusterMembership: ClusterHandle {
 
   private func saved(_ view: ClusterView) {
     state.value.saved = view
-    let due = state.value.waiting.filter { isSaved($0.version) }
-    state.value.waiting.removeAll { isSaved($0.version) }
+    let waiting = state.value.waiting
+    state.value.waiting = waiting.filter { !isSaved($0.version) }
     let payload = acknowledgement
-    for (_, request) in due { request.answer(.success(payload)) }
+    for (version, request) in waiting where isSaved(version) { request.answer(.success(payload)) }
     if view.plan.number > state.value.acknowledgedPlan {
       state.value.acknowledgedPlan = view.plan.number
       bus.publish(.planAcknowledgement(nodeID), payload: payload)

@@ -197,7 +197,8 @@ final class ClientCall: MessageStream, GRPCClientStream, DeadlineHolder {
     if let name = headers.first(name: "grpc-encoding") {
       guard let encoding = MessageEncoding(rawValue: name) else {
         return end(
-          GRPCStatus(.internalError, "the server answered in the unknown grpc-encoding \"\(name)\""))
+          GRPCStatus(.internalError, "the server answered in the unknown grpc-encoding \"\(name)\"")
+        )
       }
       inboundEncoding = encoding
     }

@@ -29,7 +29,8 @@ enum HeaderBlocks {
       headers.add(name: "grpc-status", value: String(status.code.rawValue))
       if !status.message.isEmpty {
         headers.add(
-          name: "grpc-message", value: PercentCoding.encode(status.message), indexing: .nonIndexable)
+          name: "grpc-message", value: PercentCoding.encode(status.message), indexing: .nonIndexable
+        )
       }
     }
     headers.addCustom(metadata)

@@ -9,6 +9,7 @@ final class CommitBoard: Sendable {
   /// The last committed position of a shard that was opened, else `nil`.
   func lastPosition(of shard: ShardID) -> Position? { positions.withLock { $0[shard] } }
 
+  /// Any thread. The listener stays.
   func addListener(_ listener: @escaping @Sendable ([ShardID: Position]) -> Void) {
     listeners.withLock { $0.append(listener) }
   }

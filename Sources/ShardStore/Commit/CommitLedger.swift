@@ -43,6 +43,7 @@ package struct CommitLedger: Sendable {
   /// Shards with assignments that are not settled, each once.
   private var unsettled: [Slot] = []
 
+  /// Knows no open shard.
   package init() {}
 
   /// The shards that were opened, in the order of their first opening.

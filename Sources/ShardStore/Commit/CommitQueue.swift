@@ -4,9 +4,11 @@ import Synchronization
 
 /// What waits for the committer, in the order in which it came.
 enum CommitEntry: Sendable {
+  /// To be checked and committed.
   case batch(ShardBatch, token: UInt64, sink: any CommitSink)
   /// A batch that was turned away at the door; it waits so that outcomes keep their order.
   case refused(StoreError, token: UInt64, sink: any CommitSink)
+  /// A shard to open behind everything queued before.
   case open(OpenRequest)
 }
 

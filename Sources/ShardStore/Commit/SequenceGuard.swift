@@ -14,8 +14,10 @@ struct SequenceGuard {
   /// Remembers between `capacity` and twice as many entities once that many were written.
   init(capacity: Int) { self.capacity = capacity }
 
+  /// The last sequence, or `nil` if it is not remembered.
   func last(of entity: [UInt8]) -> Int64? { young[entity] ?? old[entity] }
 
+  /// Notes the last sequence of an entity that is about to be written.
   mutating func remember(_ last: Int64, of entity: [UInt8]) {
     young[entity] = last
     guard young.count >= capacity else { return }

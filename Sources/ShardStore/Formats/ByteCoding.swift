@@ -2,6 +2,7 @@ import RocksDB
 
 /// Appending in stored form.
 extension [UInt8] {
+  /// Four bytes, big-endian.
   package mutating func appendNumber(_ number: UInt32) {
     append(UInt8(truncatingIfNeeded: number >> 24))
     append(UInt8(truncatingIfNeeded: number >> 16))
@@ -9,11 +10,13 @@ extension [UInt8] {
     append(UInt8(truncatingIfNeeded: number))
   }
 
+  /// Eight bytes, big-endian.
   package mutating func appendNumber(_ number: UInt64) {
     appendNumber(UInt32(truncatingIfNeeded: number >> 32))
     appendNumber(UInt32(truncatingIfNeeded: number))
   }
 
+  /// Eight bytes, big-endian, two's complement.
   package mutating func appendNumber(_ number: Int64) {
     appendNumber(UInt64(bitPattern: number))
   }
@@ -49,14 +52,17 @@ extension [UInt8] {
 package struct ByteCursor: Sendable {
   package private(set) var offset: Int
 
+  /// Starts at an offset from the first byte.
   package init(at offset: Int = 0) { self.offset = offset }
 
+  /// The next byte.
   package mutating func byte(in bytes: Span<UInt8>) throws(FormatError) -> UInt8 {
     guard offset < bytes.count else { throw .truncated }
     defer { offset += 1 }
     return bytes[offset]
   }
 
+  /// Inverse of `appendNumber`, as are the two that follow.
   package mutating func number(in bytes: Span<UInt8>) throws(FormatError) -> UInt32 {
     guard bytes.count - offset >= 4 else { throw .truncated }
     var number: UInt32 = 0
@@ -75,11 +81,13 @@ package struct ByteCursor: Sendable {
     Int64(bitPattern: try number(in: bytes))
   }
 
+  /// Inverse of `appendSortedNumber`.
   package mutating func sortedNumber(in bytes: Span<UInt8>) throws(FormatError) -> Int64 {
     let number: UInt64 = try number(in: bytes)
     return Int64(bitPattern: number ^ signBit)
   }
 
+  /// Inverse of `appendCounted`.
   package mutating func countedText(in bytes: Span<UInt8>) throws(FormatError) -> String {
     let count: UInt32 = try number(in: bytes)
     guard bytes.count - offset >= Int(count) else { throw .truncated }
@@ -88,6 +96,7 @@ package struct ByteCursor: Sendable {
     return try text(Array(copyingFrom: bytes, offset..<end))
   }
 
+  /// Inverse of `appendEscaped`.
   package mutating func escapedText(in bytes: Span<UInt8>) throws(FormatError) -> String {
     var content: [UInt8] = []
     while true {
@@ -104,6 +113,7 @@ package struct ByteCursor: Sendable {
     }
   }
 
+  /// Everything up to the end.
   package mutating func remainder(in bytes: Span<UInt8>) -> [UInt8] {
     defer { offset = bytes.count }
     return Array(copyingFrom: bytes, offset..<bytes.count)

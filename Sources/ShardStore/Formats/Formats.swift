@@ -55,9 +55,11 @@ package enum StoredFormat {
 package enum FormatError: Error, Hashable, Sendable, CustomStringConvertible {
   /// Fewer bytes than an envelope, a field or a key needs.
   case truncated
+  /// Some bit of key, version or fields is not what was written.
   case checksumMismatch
   /// The checksum is right but a newer version wrote the record.
   case unknownVersion(UInt8)
+  /// The checksum is right and the fields make no sense.
   case malformed(String)
 
   package var description: String {

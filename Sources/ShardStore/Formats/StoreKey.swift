@@ -2,15 +2,24 @@ package import CloudstateModel
 
 /// The key of one stored record; see `Formats.swift` for the layout.
 package enum StoreKey: Hashable, Sendable {
+  /// An event.
   case journal(ShardID, EntityKey, SequenceNumber)
+  /// An entity's newest snapshot; without the sequence, also what an event's key begins with.
   case snapshot(ShardID, EntityKey)
+  /// A committed batch.
   case stream(ShardID, Position)
+  /// An answer kept under an idempotency key.
   case idempotency(ShardID, EntityKey, key: String)
+  /// Leads from a time to the answers written about then.
   case idempotencyIndex(ShardID, bucketStart: Timestamp, EntityKey, key: String)
+  /// The version of the whole database.
   case databaseVersion
+  /// The highest epoch seen.
   case epoch(ShardID)
+  /// A document of the node.
   case document(name: String)
 
+  /// The family the record lives in.
   package var family: StoreFamily {
     switch self {
     case .journal: .journal

@@ -3,7 +3,9 @@ import RocksDB
 /// The fields of one kind of record. ``seal(under:into:)`` and ``open(_:under:)`` put them into and
 /// take them out of the checked envelope.
 package protocol StoredRecord: Sendable {
+  /// Appends the fields in stored form.
   func encodeFields(into bytes: inout [UInt8])
+  /// Reads the fields at the cursor and leaves it behind them.
   static func decodeFields(
     _ bytes: Span<UInt8>, at cursor: inout ByteCursor
   ) throws(FormatError) -> Self

@@ -4,12 +4,14 @@ import Synchronization
 /// What an ``InMemoryShardStore`` has made durable. It outlives the store: opening another store on the
 /// same disk is a restart.
 package final class InMemoryDisk: Sendable {
+  /// One entity's events and newest snapshot.
   struct Entity: Sendable {
     /// The event with sequence `n` is at `n - 1`.
     var events: [StoredEvent] = []
     var snapshot: StoredSnapshot?
   }
 
+  /// Everything of one shard.
   struct Shard: Sendable {
     var epoch = Epoch.none
     /// Keyed by the stored key of the entity, so that the same texts are equal as on the real disk.
@@ -20,11 +22,13 @@ package final class InMemoryDisk: Sendable {
     var answers: [[UInt8]: KeptAnswer] = [:]
   }
 
+  /// Everything on the disk.
   struct Contents: Sendable {
     var shards: [ShardID: Shard] = [:]
     var documents: [[UInt8]: [UInt8]] = [:]
   }
 
+  /// Read by any thread, written by the committer of the store that is open.
   let contents = Mutex(Contents())
 
   /// An empty disk.

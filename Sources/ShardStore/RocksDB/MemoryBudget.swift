@@ -11,6 +11,7 @@ package struct MemoryBudget: Hashable, Sendable, CustomStringConvertible {
 
   /// What the process may use, in bytes.
   package let limitBytes: Int
+  /// Where `limitBytes` comes from.
   package let source: Source
   /// Write buffers of all column families together, in bytes: a 64th of the limit, 2 to 16 MiB. They
   /// grow as they are written to.
@@ -21,6 +22,7 @@ package struct MemoryBudget: Hashable, Sendable, CustomStringConvertible {
   /// Live write-ahead log that may have to be replayed after a crash, in bytes: twice the write buffers.
   package var logBytes: Int { 2 * writeBufferBytes }
 
+  /// Sizes the parts for a limit.
   package init(limitBytes: Int, source: Source) {
     self.limitBytes = limitBytes
     self.source = source

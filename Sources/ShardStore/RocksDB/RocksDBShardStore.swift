@@ -186,6 +186,7 @@ private final class DatabaseAccess: Sendable {
 
   init(_ reader: StoreReader) { self.reader = Mutex(reader) }
 
+  /// Runs `body` with the database, or throws `.closed`.
   func read<Answer>(
     _ body: (StoreReader) throws(StoreError) -> Answer
   ) throws(StoreError) -> Answer {

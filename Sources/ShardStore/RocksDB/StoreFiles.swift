@@ -7,12 +7,14 @@ import RocksDB
 struct StoreFamilies: Sendable {
   private let families: [ColumnFamily]
 
+  /// `nil` if the database was opened without one of them.
   init?(of database: Database) {
     let families = StoreFamily.allCases.compactMap { database.family($0.rawValue) }
     guard families.count == StoreFamily.allCases.count else { return nil }
     self.families = families
   }
 
+  /// The column family that holds a kind of records.
   subscript(family: StoreFamily) -> ColumnFamily {
     switch family {
     case .journal: families[0]
@@ -26,6 +28,7 @@ struct StoreFamilies: Sendable {
 
 /// Opens the files of a store and checks that this software may use them.
 enum StoreFiles {
+  /// Opens or creates the database in the folder `path`; errors as `RocksDBShardStore.open` documents.
   static func open(
     path: String, memory: MemoryBudget
   ) throws(StoreError) -> (database: Database, families: StoreFamilies) {

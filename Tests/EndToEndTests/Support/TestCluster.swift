@@ -1,5 +1,6 @@
 import Foundation
 import TestSupport
+import Testing
 
 /// A coordinator and nodes with their user functions, all real processes on free ports of the loopback
 /// interface, with real databases in a temporary folder. Everything is killed when the value goes away.

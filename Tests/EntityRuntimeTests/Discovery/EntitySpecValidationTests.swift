@@ -60,7 +60,8 @@ struct EntitySpecValidationTests {
     },
     Mistake(
       row: "7 no store",
-      text: "Service [shop.Cart] has declared an event sourced entity, however, this proxy does not "
+      text:
+        "Service [shop.Cart] has declared an event sourced entity, however, this proxy does not "
         + "have a configured store, or its store does not support journals", policy: storeless()
     ) { try SpecFixture.spec() },
     Mistake(
@@ -126,7 +127,8 @@ struct EntitySpecValidationTests {
     },
     Mistake(
       row: "equal persistence ids",
-      text: "Services [shop.Cart] and [shop.Other] have declared the same persistence_id [cart], so "
+      text:
+        "Services [shop.Cart] and [shop.Other] have declared the same persistence_id [cart], so "
         + "their states would overwrite each other; give each its own"
     ) {
       try SpecFixture.spec(

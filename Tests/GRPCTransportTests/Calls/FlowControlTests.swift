@@ -3,156 +3,158 @@ import NIOCore
 import TestSupport
 import Testing
 
-@Suite struct FlowControlTests {
-  /// What may be under way to a reader that does not read: its window, and what the sender's stream and
-  /// socket buffer, with room for the kernel's buffers.
-  private static let bound = 8 * 1024 * 1024
+extension SocketTests {
+  @Suite struct FlowControlTests {
+    /// What may be under way to a reader that does not read: its window, and what the sender's stream and
+    /// socket buffer, with room for the kernel's buffers.
+    private static let bound = 8 * 1024 * 1024
 
-  /// A server writes as long as it is writable; the client reads nothing, then everything.
-  @Test func slowClientStopsTheServer() async throws {
-    try await withHarness { harness in
-      let client = LoopClient(harness.address)
-      let call = try await client.open("Flood") { $0.setReading(false) }
-      let log = harness.service.log
-      try await eventually("the server is stopped") {
-        log.now.writability.last == false || log.now.sentBytes > Self.bound
+    /// A server writes as long as it is writable; the client reads nothing, then everything.
+    @Test func slowClientStopsTheServer() async throws {
+      try await withHarness { harness in
+        let client = LoopClient(harness.address)
+        let call = try await client.open("Flood") { $0.setReading(false) }
+        let log = harness.service.log
+        try await eventually("the server is stopped") {
+          log.now.writability.last == false || log.now.sentBytes > Self.bound
+        }
+        let stopped = try await settled { log.now.sentBytes }
+        #expect(stopped < Self.bound)
+        #expect(call.recorder.now.messages.isEmpty)
+
+        try await call.run { $0.setReading(true) }
+        try await eventually("the server goes on") { log.now.sentBytes > stopped + Self.bound }
+        #expect(log.now.writability.contains(true))
+        try await call.run { $0.cancel() }
+        try await client.close()
       }
-      let stopped = try await settled { log.now.sentBytes }
-      #expect(stopped < Self.bound)
-      #expect(call.recorder.now.messages.isEmpty)
-
-      try await call.run { $0.setReading(true) }
-      try await eventually("the server goes on") { log.now.sentBytes > stopped + Self.bound }
-      #expect(log.now.writability.contains(true))
-      try await call.run { $0.cancel() }
-      try await client.close()
     }
-  }
 
-  /// The same the other way round.
-  @Test func slowServerStopsTheClient() async throws {
-    try await withHarness { harness in
-      let client = LoopClient(harness.address)
-      let call = try await client.open("Paused")
-      try await eventually("the call is up") { harness.service.log.now.calls.count == 1 }
-      let chunk = ByteBuffer(repeating: 1, count: 16 * 1024)
-      let sendAll: @Sendable (any GRPCClientStream) -> Int = { stream in
+    /// The same the other way round.
+    @Test func slowServerStopsTheClient() async throws {
+      try await withHarness { harness in
+        let client = LoopClient(harness.address)
+        let call = try await client.open("Paused")
+        try await eventually("the call is up") { harness.service.log.now.calls.count == 1 }
+        let chunk = ByteBuffer(repeating: 1, count: 16 * 1024)
+        let sendAll: @Sendable (any GRPCClientStream) -> Int = { stream in
+          var sent = 0
+          while stream.isWritable, sent < 4 * Self.bound {
+            stream.send(chunk)
+            sent += chunk.readableBytes
+          }
+          return sent
+        }
         var sent = 0
-        while stream.isWritable, sent < 4 * Self.bound {
-          stream.send(chunk)
-          sent += chunk.readableBytes
+        // Until nothing more goes for a while: the window is full, and so are the buffers.
+        var idleRounds = 0
+        while idleRounds < 40, sent < Self.bound {
+          let more = try await call.run(sendAll)
+          sent += more
+          idleRounds = more == 0 ? idleRounds + 1 : 0
+          try await Task.sleep(for: .milliseconds(5))
         }
-        return sent
+        #expect(sent > 1 << 20)
+        #expect(sent < Self.bound)
+        #expect(call.recorder.now.writability.contains(false))
+        #expect(harness.service.log.now.receivedBytes == 0)
+
+        let served = harness.service.log.now.calls[0]
+        let total = sent
+        try await served.eventLoop.submit { served.value.setReading(true) }.get()
+        try await eventually("all of it arrives") {
+          harness.service.log.now.receivedBytes == total
+        }
+        try await eventually("the client may send again") {
+          try await call.run { $0.isWritable }
+        }
+        try await call.run { $0.sendEnd() }
+        #expect(try await call.recorder.status() == .ok)
+        try await client.close()
       }
-      var sent = 0
-      // Until nothing more goes for a while: the window is full, and so are the buffers.
-      var idleRounds = 0
-      while idleRounds < 40, sent < Self.bound {
-        let more = try await call.run(sendAll)
-        sent += more
-        idleRounds = more == 0 ? idleRounds + 1 : 0
+    }
+
+    /// The asynchronous sequence holds a server back, too.
+    @Test func unreadSequenceStopsTheServer() async throws {
+      try await withHarness { harness in
+        let messages = harness.client.bidirectional(path: "/test.Test/Flood").messages
+        let log = harness.service.log
+        try await eventually("the server is stopped") { log.now.writability.last == false }
+        let stopped = try await settled { log.now.sentBytes }
+        #expect(stopped < Self.bound)
+        var read = 0
+        for try await message in messages {
+          read += message.readableBytes
+          if read > 2 * stopped + Self.bound { break }
+        }
+        #expect(read > stopped)
+      }
+    }
+
+    /// Messages that came before the end are delivered after reading resumes, and the end after them.
+    @Test func endWaitsForTheReader() async throws {
+      try await withHarness { harness in
+        let client = LoopClient(harness.address)
+        let call = try await client.open("ServerStream") {
+          $0.setReading(false)
+          $0.send(text("100 10"))
+          $0.sendEnd()
+        }
+        try await eventually("the server has answered") {
+          harness.service.log.now.receivedBytes == 6
+        }
+        // One more round trip on the same connection: the answer is here by now.
+        let other = try await client.open("Unary") {
+          $0.send(text("x"))
+          $0.sendEnd()
+        }
+        #expect(try await other.recorder.status() == .ok)
+        #expect(call.recorder.now.messages.isEmpty)
+        #expect(call.recorder.now.ends.isEmpty)
+        try await call.run { $0.setReading(true) }
+        #expect(try await call.recorder.status() == .ok)
+        #expect(call.recorder.now.messages.count == 100)
+        try await client.close()
+      }
+    }
+
+    /// A call may be paused between two messages of one frame.
+    @Test func pauseWithinAFrame() async throws {
+      try await withHarness { harness in
+        let client = LoopClient(harness.address)
+        let recorder = PausingRecorder()
+        let stream = try await client.run { connection in
+          let stream = connection.openStream(
+            path: "/test.Test/ServerStream", metadata: GRPCMetadata(), deadline: nil,
+            waitForReady: false, handler: recorder)
+          recorder.stream = stream
+          stream.send(text("5 1"))
+          stream.sendEnd()
+          return NIOLoopBound(stream, eventLoop: connection.eventLoop)
+        }
+        for expected in 1...5 {
+          try await eventually("message \(expected)") {
+            try await client.run { _ in recorder.count } == expected
+          }
+          try await client.run { _ in stream.value.setReading(true) }
+        }
+        try await eventually("the end") { try await client.run { _ in recorder.isEnded } }
+        try await client.close()
+      }
+    }
+
+    /// The value once it has been the same for a while.
+    private func settled(_ value: () -> Int) async throws -> Int {
+      var last = value()
+      var rounds = 0
+      while rounds < 30 {
         try await Task.sleep(for: .milliseconds(5))
+        let now = value()
+        rounds = now == last ? rounds + 1 : 0
+        last = now
       }
-      #expect(sent > 1 << 20)
-      #expect(sent < Self.bound)
-      #expect(call.recorder.now.writability.contains(false))
-      #expect(harness.service.log.now.receivedBytes == 0)
-
-      let served = harness.service.log.now.calls[0]
-      let total = sent
-      try await served.eventLoop.submit { served.value.setReading(true) }.get()
-      try await eventually("all of it arrives") {
-        harness.service.log.now.receivedBytes == total
-      }
-      try await eventually("the client may send again") {
-        try await call.run { $0.isWritable }
-      }
-      try await call.run { $0.sendEnd() }
-      #expect(try await call.recorder.status() == .ok)
-      try await client.close()
+      return last
     }
-  }
-
-  /// The asynchronous sequence holds a server back, too.
-  @Test func unreadSequenceStopsTheServer() async throws {
-    try await withHarness { harness in
-      let messages = harness.client.bidirectional(path: "/test.Test/Flood").messages
-      let log = harness.service.log
-      try await eventually("the server is stopped") { log.now.writability.last == false }
-      let stopped = try await settled { log.now.sentBytes }
-      #expect(stopped < Self.bound)
-      var read = 0
-      for try await message in messages {
-        read += message.readableBytes
-        if read > 2 * stopped + Self.bound { break }
-      }
-      #expect(read > stopped)
-    }
-  }
-
-  /// Messages that came before the end are delivered after reading resumes, and the end after them.
-  @Test func endWaitsForTheReader() async throws {
-    try await withHarness { harness in
-      let client = LoopClient(harness.address)
-      let call = try await client.open("ServerStream") {
-        $0.setReading(false)
-        $0.send(text("100 10"))
-        $0.sendEnd()
-      }
-      try await eventually("the server has answered") {
-        harness.service.log.now.receivedBytes == 6
-      }
-      // One more round trip on the same connection: the answer is here by now.
-      let other = try await client.open("Unary") {
-        $0.send(text("x"))
-        $0.sendEnd()
-      }
-      #expect(try await other.recorder.status() == .ok)
-      #expect(call.recorder.now.messages.isEmpty)
-      #expect(call.recorder.now.ends.isEmpty)
-      try await call.run { $0.setReading(true) }
-      #expect(try await call.recorder.status() == .ok)
-      #expect(call.recorder.now.messages.count == 100)
-      try await client.close()
-    }
-  }
-
-  /// A call may be paused between two messages of one frame.
-  @Test func pauseWithinAFrame() async throws {
-    try await withHarness { harness in
-      let client = LoopClient(harness.address)
-      let recorder = PausingRecorder()
-      let stream = try await client.run { connection in
-        let stream = connection.openStream(
-          path: "/test.Test/ServerStream", metadata: GRPCMetadata(), deadline: nil,
-          waitForReady: false, handler: recorder)
-        recorder.stream = stream
-        stream.send(text("5 1"))
-        stream.sendEnd()
-        return NIOLoopBound(stream, eventLoop: connection.eventLoop)
-      }
-      for expected in 1...5 {
-        try await eventually("message \(expected)") {
-          try await client.run { _ in recorder.count } == expected
-        }
-        try await client.run { _ in stream.value.setReading(true) }
-      }
-      try await eventually("the end") { try await client.run { _ in recorder.isEnded } }
-      try await client.close()
-    }
-  }
-
-  /// The value once it has been the same for a while.
-  private func settled(_ value: () -> Int) async throws -> Int {
-    var last = value()
-    var rounds = 0
-    while rounds < 30 {
-      try await Task.sleep(for: .milliseconds(5))
-      let now = value()
-      rounds = now == last ? rounds + 1 : 0
-      last = now
-    }
-    return last
   }
 }
 

@@ -95,9 +95,11 @@ import Testing
 
   @Test func aBatchAndItsDecoderAgree() throws {
     var random = SeededGenerator(seed: testSeed("message batch"))
-    let sizes = [0, 1, 100, 4096, 4097, 20_000] + (0..<50).map { _ in
-      Int.random(in: 0...9000, using: &random)
-    }
+    let sizes =
+      [0, 1, 100, 4096, 4097, 20_000]
+      + (0..<50).map { _ in
+        Int.random(in: 0...9000, using: &random)
+      }
     var batch = MessageBatch()
     var decoder = MessageDecoder(maximumMessageBytes: 20_000)
     for size in sizes {

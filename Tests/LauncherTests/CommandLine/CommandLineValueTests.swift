@@ -7,23 +7,19 @@ struct CommandLineValueTests {
     "durations are read and written",
     arguments: [
       ("250ms", Duration.milliseconds(250), "250ms"), ("10s", .seconds(10), "10s"),
-      ("5m", .seconds(300), "5m"), ("90s", .seconds(90), "90s"), ("24h", .seconds(86_400), "1d"),
+      ("5m", .seconds(300), "5m"), ("90s", .seconds(90), "90s"), ("24h", .seconds(86_400), "24h"),
       ("1h30m", .seconds(5400), "90m"), ("0", .zero, "0s"), ("15us", .microseconds(15), "15us"),
-      ("7ns", .nanoseconds(7), "7ns"), ("292000d", .seconds(292_000 * 86_400), nil as String?),
+      ("7ns", .nanoseconds(7), "7ns"), ("2d", .seconds(172_800), "48h"),
     ])
-  func durations(text: String, value: Duration, written: String?) throws {
-    if let written {
-      #expect(try Duration(text: text) == value)
-      #expect(value.text == written)
-      #expect(try Duration(text: written) == value)
-    } else {
-      #expect(throws: DurationSyntaxError(text: text)) { try Duration(text: text) }
-    }
+  func durations(text: String, value: Duration, written: String) throws {
+    #expect(try Duration(text: text) == value)
+    #expect(value.text == written)
+    #expect(try Duration(text: written) == value)
   }
 
   @Test(
     "texts that are no durations are refused",
-    arguments: ["", "10", "s", "-5s", "1.5s", "10 s", "5x", "1m 30s", "999999999999999999999s"])
+    arguments: ["", "10", "s", "-5s", "1.5s", "10 s", "5x", "1m 30s", "999999999999999999999s", "292000000d"])
   func badDurations(text: String) {
     #expect(throws: DurationSyntaxError.self) { try Duration(text: text) }
   }

@@ -60,7 +60,7 @@ struct LaunchPlanTests {
         "127.0.0.1:20004", "--listen", "127.0.0.1:9001", "--management", "127.0.0.1:9101",
         "--bus", "tcp://127.0.0.1:*", "--bus-publish", "tcp://127.0.0.1:*", "--coordinator",
         "tcp://127.0.0.1:20001", "--data", "/d/cart-2", "--shards", "64",
-        "--passivation-timeout", "30s", "--max-streams", "8", "--idempotency-retention", "1d",
+        "--passivation-timeout", "30s", "--max-streams", "8", "--idempotency-retention", "24h",
         "--ready-file", "/d/run/cart-2.json", "--stop-with-parent", "--log-level", "info",
       ])
     #expect(node.environment == ["X": "y"])

@@ -1,0 +1,118 @@
+import Testing
+
+/// A wrong topology file and what is said about it.
+struct Mistake: Sendable, CustomTestStringConvertible {
+  let text: String
+  /// Lines of `line:column: message`.
+  let expected: String
+
+  init(_ text: String, _ expected: String...) {
+    self.text = text
+    self.expected = expected.joined(separator: "\n")
+  }
+
+  var testDescription: String { expected }
+
+  /// A file that is right but for `lines`, which begin in line 3.
+  private static func with(_ lines: String, _ expected: String...) -> Mistake {
+    let text = "version: 1\nname: t\n\(lines)\nservices: [{name: a, function: {command: x}}]\n"
+    return Mistake(text, expected.joined(separator: "\n"))
+  }
+
+  /// A file with these services, the first of which begins in line 4.
+  private static func services(_ lines: String, _ expected: String...) -> Mistake {
+    let text = "version: 1\nname: t\nservices:\n\(lines)\n"
+    return Mistake(text, expected.joined(separator: "\n"))
+  }
+
+  static let all: [Mistake] = whole + topology + service + ports
+
+  private static let whole: [Mistake] = [
+    Mistake("", "1:1: the file is empty; a topology has version, name and services"),
+    Mistake("- 1", "1:1: a topology is a list, not a mapping of keys"),
+    Mistake("a: [", "2:1: not valid YAML: did not find expected node content"),
+    Mistake(
+      "name: t\nservices: []", "1:1: version is missing; write version: 1",
+      "2:11: services is empty; a topology has at least one service"),
+    Mistake(
+      "version: 2\nname: a b", "1:1: services is missing; a topology has at least one service",
+      "1:10: version is '2'; this program reads version 1",
+      "2:7: name is 'a b'; it can be 1 to 56 letters, digits, '-' and '_'"),
+    .with("name: u", "1:1: given twice in the mapping that begins here: 'name'"),
+  ]
+
+  private static let topology: [Mistake] = [
+    .with("serviecs: []", "3:1: unknown key 'serviecs' in a topology; did you mean 'services'?"),
+    .with(
+      "zebra: 1",
+      "3:1: unknown key 'zebra' in a topology; known keys are version, name, data, ephemeral, "
+        + "defaults, coordinator, ports, services"),
+    .with(
+      "data: x\nephemeral: true", "3:7: data and ephemeral: true exclude each other; keep one"),
+    .with("ephemeral: maybe", "3:12: ephemeral is 'maybe'; write true or false"),
+    .with(
+      "data: ${NOPE}/x",
+      "3:7: data: ${NOPE} has no value; it can be ${bin}, ${topology} or an environment variable"),
+    .with("data: ${NOPE", "3:7: data: '${NOPE' has a '${' without '}'"),
+  ]
+
+  private static let service: [Mistake] = [
+    .services(
+      "  - name: a\n    shard: 3\n    nodes: 0\n    passivation_timeout: 30",
+      "4:5: service 'a' has no function; write function: {command: [...]} or function: "
+        + "{endpoint: ...}",
+      "5:5: unknown key 'shard' in a service; did you mean 'shards'?",
+      "6:12: nodes of service 'a' is 0; it can be 1 to 100",
+      "7:26: passivation_timeout of service 'a': '30' is not a duration; write numbers with "
+        + "units, like 250ms, 10s, 5m or 24h"),
+    .services(
+      "  - name: a\n    function: {}\n  - name: b\n    function: {command: []}",
+      "5:15: the function of service 'a' needs a command to start, or the endpoint of one that "
+        + "runs",
+      "7:25: command of service 'b' is empty"),
+    .services(
+      "  - name: a\n    function:\n      command: x\n      endpoint: y",
+      "7:17: command and endpoint of service 'a' exclude each other; keep one"),
+    .services(
+      "  - name: a\n    function: {endpoint: 8080, socket: unix}",
+      "5:26: endpoint of service 'a' is '8080'; write HOST:PORT, like 127.0.0.1:8080",
+      "5:40: socket of service 'a' is for a command; a function with an endpoint already runs"),
+    .services(
+      "  - name: a\n    function: {command: \"x 'y\", socket: unx}",
+      "5:25: command of service 'a' has a quote that is not closed",
+      "5:41: socket of service 'a' is 'unx'; did you mean 'unix'?"),
+    .services(
+      "  - {name: a, function: {command: x}}\n  - {name: a, function: {command: x}}",
+      "5:12: service 'a' is already defined in line 4"),
+    .services(
+      "  - function: {command: x}\n    nodes: [1]\n    env: [1]",
+      "4:5: the name of a service is missing",
+      "5:12: nodes of a service is a list, not a whole number",
+      "6:10: env of a service is a list, not a mapping"),
+    .services(
+      "  - {name: a, idempotency_retention: 5ms, function: {command: x}}",
+      "4:38: idempotency_retention of service 'a' is 5ms; it can be 1s to 8760h"),
+  ]
+
+  private static let ports: [Mistake] = [
+    .with(
+      "ports: random", "3:8: ports is 'random'; write free, or a mapping like {base: 9000}"),
+    .with("ports: {base: 0}", "3:15: the base of ports is 0; it can be 1 to 65535"),
+    .with("ports: {base: high}", "3:15: the base of ports is 'high', not a whole number"),
+    .with("ports: {bsae: 9000}", "3:8: ports has no base; write ports: {base: 9000} or ports: free",
+      "3:9: unknown key 'bsae' in ports; did you mean 'base'?"),
+    .with(
+      "ports: {base: 9000}\ncoordinator: {port: 9001}\ndefaults: {nodes: 2}",
+      "4:21: port 9001 is the coordinator's port and also the public port of a-2; choose another"),
+    .with(
+      "ports: {base: 65500}",
+      "3:15: the management port of a-1 would be 65600; the largest port is 65535"),
+    .services(
+      "  - {name: a, function: {endpoint: 'localhost:9100'}}\nports: {base: 9000}",
+      "5:15: port 9100 is the management port of a-1 and also the function of a; choose another"),
+    .services(
+      "  - {name: a, function: {command: x}}\n  - {name: b, function: {command: x}}\n"
+        + "defaults: {nodes: 60}",
+      "5:12: 120 nodes; a topology has at most 100"),
+  ]
+}

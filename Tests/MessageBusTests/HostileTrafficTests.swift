@@ -1,0 +1,198 @@
+import CloudstateModel
+import Glibc
+import MessageBus
+import NIOCore
+import TestSupport
+import Testing
+import ZeroMQ
+
+@testable import MessageBus
+
+@Suite("Whatever arrives at the sockets, the bus goes on")
+struct HostileTrafficTests {
+  /// A bus that answers and one that asks, linked.
+  private struct Pair {
+    let harness: BusHarness
+    let asking: any TestableBus
+    let serving: ZeroMQMessageBus
+
+    init() async throws {
+      harness = try BusHarness(.tcp)
+      asking = try harness.start("a")
+      serving = try #require(try harness.start("b") as? ZeroMQMessageBus)
+      try await harness.link(asking, serving)
+      _ = serving.serve(try pattern("echo")) { $0.answer(.success($0.payload)) }
+    }
+
+    func expectService(_ comment: Comment) async {
+      #expect(await asking.ask("echo", "hello", of: serving.nodeID).text == "hello", comment)
+    }
+  }
+
+  @Test func garbageOverTCP() async throws {
+    let pair = try await Pair()
+    var random = SeededGenerator(seed: testSeed("garbageOverTCP"))
+    for endpoint in [pair.serving.requestEndpoint, pair.serving.publishEndpoint] {
+      let before = pair.serving.statistics.failedHandshakes
+      for length in [0, 1, 10, 64, 5000] {
+        let socket = try RawTCP(endpoint)
+        socket.send((0..<length).map { _ in UInt8.random(in: 0...255, using: &random) })
+        socket.send(Array("GET / HTTP/1.1\r\nHost: x\r\n\r\n".utf8))
+      }
+      await pair.expectService("after garbage at \(endpoint)")
+      try await eventually("failed handshakes are counted") {
+        pair.serving.statistics.failedHandshakes > before
+      }
+    }
+  }
+
+  @Test func garbageOverZeroMQ() async throws {
+    let pair = try await Pair()
+    var random = SeededGenerator(seed: testSeed("garbageOverZeroMQ"))
+    let peer = try RawPeer(.dealer)
+    try peer.socket.connect(pair.serving.requestEndpoint)
+    var messages: [[[UInt8]]] = [
+      [[]], [[], []], [Array("CS".utf8)], [[0x43, 0x53, 2]], [[0x43, 0x53, 1]],
+      Array(repeating: [1, 2, 3], count: 50),
+    ]
+    for _ in 0..<200 {
+      let length = Int.random(in: 0...100, using: &random)
+      messages.append([(0..<length).map { _ in UInt8.random(in: 0...255, using: &random) }])
+    }
+    for message in messages { try await peer.send(message) }
+    try await eventually("all are counted") {
+      pair.serving.statistics.malformedMessages == UInt64(messages.count)
+    }
+    await pair.expectService("after \(messages.count) malformed messages")
+  }
+
+  @Test func wellFormedMessagesInTheWrongPlace() async throws {
+    let pair = try await Pair()
+    let peer = try RawPeer(.dealer)
+    try peer.socket.connect(pair.serving.requestEndpoint)
+    let stranger = MessageHeader(source: try nodeID("stranger"), start: 1, target: nil)
+    let misplaced: [Envelope] = [
+      .answer(id: 1, payload: ByteBuffer(string: "forged")),
+      .failure(id: 2, BusError(.rejected, "forged")),
+      .publication(sequence: 1, subject: try subject("echo"), payload: ByteBuffer()),
+    ]
+    var message = ByteBuffer()
+    message.writeHeader(stranger)
+    misplaced.forEach { message.writeEnvelope($0) }
+    try await peer.send([Array(message.readableBytesView)])
+    try await eventually("they are counted") { pair.serving.statistics.malformedMessages == 3 }
+
+    // A stranger that keeps to the format is served like anyone.
+    var request = ByteBuffer()
+    request.writeHeader(stranger)
+    request.writeEnvelope(
+      .request(id: 77, subject: try subject("echo"), payload: ByteBuffer(string: "hi")))
+    try await peer.send([Array(request.readableBytesView)])
+    let reply = try await peer.receive()
+    guard case .answer(77, let payload)? = try IncomingMessage(ByteBuffer(bytes: reply)).envelopes.first
+    else { throw DeadlinePassed(what: "an answer to request 77") }
+    #expect(String(buffer: payload) == "hi")
+    await pair.expectService("after misplaced messages")
+  }
+
+  @Test func tooLargeFramesEndTheirConnectionOnly() async throws {
+    let pair = try await Pair()
+    let peer = try RawPeer(.dealer)
+    try peer.socket.connect(pair.serving.requestEndpoint)
+    try await peer.send([[UInt8](repeating: 0, count: 3 << 20)])
+    await pair.expectService("after a frame over the limit")
+    #expect(pair.serving.statistics.malformedMessages == 0, "it was never taken in")
+  }
+
+  @Test func aFalsePeerCannotAnswer() async throws {
+    let harness = try BusHarness(.tcp)
+    let bus = try #require(try harness.start("a") as? ZeroMQMessageBus)
+    let peer = try RawPeer(.router)
+    try peer.socket.bind("tcp://127.0.0.1:*")
+    let node = try nodeID("b")
+    bus.connect(
+      to: BusPeer(
+        node: node, requestEndpoint: try peer.socket.lastEndpoint(), publishEndpoint: "",
+        incarnation: 1))
+    async let pending = bus.ask("x", "", of: node, timeout: .seconds(2))
+    let route = try await peer.receive(frames: 2)[0]
+    func answer(from source: String, id: UInt64) throws -> [UInt8] {
+      var message = ByteBuffer()
+      message.writeHeader(MessageHeader(source: try nodeID(source), start: 1, target: nil))
+      message.writeEnvelope(.answer(id: id, payload: ByteBuffer(string: source)))
+      return Array(message.readableBytesView)
+    }
+    try await peer.send([route, [1, 2, 3]])
+    try await peer.send([route, try answer(from: "c", id: 1)])
+    try await peer.send([route, try answer(from: "b", id: 4711)])
+    try await peer.send([route, try answer(from: "b", id: 1)])
+    #expect(await pending.text == "b", "the only answer from the right node to the right request")
+    #expect(bus.statistics.malformedMessages == 2)
+    #expect(bus.statistics.lateAnswers == 1)
+  }
+
+  @Test func aFalsePublisherIsIgnored() async throws {
+    let harness = try BusHarness(.tcp)
+    let bus = try #require(try harness.start("a") as? ZeroMQMessageBus)
+    let peer = try RawPeer(.publish)
+    try peer.socket.bind("tcp://127.0.0.1:*")
+    let node = try nodeID("b")
+    let (seen, _) = try bus.record(">")
+    bus.connect(
+      to: BusPeer(
+        node: node, requestEndpoint: "ipc:///nonexistent/socket",
+        publishEndpoint: try peer.socket.lastEndpoint(), incarnation: 1))
+    func publication(_ source: String, _ sequence: UInt64) throws -> [UInt8] {
+      var message = ByteBuffer()
+      message.writeHeader(MessageHeader(source: try nodeID(source), start: 9, target: nil))
+      message.writeEnvelope(
+        .publication(sequence: sequence, subject: try subject("a.b"), payload: ByteBuffer()))
+      return Array(message.readableBytesView)
+    }
+    let topic = Array("a.b".utf8) + [0]
+    try await eventually("the subscription is in effect") {
+      try await peer.send([topic, try publication("b", 1)])
+      return seen.count > 0
+    }
+    let count = seen.count
+    let last = try #require(seen.sequences.last)
+    for message in [
+      [topic], [[]], [topic, [1]], [topic, [], []], [topic, try publication("c", 2)],
+      [Array("a.c".utf8) + [0], try publication("b", 2)],
+    ] {
+      try await peer.send(message)
+    }
+    try await peer.send([topic, try publication("b", 5)])
+    try await eventually("the good one arrives") { seen.count == count + 1 }
+    #expect(bus.statistics.malformedMessages == 6)
+    #expect(try #require(seen.sequences.last) == last + 2, "numbers 2 to 4 are missing: one jump")
+  }
+}
+
+/// A TCP connection that says what it likes.
+struct RawTCP: ~Copyable {
+  private let descriptor: Int32
+
+  /// Connects to `tcp://127.0.0.1:PORT`.
+  init(_ endpoint: String) throws {
+    let port = try #require(endpoint.split(separator: ":").last.flatMap { UInt16($0) })
+    descriptor = socket(AF_INET, Int32(SOCK_STREAM.rawValue), 0)
+    var address = sockaddr_in()
+    address.sin_family = sa_family_t(AF_INET)
+    address.sin_port = port.bigEndian
+    address.sin_addr.s_addr = UInt32(0x7f00_0001).bigEndian
+    let status = withUnsafePointer(to: &address) { pointer in
+      pointer.withMemoryRebound(to: sockaddr.self, capacity: 1) {
+        Glibc.connect(descriptor, $0, socklen_t(MemoryLayout<sockaddr_in>.size))
+      }
+    }
+    guard status == 0 else { throw TestSetupError(what: "connect \(endpoint)", code: errno) }
+  }
+
+  deinit { close(descriptor) }
+
+  /// The other side may have hung up already.
+  func send(_ bytes: [UInt8]) {
+    _ = Glibc.send(descriptor, bytes, bytes.count, Int32(MSG_NOSIGNAL.rawValue))
+  }
+}
