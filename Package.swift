@@ -171,10 +171,21 @@ let testTargets: [Target] = [
   tests(
     "IngressTests",
     ["Ingress", "DynamicProtobuf", "CloudstateProtocol", "GRPCTransport", nioCore, protobuf]),
-  tests("CloudstateSDKTests", ["CloudstateSDK", "CloudstateProtocol", "GRPCTransport", protobuf]),
+  tests(
+    "CloudstateSDKTests",
+    [
+      "CloudstateSDK", "shopping-cart", "CloudstateProtocol", "GRPCTransport", nioCore, nioPosix,
+      protobuf, logging,
+    ]),
   tests("LauncherTests", ["Launcher", "CommandLineKit"]),
   tests("CommandClientTests", ["CommandClient", "CommandLineKit", "CloudstateModel"]),
-  tests("EndToEndTests", ["CloudstateModel"]),
+  // The programs are dependencies so that they are built before the tests start them.
+  .testTarget(
+    name: "EndToEndTests",
+    dependencies: [
+      "TestSupport", "cs-node", "cs-coordinator", "cs-up", "cs-send", "cs-tail", "shopping-cart",
+    ],
+    exclude: ["Clients"], swiftSettings: swiftSettings),
 ]
 
 let package = Package(

@@ -9,10 +9,12 @@ package final class EntityKeyExtractor: Sendable {
   /// Full name of the message type.
   package let message: String
   private let fields: [KeyField]
+  private let only: KeyField?
 
   fileprivate init(message: String, fields: [KeyField]) {
     self.message = message
     self.fields = fields
+    only = fields.count == 1 ? fields.first : nil
   }
 
   /// The texts of the fields in the order of their declaration, joined with `-`: strings as they are,
@@ -25,6 +27,8 @@ package final class EntityKeyExtractor: Sendable {
   ///   a field is not UTF-8. Embedded messages are not looked into.
   package func key(of message: UnsafeRawBufferPointer) throws(TranscodingError) -> String {
     do {
+      // Nearly all messages have one key field; for these nothing but the text is allocated.
+      if let only { return try only.text(lastValue(only, message), in: message) }
       let values = try lastValues(message)
       var key = ""
       for (index, field) in fields.enumerated() {
@@ -35,6 +39,17 @@ package final class EntityKeyExtractor: Sendable {
     } catch {
       throw TranscodingError(.malformedBinary, "the bytes are not a \(self.message)")
     }
+  }
+
+  private func lastValue(
+    _ wanted: KeyField, _ message: UnsafeRawBufferPointer
+  ) throws(MalformedWire) -> WireScanner.Value? {
+    var value: WireScanner.Value?
+    var scanner = WireScanner(message)
+    while let field = try scanner.next() {
+      if wanted.accepts(field) { value = field.value }
+    }
+    return value
   }
 
   private func lastValues(

@@ -86,8 +86,9 @@ package final class EventStreamsService: Sendable {
       if !own.isEmpty { context.hub.grew(own) }
     }
     guard let pattern = SubjectPattern("cs.notice.\(service).*") else { return }
-    let subscription = bus.subscribe(pattern, queueGroup: nil) { [hub = context.hub] notice in
-      Self.deliver(notice, to: hub)
+    let subscription = bus.subscribe(pattern, queueGroup: nil) { [context] notice in
+      // What this node committed is known from its own store.
+      if notice.source != context.nodeID { Self.deliver(notice, to: context.hub) }
     }
     noticeSubscription.withLock { $0 = subscription }
   }

@@ -5,7 +5,7 @@ import MessageBus
 import Synchronization
 import Testing
 
-/// A logger whose lines appear only with a failure of the log level's own making: tests look at states.
+/// Tests look at states, not at logs.
 func quietLogger() -> Logger {
   var logger = Logger(label: "test")
   logger.logLevel = .critical

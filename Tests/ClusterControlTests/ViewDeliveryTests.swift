@@ -51,15 +51,6 @@ import Testing
     #expect(delivery.offer(version: 2) == .send(version: 2))
   }
 
-  @Test func whatTheNodeHasFromElsewhereIsNotSentAgain() {
-    var delivery = delivery()
-    _ = delivery.offer(version: 2)
-    _ = delivery.completed(version: 2, isAcknowledged: false)
-    delivery.nodeHas(version: 2)
-    #expect(delivery.retryDue(version: 2) == nil)
-    #expect(delivery.offer(version: 2) == nil)
-  }
-
   @Test func aNodeThatIsDownIsLeftAlone() {
     var delivery = delivery()
     _ = delivery.offer(version: 1)

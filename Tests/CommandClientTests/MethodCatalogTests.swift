@@ -32,15 +32,15 @@ import Testing
   }
 
   @Test("What does not fit is refused with a status and the nearest name", arguments: [
-    ("ShopingCart/AddItem", ExitStatus.notFound, "ShoppingCart/AddItem"),
+    ("ShopingCart/AddItem", .notFound, "ShoppingCart/AddItem"),
     ("ShoppingCart/AddItme", .notFound, "ShoppingCart/AddItem"),
     ("Warehouse/GetCart", .notFound, "ShoppingCart/GetCart"),
     ("Stock/Get", .usage, "com.example.stock.Stock/Get"),
     ("cs.cmd.cart.Get", .usage, "Stock/Get"),
     ("cs.cmd.cart.GetCrat", .notFound, "GetCart"),
     ("org.other.Stock/Watch", .usage, nil),
-  ] as [(String, ExitStatus, String?)])
-  func refusals(typed: String, status: ExitStatus, hint: String?) {
+  ] as [(String, CommandLineKit.ExitStatus, String?)])
+  func refusals(typed: String, status: CommandLineKit.ExitStatus, hint: String?) {
     let error = #expect(throws: ProgramError.self) { try catalog.resolve(.init(typed)) }
     #expect(error?.status == status)
     #expect(error?.hint == hint)

@@ -1,4 +1,5 @@
 import CommandClient
+import CommandLineKit
 import GRPCTransport
 import NIOCore
 import Testing

@@ -1,5 +1,6 @@
 import CommandClient
 import CommandLineKit
+import GRPCTransport
 import NIOCore
 import Testing
 

@@ -2,6 +2,7 @@ import CloudstateModel
 import CloudstateProtocol
 import CommandClient
 import CommandLineKit
+import DynamicProtobuf
 import GRPCTransport
 import NIOCore
 import Synchronization
@@ -12,7 +13,7 @@ import Testing
 @Suite struct SessionTests {
   private func runSend(
     _ session: ClientSession, _ configure: (inout SendPlan.Arguments) -> Void
-  ) async throws -> ExitStatus {
+  ) async throws -> CommandLineKit.ExitStatus {
     var arguments = SendPlan.Arguments()
     arguments.target = "Cart/Add"
     arguments.body = #"{"userId":"u","quantity":2}"#
@@ -162,7 +163,7 @@ import Testing
   func cancelledLoad() async throws {
     let node = FakeNode()
     let status = try await node.serve { address in
-      try await withThrowingTaskGroup(of: ExitStatus.self) { group in
+      try await withThrowingTaskGroup(of: CommandLineKit.ExitStatus.self) { group in
         group.addTask {
           try await runSend(testSession(address)) { $0.rate = 200 }
         }

@@ -1,6 +1,7 @@
 import CloudstateModel
 import CloudstateProtocol
 import CommandClient
+import CommandLineKit
 import FoundationEssentials
 import Testing
 

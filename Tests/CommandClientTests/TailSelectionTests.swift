@@ -1,4 +1,5 @@
 import CloudstateModel
+import CloudstateProtocol
 import CommandClient
 import CommandLineKit
 import Testing

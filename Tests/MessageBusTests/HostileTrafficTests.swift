@@ -49,8 +49,7 @@ struct HostileTrafficTests {
   @Test func garbageOverZeroMQ() async throws {
     let pair = try await Pair()
     var random = SeededGenerator(seed: testSeed("garbageOverZeroMQ"))
-    let peer = try RawPeer(.dealer)
-    try peer.socket.connect(pair.serving.requestEndpoint)
+    let peer = try await RawPeer(.dealer, .connect(pair.serving.requestEndpoint))
     var messages: [[[UInt8]]] = [
       [[]], [[], []], [Array("CS".utf8)], [[0x43, 0x53, 2]], [[0x43, 0x53, 1]],
       Array(repeating: [1, 2, 3], count: 50),
@@ -59,7 +58,7 @@ struct HostileTrafficTests {
       let length = Int.random(in: 0...100, using: &random)
       messages.append([(0..<length).map { _ in UInt8.random(in: 0...255, using: &random) }])
     }
-    for message in messages { try await peer.send(message) }
+    for message in messages { peer.send(message) }
     try await eventually("all are counted") {
       pair.serving.statistics.malformedMessages == UInt64(messages.count)
     }
@@ -68,8 +67,7 @@ struct HostileTrafficTests {
 
   @Test func wellFormedMessagesInTheWrongPlace() async throws {
     let pair = try await Pair()
-    let peer = try RawPeer(.dealer)
-    try peer.socket.connect(pair.serving.requestEndpoint)
+    let peer = try await RawPeer(.dealer, .connect(pair.serving.requestEndpoint))
     let stranger = MessageHeader(source: try nodeID("stranger"), start: 1, target: nil)
     let misplaced: [Envelope] = [
       .answer(id: 1, payload: ByteBuffer(string: "forged")),
@@ -79,7 +77,7 @@ struct HostileTrafficTests {
     var message = ByteBuffer()
     message.writeHeader(stranger)
     misplaced.forEach { message.writeEnvelope($0) }
-    try await peer.send([Array(message.readableBytesView)])
+    peer.send([Array(message.readableBytesView)])
     try await eventually("they are counted") { pair.serving.statistics.malformedMessages == 3 }
 
     // A stranger that keeps to the format is served like anyone.
@@ -87,19 +85,21 @@ struct HostileTrafficTests {
     request.writeHeader(stranger)
     request.writeEnvelope(
       .request(id: 77, subject: try subject("echo"), payload: ByteBuffer(string: "hi")))
-    try await peer.send([Array(request.readableBytesView)])
-    let reply = try await peer.receive()
-    guard case .answer(77, let payload)? = try IncomingMessage(ByteBuffer(bytes: reply)).envelopes.first
-    else { throw DeadlinePassed(what: "an answer to request 77") }
+    peer.send([Array(request.readableBytesView)])
+    try await eventually("the stranger is answered") { peer.received.count == 1 }
+    let reply = try IncomingMessage(ByteBuffer(bytes: try #require(peer.received.all.first?.first)))
+    guard case .answer(77, let payload)? = reply.envelopes.first else {
+      Issue.record("no answer to request 77: \(reply.envelopes)")
+      return
+    }
     #expect(String(buffer: payload) == "hi")
     await pair.expectService("after misplaced messages")
   }
 
   @Test func tooLargeFramesEndTheirConnectionOnly() async throws {
     let pair = try await Pair()
-    let peer = try RawPeer(.dealer)
-    try peer.socket.connect(pair.serving.requestEndpoint)
-    try await peer.send([[UInt8](repeating: 0, count: 3 << 20)])
+    let peer = try await RawPeer(.dealer, .connect(pair.serving.requestEndpoint))
+    peer.send([[UInt8](repeating: 0, count: 3 << 20)])
     await pair.expectService("after a frame over the limit")
     #expect(pair.serving.statistics.malformedMessages == 0, "it was never taken in")
   }
@@ -107,25 +107,25 @@ struct HostileTrafficTests {
   @Test func aFalsePeerCannotAnswer() async throws {
     let harness = try BusHarness(.tcp)
     let bus = try #require(try harness.start("a") as? ZeroMQMessageBus)
-    let peer = try RawPeer(.router)
-    try peer.socket.bind("tcp://127.0.0.1:*")
+    let peer = try await RawPeer(.router, .bind("tcp://127.0.0.1:*"))
     let node = try nodeID("b")
     bus.connect(
       to: BusPeer(
-        node: node, requestEndpoint: try peer.socket.lastEndpoint(), publishEndpoint: "",
+        node: node, requestEndpoint: peer.endpoint, publishEndpoint: "",
         incarnation: 1))
     async let pending = bus.ask("x", "", of: node, timeout: .seconds(2))
-    let route = try await peer.receive(frames: 2)[0]
+    try await eventually("the request arrives") { peer.received.count == 1 }
+    let route = try #require(peer.received.all.first?.first)
     func answer(from source: String, id: UInt64) throws -> [UInt8] {
       var message = ByteBuffer()
       message.writeHeader(MessageHeader(source: try nodeID(source), start: 1, target: nil))
       message.writeEnvelope(.answer(id: id, payload: ByteBuffer(string: source)))
       return Array(message.readableBytesView)
     }
-    try await peer.send([route, [1, 2, 3]])
-    try await peer.send([route, try answer(from: "c", id: 1)])
-    try await peer.send([route, try answer(from: "b", id: 4711)])
-    try await peer.send([route, try answer(from: "b", id: 1)])
+    peer.send([route, [1, 2, 3]])
+    try peer.send([route, try answer(from: "c", id: 1)])
+    try peer.send([route, try answer(from: "b", id: 4711)])
+    try peer.send([route, try answer(from: "b", id: 1)])
     #expect(await pending.text == "b", "the only answer from the right node to the right request")
     #expect(bus.statistics.malformedMessages == 2)
     #expect(bus.statistics.lateAnswers == 1)
@@ -134,14 +134,13 @@ struct HostileTrafficTests {
   @Test func aFalsePublisherIsIgnored() async throws {
     let harness = try BusHarness(.tcp)
     let bus = try #require(try harness.start("a") as? ZeroMQMessageBus)
-    let peer = try RawPeer(.publish)
-    try peer.socket.bind("tcp://127.0.0.1:*")
+    let peer = try await RawPeer(.publish, .bind("tcp://127.0.0.1:*"))
     let node = try nodeID("b")
     let (seen, _) = try bus.record(">")
     bus.connect(
       to: BusPeer(
         node: node, requestEndpoint: "ipc:///nonexistent/socket",
-        publishEndpoint: try peer.socket.lastEndpoint(), incarnation: 1))
+        publishEndpoint: peer.endpoint, incarnation: 1))
     func publication(_ source: String, _ sequence: UInt64) throws -> [UInt8] {
       var message = ByteBuffer()
       message.writeHeader(MessageHeader(source: try nodeID(source), start: 9, target: nil))
@@ -151,7 +150,7 @@ struct HostileTrafficTests {
     }
     let topic = Array("a.b".utf8) + [0]
     try await eventually("the subscription is in effect") {
-      try await peer.send([topic, try publication("b", 1)])
+      try peer.send([topic, try publication("b", 1)])
       return seen.count > 0
     }
     let count = seen.count
@@ -160,9 +159,9 @@ struct HostileTrafficTests {
       [topic], [[]], [topic, [1]], [topic, [], []], [topic, try publication("c", 2)],
       [Array("a.c".utf8) + [0], try publication("b", 2)],
     ] {
-      try await peer.send(message)
+      peer.send(message)
     }
-    try await peer.send([topic, try publication("b", 5)])
+    try peer.send([topic, try publication("b", 5)])
     try await eventually("the good one arrives") { seen.count == count + 1 }
     #expect(bus.statistics.malformedMessages == 6)
     #expect(try #require(seen.sequences.last) == last + 2, "numbers 2 to 4 are missing: one jump")

@@ -150,10 +150,6 @@ package final class Coordinator: Sendable {
     }
     let (answer, directives) = state.value.machine.heartbeat(report, at: arrival)
     request.answer(.success(answer.message.encoded))
-    if !answer.registerAgain {
-      let version = min(report.viewVersion, state.value.machine.durable.version)
-      state.value.deliveries[report.node]?.nodeHas(version: version)
-    }
     perform(directives)
   }
 

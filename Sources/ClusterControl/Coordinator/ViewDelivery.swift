@@ -1,6 +1,7 @@
 /// Brings the newest view to one node: one request at a time, repeated with growing pauses until it is
 /// acknowledged, overtaken by a newer view, or given up. Each node has its own, so a laggard delays
-/// nobody else, and holds at most one view in flight.
+/// nobody else, and holds at most one view in flight. Only an acknowledgement ends it, since it says more
+/// than a heartbeat that names the version: the node will still know the view after a restart.
 package struct ViewDelivery: Hashable, Sendable {
   /// What the shell is to do.
   package enum Action: Hashable, Sendable {
@@ -35,17 +36,11 @@ package struct ViewDelivery: Hashable, Sendable {
     return sendIfIdle()
   }
 
-  /// The node turned out to have this version by another way.
-  package mutating func nodeHas(version: UInt64) {
-    acknowledged = max(acknowledged, version)
-    if let wanted, wanted <= acknowledged { self.wanted = nil }
-  }
-
   /// The request that carried `version` is over.
   package mutating func completed(version: UInt64, isAcknowledged: Bool) -> Action? {
     guard inFlight == version else { return nil }
     inFlight = nil
-    if isAcknowledged { nodeHas(version: version) }
+    if isAcknowledged { acknowledge(version) }
     guard let wanted else { return nil }
     if wanted > version { return sendIfIdle() }
     failures += 1
@@ -63,6 +58,11 @@ package struct ViewDelivery: Hashable, Sendable {
 
   /// The node is not alive: what it misses it gets when it is back.
   package mutating func withdraw() { wanted = nil }
+
+  private mutating func acknowledge(_ version: UInt64) {
+    acknowledged = max(acknowledged, version)
+    if let wanted, wanted <= acknowledged { self.wanted = nil }
+  }
 
   private mutating func sendIfIdle() -> Action? {
     guard inFlight == nil, let wanted else { return nil }

@@ -195,6 +195,8 @@ package final class ClusterMembership: ClusterHandle {
   }
 
   private func send(_ report: HeartbeatReport) {
+    // The heartbeat is also the occasion to try a failed save again.
+    saveIfIdle()
     var report = report
     report.load = load()
     ask(.heartbeat(nodeID), payload: report.message.encoded) { [self] result in
@@ -268,7 +270,6 @@ package final class ClusterMembership: ClusterHandle {
         .failure(BusError(.overloaded, "node \(nodeID) is still saving earlier views")))
     }
     state.value.waiting.append((version, request))
-    // After a failed save the coordinator's next attempt is the occasion for ours.
     saveIfIdle()
   }
 

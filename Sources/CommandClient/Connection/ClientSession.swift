@@ -52,32 +52,56 @@ package struct ClientSession: Sendable {
 
   /// Asks the servers, one after the other, for their services.
   ///
+  /// - Parameter persistent: asks again and again until the timeout; without it, each server is asked
+  ///   once.
   /// - Throws: ``ProgramError`` with status `unreachable` when no server answers within the timeout.
-  package func discover() async throws(ProgramError) -> Discovery {
+  package func discover(persistent: Bool = false) async throws -> Discovery {
     let deadline = NIODeadline.now() + timeout
+    while true {
+      let failure: GRPCStatus
+      switch try await discoverOnce(deadline: deadline) {
+      case .success(let discovery): return discovery
+      case .failure(let status): failure = status
+      }
+      guard persistent, NIODeadline.now() + Self.pauseBetweenRounds < deadline else {
+        throw unreachable(failure)
+      }
+      try await Task.sleep(for: .nanoseconds(Self.pauseBetweenRounds.nanoseconds))
+    }
+  }
+
+  private static let pauseBetweenRounds = TimeAmount.milliseconds(200)
+
+  /// Asks each server once; answers why the last one could not be asked when none could.
+  private func discoverOnce(
+    deadline: NIODeadline
+  ) async throws(ProgramError) -> Result<Discovery, GRPCStatus> {
     var last = GRPCStatus(.unavailable, "no server was asked")
     for index in addresses.indices {
-      switch await reflect(serverIndex: index, deadline: deadline) {
+      // A server that hangs leaves time for the others.
+      let left = deadline - .now()
+      let share = TimeAmount.nanoseconds(left.nanoseconds / Int64(addresses.count - index))
+      switch await reflect(serverIndex: index, deadline: .now() + share) {
       case .success(let reflected):
         do {
           let pool = try DescriptorPool(files: reflected.files)
-          return Discovery(
-            catalog: MethodCatalog(pool, services: reflected.services), pool: pool,
-            serverIndex: index)
+          return .success(
+            Discovery(
+              catalog: MethodCatalog(pool, services: reflected.services), pool: pool,
+              serverIndex: index))
         } catch {
           throw ProgramError("\(addresses[index]) describes its services wrongly: \(error)")
         }
       case .failure(let status):
         last = status
-        if status.code == .unimplemented {
-          throw ProgramError(
-            "\(addresses[index]) does not offer gRPC reflection",
-            hint: "use the public port of a node, for example --server 127.0.0.1:9000",
-            status: .notFound)
-        }
+        guard status.code == .unimplemented else { continue }
+        throw ProgramError(
+          "\(addresses[index]) does not offer gRPC reflection",
+          hint: "use the public port of a node, for example --server 127.0.0.1:9000",
+          status: .notFound)
       }
     }
-    throw unreachable(last)
+    return .failure(last)
   }
 
   /// The topology's name of the service behind the servers; `nil` when no server tells.

@@ -63,4 +63,16 @@ package struct CommandOutcome: Sendable {
   package var latency: TimeAmount
   /// The server of the last attempt.
   package var server: GRPCAddress
+
+  package init(
+    status: GRPCStatus, reply: ByteBuffer?, commitment: CommandCommitment?, attempts: Int,
+    latency: TimeAmount, server: GRPCAddress
+  ) {
+    self.status = status
+    self.reply = reply
+    self.commitment = commitment
+    self.attempts = attempts
+    self.latency = latency
+    self.server = server
+  }
 }

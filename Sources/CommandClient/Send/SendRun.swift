@@ -28,7 +28,7 @@ package struct SendRun: Sendable {
   /// - Returns: the exit status, of the first failure when there were several commands.
   /// - Throws: ``ProgramError``; `OutputClosed` when standard output was closed.
   package func run() async throws -> ExitStatus {
-    let discovery = try await session.discover()
+    let discovery = try await session.discover(persistent: plan.retry.isEnabled)
     let method = try await resolve(discovery)
     let report = try plan.reportPath.map { path throws(ProgramError) in try ReportFile(path: path) }
     let status =

@@ -10,14 +10,18 @@ struct LogFile: ~Copyable {
   static let maximumBytes = 16 * 1024 * 1024
 
   private let path: String
+  private let maximumBytes: Int
   private var descriptor: Int32
   private var size: Int
 
   /// - Throws: ``ProgramError`` when the file cannot be opened.
-  init(path: String) throws(ProgramError) {
+  init(
+    path: String, maximumBytes: Int = LogFile.maximumBytes
+  ) throws(ProgramError) {
     let descriptor = Self.open(path)
     guard descriptor >= 0 else { throw .system("cannot write \(path)", code: errno) }
     self.path = path
+    self.maximumBytes = maximumBytes
     self.descriptor = descriptor
     size = max(0, lseek(descriptor, 0, SEEK_END))
   }
@@ -25,7 +29,7 @@ struct LogFile: ~Copyable {
   deinit { if descriptor >= 0 { close(descriptor) } }
 
   mutating func append(_ line: String) {
-    if size >= Self.maximumBytes { putAside() }
+    if size >= maximumBytes { putAside() }
     guard descriptor >= 0 else { return }
     let bytes = Array("\(line)\n".utf8)
     let count = write(descriptor, bytes, bytes.count)

@@ -19,7 +19,7 @@ extension RunState {
     lines += textTable(header: ["NODE", "PUBLIC", "MANAGEMENT"], rows: rows).map { "  \($0)" }
     lines.append("")
     if let node = nodes.first, let address = node.publicAddress {
-      lines.append("try   cs-send -s \(address) SERVICE/METHOD ID '{}'")
+      lines.append("try   cs-send -s \(address) SERVICE/METHOD '{...}'")
       lines.append("      cs-tail -s \(address) 'cs.evt.\(node.service ?? "*").>'")
     }
     if isDetached {

@@ -16,7 +16,7 @@ package struct SupervisionLimits: Hashable, Sendable {
   package var progressEvery = Duration.seconds(2)
   /// How long nodes, and the others, may take to stop before they are killed. Killing loses no
   /// acknowledged event; it only makes clients retry what was in flight.
-  package var nodesStopWithin = Duration.seconds(15)
+  package var nodesStopWithin = Duration.seconds(30)
   package var othersStopWithin = Duration.seconds(5)
 
   package init() {}

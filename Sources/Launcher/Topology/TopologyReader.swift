@@ -58,7 +58,7 @@ package struct TopologyReader {
         report("not valid YAML: \(problem)", mark)
       case .duplicatedKeysInMapping(let duplicates, let context):
         let keys = duplicates.map { "'\($0)'" }.joined(separator: ", ")
-        report("given twice in the mapping that begins here: \(keys)", context.mark)
+        report("given twice in one mapping: \(keys)", context.mark)
       default:
         report("not valid YAML: \(error)", nil)
       }

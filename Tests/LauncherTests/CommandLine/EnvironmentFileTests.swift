@@ -68,12 +68,13 @@ struct EnvironmentFileTests {
     let options = [
       "service", "node-id", "function", "listen", "management", "bus", "bus-publish",
       "coordinator", "data", "shards", "passivation-timeout", "max-streams",
-      "idempotency-retention", "loops", "log-level", "ready-file",
+      "idempotency-retention", "loops", "log-level", "ready-file", "command-timeout",
+      "max-message-bytes", "version-check", "shutdown-grace",
     ]
     let file = try EnvironmentFile(path: path, text: uncommented)
     let arguments = try file.arguments(
-      prefix: "CS_", options: options, flags: ["stop-with-parent"])
-    #expect(file.entries.count == options.count + 1)
+      prefix: "CS_", options: options, flags: ["stop-with-parent", "pass-metadata"])
+    #expect(file.entries.count == options.count + 2)
     #expect(arguments.count == options.count)
   }
 }

@@ -31,13 +31,13 @@ struct LogTests {
     let path = "\(folder.path)/a.log"
     var follower = LogFollower(path: path)
     #expect(follower.read() == [])
-    var log = try LogFile(path: path)
-    let long = String(repeating: "x", count: 16_000)
-    let count = LogFile.maximumBytes / 16_000 + 10
+    var log = try LogFile(path: path, maximumBytes: 100_000)
+    let long = String(repeating: "x", count: 1000)
+    let count = 150
     var seen: [String] = []
     for number in 0..<count {
       log.append("\(number) \(long)")
-      if number % 100 == 0 { seen += follower.read() }
+      if number % 20 == 0 { seen += follower.read() }
     }
     seen += follower.read()
     #expect(seen.count == count)

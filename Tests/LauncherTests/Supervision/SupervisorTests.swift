@@ -144,7 +144,7 @@ struct SupervisorTests {
     var machine = running()
     #expect(
       machine.handle(.stop, at: .seconds(5)) == [.tell(.stopping(.node)), .terminate(2)])
-    #expect(machine.nextDeadline == .seconds(20))
+    #expect(machine.nextDeadline == .seconds(35))
     #expect(
       machine.handle(.exited(2, .code(0)), at: .seconds(6)) == [
         .tell(.stopping(.function)), .terminate(1),
@@ -161,10 +161,10 @@ struct SupervisorTests {
   func stopTimeout() {
     var machine = running()
     _ = machine.handle(.stop, at: .seconds(5))
-    #expect(machine.handle(.tick, at: .seconds(20)) == [.tell(.killed(2)), .kill(2)])
-    #expect(machine.handle(.tick, at: .seconds(21)) == [])
+    #expect(machine.handle(.tick, at: .seconds(35)) == [.tell(.killed(2)), .kill(2)])
+    #expect(machine.handle(.tick, at: .seconds(36)) == [])
     #expect(
-      machine.handle(.exited(2, .signal(9)), at: .seconds(21)) == [
+      machine.handle(.exited(2, .signal(9)), at: .seconds(36)) == [
         .tell(.stopping(.function)), .terminate(1),
       ])
   }

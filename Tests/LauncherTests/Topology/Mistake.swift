@@ -38,7 +38,7 @@ struct Mistake: Sendable, CustomTestStringConvertible {
       "version: 2\nname: a b", "1:1: services is missing; a topology has at least one service",
       "1:10: version is '2'; this program reads version 1",
       "2:7: name is 'a b'; it can be 1 to 56 letters, digits, '-' and '_'"),
-    .with("name: u", "1:1: given twice in the mapping that begins here: 'name'"),
+    .with("name: u", "2:1: given twice in one mapping: 'name'"),
   ]
 
   private static let topology: [Mistake] = [

@@ -1,0 +1,86 @@
+import CommandLineKit
+import Glibc
+import TestSupport
+
+/// Small programs in place of coordinator, node and user function, and a topology that uses them.
+///
+/// Each writes what happens to it into a journal: `start NAME`, `stop NAME`. Files in the control folder
+/// change what it does: `NAME.crash` (exit at once), `NAME.silent` (never ready), `NAME.deaf` (ignore
+/// SIGTERM).
+struct StandIns {
+  let folder: TemporaryDirectory
+  var path: String { folder.path }
+  var topology: String { "\(path)/shop.yaml" }
+  var data: String { "\(path)/data" }
+
+  /// - Parameter yaml: the part of the topology after `name` and `data`.
+  init(_ yaml: String = StandIns.oneService) throws {
+    folder = try TemporaryDirectory()
+    try writeAtomically("\(folder.path)/shop.yaml", "version: 1\nname: shop\ndata: data\n\(yaml)\n")
+    for program in ["cs-coordinator", "cs-node", "function"] {
+      let path = "\(folder.path)/\(program)"
+      try writeAtomically(path, Self.program)
+      guard chmod(path, 0o755) == 0 else { throw TestSetupError(what: "chmod", code: errno) }
+    }
+  }
+
+  static let oneService = """
+    services:
+      - name: cart
+        function: {command: ["${bin}/function"]}
+    """
+
+  func control(_ file: String) throws { try writeAtomically("\(path)/\(file)", "") }
+  func release(_ file: String) { unlink("\(path)/\(file)") }
+
+  /// The lines of the journal so far.
+  var journal: [String] {
+    let text = (try? readFile("\(path)/journal")) ?? ""
+    return text.split(separator: "\n").map(String.init)
+  }
+
+  private static let program = #"""
+    #!/usr/bin/python3 -SE
+    import os, signal, socket, sys
+    here = os.path.dirname(os.path.abspath(__file__))
+    program = os.path.basename(__file__)
+    def option(name):
+        return sys.argv[sys.argv.index(name) + 1]
+    name = {"cs-coordinator": "coordinator", "function": "function"}.get(program)
+    if name is None:
+        name = option("--node-id")
+    def journal(text):
+        file = os.open(here + "/journal", os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o644)
+        os.write(file, (text + " " + name + "\n").encode())
+        os.close(file)
+    def has(flag):
+        return os.path.exists(here + "/" + name + "." + flag)
+    def stop(*_):
+        journal("stop")
+        os._exit(0)
+    signal.signal(signal.SIGTERM, signal.SIG_IGN if has("deaf") else stop)
+    journal("start")
+    print("hello from " + name, flush=True)
+    if has("crash"):
+        print("cannot go on", flush=True)
+        sys.exit(3)
+    if not has("silent"):
+        if program == "function":
+            if "CLOUDSTATE_SOCKET" in os.environ:
+                listener = socket.socket(socket.AF_UNIX)
+                listener.bind(os.environ["CLOUDSTATE_SOCKET"])
+            else:
+                listener = socket.socket()
+                listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+                listener.bind((os.environ["HOST"], int(os.environ["PORT"])))
+            listener.listen(8)
+        else:
+            ready = option("--ready-file")
+            with open(ready + ".tmp", "w") as file:
+                file.write("{}")
+            os.rename(ready + ".tmp", ready)
+    while True:
+        signal.pause()
+
+    """#
+}
