@@ -166,8 +166,8 @@ extension CloudstateNode {
     let router = CommandRouter(
       cluster: cluster, runtime: runtime, bus: bus, service: configuration.service,
       shardCount: configuration.shardCount,
-      commandTimeout: .nanoseconds(
-        Int64(configuration.entities.commandTimeout / .nanoseconds(1))))
+      commandTimeout: Self.timeAmount(configuration.entities.commandTimeout),
+      ownerTimeout: Self.timeAmount(configuration.ownerTimeout))
     var settings = IngressConfiguration()
     settings.capturesMetadata = configuration.entities.passesMetadata
     let reflection = ReflectionService(
@@ -287,6 +287,11 @@ extension CloudstateNode {
         .bind,
         "cannot listen at \(configuration.listen): \(error); is another program using the port?")
     }
+  }
+
+  private static func timeAmount(_ duration: Duration) -> TimeAmount {
+    let (seconds, attoseconds) = duration.components
+    return .seconds(seconds) + .nanoseconds(attoseconds / 1_000_000_000)
   }
 
   private static func text(of address: SocketAddress) -> String {

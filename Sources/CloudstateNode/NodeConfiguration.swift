@@ -17,6 +17,9 @@ package struct NodeConfiguration: Sendable {
   package var busPublications = "tcp://127.0.0.1:*"
   /// Request endpoint of the coordinator; `nil` for a node that runs alone.
   package var coordinator: String?
+  /// How long commands wait for a node that owns their entity and cannot be reached. Default 5 s; longer hides
+  /// longer restarts from clients without retries, shorter tells them sooner.
+  package var ownerTimeout: Duration = .seconds(5)
   /// Folder of the database.
   package var data: String
   /// Shards of the service. All nodes agree, and it never changes for a data directory.

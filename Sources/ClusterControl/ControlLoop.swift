@@ -36,7 +36,8 @@ final class ControlLoop: Sendable {
   }
 
   /// Runs `body` on the loop and returns after it. Not to be called after ``shutDown()``.
-  func run<Answer: Sendable>(_ body: @escaping @Sendable () throws -> Answer) async throws -> Answer {
+  func run<Answer: Sendable>(_ body: @escaping @Sendable () throws -> Answer) async throws -> Answer
+  {
     try await eventLoop.submit(body).get()
   }
 

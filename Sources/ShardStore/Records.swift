@@ -53,11 +53,16 @@ package struct IdempotencyRecord: Hashable, Sendable {
   package var commandFingerprint: UInt64
   /// The encoded answer; its format belongs to the entity runtime.
   package var answer: [UInt8]
+  /// The batch that made the record durable; set by the store, without meaning in a batch to be written.
+  package var position: Position
 
-  package init(key: String, commandFingerprint: UInt64, answer: [UInt8]) {
+  package init(
+    key: String, commandFingerprint: UInt64, answer: [UInt8], position: Position = .start
+  ) {
     self.key = key
     self.commandFingerprint = commandFingerprint
     self.answer = answer
+    self.position = position
   }
 }
 

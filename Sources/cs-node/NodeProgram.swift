@@ -51,6 +51,8 @@ struct NodeProgram: AsyncParsableCommand {
   var passivationTimeout: Duration = .seconds(30)
   @Option(help: "Time the user function may take for one command.")
   var commandTimeout: Duration = .seconds(60)
+  @Option(help: "Time commands wait for a node that cannot be reached.")
+  var ownerTimeout: Duration = .seconds(5)
   @Option(help: "Entities active at once; default: what is known of the function's library.")
   var maxStreams: Int?
   @Option(help: "How long answers are kept under idempotency keys.")
@@ -69,7 +71,7 @@ struct NodeProgram: AsyncParsableCommand {
 
   private static let options = [
     "service", "node-id", "function", "listen", "management", "bus", "bus-publish", "coordinator",
-    "data", "shards", "passivation-timeout", "command-timeout", "max-streams",
+    "data", "shards", "passivation-timeout", "command-timeout", "owner-timeout", "max-streams",
     "idempotency-retention", "loops", "max-message-bytes", "version-check", "shutdown-grace",
     "ready-file", "log-level",
   ]
@@ -144,6 +146,7 @@ struct NodeProgram: AsyncParsableCommand {
     configuration.entities.passivationTimeout = passivationTimeout
     configuration.entities.commandTimeout = commandTimeout
     configuration.entities.passesMetadata = passMetadata
+    configuration.ownerTimeout = ownerTimeout
     configuration.maximumStreams = maxStreams
     configuration.idempotencyRetention = idempotencyRetention
     configuration.eventLoops = loops

@@ -51,7 +51,9 @@ import Testing
     let coordinator = try await harness.startCoordinator()
     let document = SavedDocument()
     var node = try await harness.startNode("a", document: document)
-    try await eventually("the plan is saved") { node.snapshot.isFullyAssigned && document.bytes != nil }
+    try await eventually("the plan is saved") {
+      node.snapshot.isFullyAssigned && document.bytes != nil
+    }
     try await coordinator.stop()
     try await node.stop()
 

@@ -1,7 +1,8 @@
 import CloudstateModel
-@testable import ClusterControl
 import TestSupport
 import Testing
+
+@testable import ClusterControl
 
 /// Drives a machine whose store confirms at once, unless held.
 private struct Trace {
@@ -345,6 +346,7 @@ private func expecting(_ count: Int) throws -> CoordinatorConfiguration {
     var trace = Trace(configuration)
     trace.isDiskHeld = true
     #expect(trace.register(try registration("a"), at: at(0)) == nil)
-    #expect(trace.refusal(trace.register(try registration("b"), at: at(0)))?.contains("busy") == true)
+    #expect(
+      trace.refusal(trace.register(try registration("b"), at: at(0)))?.contains("busy") == true)
   }
 }

@@ -1,8 +1,9 @@
 import CloudstateModel
-@testable import ClusterControl
 import RocksDB
 import TestSupport
 import Testing
+
+@testable import ClusterControl
 
 @Suite struct CoordinatorStoreTests {
   private func record(version: UInt64, plan: UInt64) throws -> CoordinatorRecord {

@@ -1,7 +1,8 @@
 import CloudstateModel
-@testable import ClusterControl
 import TestSupport
 import Testing
+
+@testable import ClusterControl
 
 private func configuration(shards: UInt32 = 4) throws -> MembershipConfiguration {
   MembershipConfiguration(

@@ -123,9 +123,9 @@ struct HostileTrafficTests {
       return Array(message.readableBytesView)
     }
     peer.send([route, [1, 2, 3]])
-    try peer.send([route, try answer(from: "c", id: 1)])
-    try peer.send([route, try answer(from: "b", id: 4711)])
-    try peer.send([route, try answer(from: "b", id: 1)])
+    peer.send([route, try answer(from: "c", id: 1)])
+    peer.send([route, try answer(from: "b", id: 4711)])
+    peer.send([route, try answer(from: "b", id: 1)])
     #expect(await pending.text == "b", "the only answer from the right node to the right request")
     #expect(bus.statistics.malformedMessages == 2)
     #expect(bus.statistics.lateAnswers == 1)
@@ -150,7 +150,7 @@ struct HostileTrafficTests {
     }
     let topic = Array("a.b".utf8) + [0]
     try await eventually("the subscription is in effect") {
-      try peer.send([topic, try publication("b", 1)])
+      peer.send([topic, try publication("b", 1)])
       return seen.count > 0
     }
     let count = seen.count
@@ -161,7 +161,7 @@ struct HostileTrafficTests {
     ] {
       peer.send(message)
     }
-    try peer.send([topic, try publication("b", 5)])
+    peer.send([topic, try publication("b", 5)])
     try await eventually("the good one arrives") { seen.count == count + 1 }
     #expect(bus.statistics.malformedMessages == 6)
     #expect(try #require(seen.sequences.last) == last + 2, "numbers 2 to 4 are missing: one jump")
@@ -169,7 +169,7 @@ struct HostileTrafficTests {
 }
 
 /// A TCP connection that says what it likes.
-struct RawTCP: ~Copyable {
+final class RawTCP {
   private let descriptor: Int32
 
   /// Connects to `tcp://127.0.0.1:PORT`.
@@ -192,6 +192,6 @@ struct RawTCP: ~Copyable {
 
   /// The other side may have hung up already.
   func send(_ bytes: [UInt8]) {
-    _ = Glibc.send(descriptor, bytes, bytes.count, Int32(MSG_NOSIGNAL.rawValue))
+    _ = Glibc.send(descriptor, bytes, bytes.count, Int32(MSG_NOSIGNAL))
   }
 }

@@ -2,6 +2,7 @@ import CloudstateModel
 import NIOCore
 import TestSupport
 import Testing
+import ZeroMQ
 
 @testable import MessageBus
 

@@ -39,7 +39,7 @@ package struct ReplyPayload: Hashable, Sendable {
 /// Where the events of a command lie.
 package struct Commitment: Hashable, Sendable {
   package var shard: UInt32
-  /// ``Position/start`` when the answer was remembered: the first answer carried the position.
+  /// ``Position/start`` when the command had no events, or while its batch was not yet durable.
   package var position: Position
   package var epoch: Epoch
   package var firstSequence: SequenceNumber

@@ -113,7 +113,8 @@ package final class Coordinator: Sendable {
       },
     ]
     let interval = configuration.tickInterval.timeAmount
-    state.value.ticks = loop.eventLoop.scheduleRepeatedTask(initialDelay: interval, delay: interval) {
+    state.value.ticks = loop.eventLoop.scheduleRepeatedTask(initialDelay: interval, delay: interval)
+    {
       [self] _ in perform(state.value.machine.tick(at: .now()))
     }
   }
@@ -189,7 +190,8 @@ package final class Coordinator: Sendable {
     for member in view.members {
       if member.liveness == .alive {
         let fresh = ViewDelivery(configuration: configuration)
-        let action = state.value.deliveries[member.node, default: fresh].offer(version: view.version)
+        let action = state.value.deliveries[member.node, default: fresh].offer(
+          version: view.version)
         act(action, for: member.node)
       } else {
         state.value.deliveries[member.node]?.withdraw()

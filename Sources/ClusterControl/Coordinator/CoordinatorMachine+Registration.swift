@@ -99,7 +99,8 @@ extension CoordinatorMachine {
         + "the node another name"
     }
     if !isReplaced {
-      return "a node named \(info.node) is alive at \(known.info.requestEndpoint); stop it, or give "
+      return
+        "a node named \(info.node) is alive at \(known.info.requestEndpoint); stop it, or give "
         + "this node another name. A restarted node is accepted when its predecessor has been "
         + "silent for \(configuration.suspectTimeout.wholeMilliseconds) ms"
     }

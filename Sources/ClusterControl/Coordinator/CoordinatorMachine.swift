@@ -163,7 +163,9 @@ package struct CoordinatorMachine: Sendable {
   }
 
   private mutating func updateLiveness(of node: NodeID, at now: Duration) -> [Directive] {
-    guard let member = record.members[node], let heard = presence[node]?.lastHeard else { return [] }
+    guard let member = record.members[node], let heard = presence[node]?.lastHeard else {
+      return []
+    }
     let silence = now - heard
     let liveness: Liveness =
       if silence > configuration.livenessTimeout {

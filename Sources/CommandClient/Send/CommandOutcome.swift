@@ -14,11 +14,9 @@ package struct CommandCommitment: Hashable, Sendable {
 
   /// Reads the metadata of an answer; `nil` when the command did not concern a stateful entity.
   package init?(_ metadata: UnaryOutcome) {
-    guard let shard = metadata["cs-shard"].flatMap({ UInt32($0) }),
-      let position = metadata["cs-position"].flatMap({ UInt64($0) })
-    else { return nil }
+    guard let shard = metadata["cs-shard"].flatMap({ UInt32($0) }) else { return nil }
     self.shard = shard
-    self.position = position
+    position = metadata["cs-position"].flatMap { UInt64($0) } ?? 0
     epoch = metadata["cs-epoch"].flatMap { UInt64($0) } ?? 0
     firstSequence = metadata["cs-first-sequence"].flatMap { Int64($0) } ?? 0
     eventCount = metadata["cs-event-count"].flatMap { Int($0) } ?? 0

@@ -182,10 +182,11 @@ final class EntityHost {
     do {
       guard let record = try store.idempotencyRecord(key, of: instance.key, in: instance.shard)
       else { return .absent }
-      guard let answer = AnswerCodec.answer(bytes: record.answer) else {
+      guard var answer = AnswerCodec.answer(bytes: record.answer) else {
         return .failed(
           StoreError(.corruptRecord, "the answer kept under idempotency key \(key) is unreadable"))
       }
+      answer.commitment?.position = record.position
       return .remembered(fingerprint: record.commandFingerprint, answer)
     } catch {
       return .failed(error)

@@ -101,8 +101,7 @@ package final class GRPCServer: Sendable {
     }
     let pipeline = channel.pipeline.syncOperations
     try pipeline.addHandler(connection.coalescer)
-    try pipeline.addHandler(
-      PrefaceGuard(timeout: configuration.handshakeTimeout, http2: http2))
+    try pipeline.addHandler(PrefaceGuard(http2: http2))
     try pipeline.addHandler(connection)
   }
 }

@@ -19,7 +19,7 @@ package struct GRPCServerConfiguration: Sendable {
   package var windowBytes = 1 << 20
   /// How long a connection without calls is kept. Default 12 hours.
   package var connectionIdleTimeout = TimeAmount.hours(12)
-  /// How long a new connection may take to say that it speaks HTTP/2. Default 20 s.
+  /// How long a new connection may take to send the HTTP/2 preface and its settings. Default 20 s.
   package var handshakeTimeout = TimeAmount.seconds(20)
   /// Connections the kernel completes before they are accepted. Default 1024; the kernel's own
   /// `net.core.somaxconn` bounds it too.

@@ -3,7 +3,7 @@ import NIOHTTP2
 
 /// Installs the HTTP/2 handler once the client has sent the HTTP/2 preface (RFC 9113, 3.4), not before: a
 /// server's HTTP/2 begins with a frame of its own. A browser or probe that speaks HTTP/1 is told so in
-/// its own language; anything else, and a peer that says nothing in time, is closed.
+/// its own language; anything else is closed.
 final class PrefaceGuard: ChannelInboundHandler, RemovableChannelHandler {
   typealias InboundIn = ByteBuffer
   typealias InboundOut = ByteBuffer
@@ -15,28 +15,11 @@ final class PrefaceGuard: ChannelInboundHandler, RemovableChannelHandler {
     "HTTP/1.1 400 Bad Request\r\ncontent-type: text/plain\r\nconnection: close\r\n"
     + "content-length: \(answerBody.utf8.count)\r\n\r\n" + answerBody
 
-  private let timeout: TimeAmount
   private let http2: NIOHTTP2Handler
-  private var timer: Scheduled<Void>?
   private var received = ByteBuffer()
   private var isRefused = false
 
-  init(timeout: TimeAmount, http2: NIOHTTP2Handler) {
-    self.timeout = timeout
-    self.http2 = http2
-  }
-
-  func handlerAdded(context: ChannelHandlerContext) {
-    let channel = context.channel
-    timer = context.eventLoop.scheduleTask(in: timeout) { channel.close(promise: nil) }
-  }
-
-  func handlerRemoved(context: ChannelHandlerContext) { timer?.cancel() }
-
-  func channelInactive(context: ChannelHandlerContext) {
-    timer?.cancel()
-    context.fireChannelInactive()
-  }
+  init(http2: NIOHTTP2Handler) { self.http2 = http2 }
 
   func channelRead(context: ChannelHandlerContext, data: NIOAny) {
     guard !isRefused else { return }
@@ -45,7 +28,6 @@ final class PrefaceGuard: ChannelInboundHandler, RemovableChannelHandler {
     let seen = received.readableBytesView.prefix(Self.preface.count)
     guard Self.preface.starts(with: seen) else { return refuse(context) }
     guard seen.count == Self.preface.count else { return }
-    timer?.cancel()
     do {
       try context.pipeline.syncOperations.addHandler(http2, position: .after(self))
       context.fireChannelRead(wrapInboundOut(received))
@@ -58,7 +40,6 @@ final class PrefaceGuard: ChannelInboundHandler, RemovableChannelHandler {
 
   private func refuse(_ context: ChannelHandlerContext) {
     isRefused = true
-    timer?.cancel()
     // A method name in capitals is how every HTTP/1 request begins.
     guard received.readableBytesView.prefix(3).allSatisfy({ (0x41...0x5a).contains($0) }) else {
       context.close(promise: nil)

@@ -32,9 +32,11 @@ final class ServerConnection: ChannelInboundHandler {
   let logger: Logger
   private var context: ChannelHandlerContext?
   private var phase = Phase.serving
+  /// Whether the client's settings have come, which ends the handshake.
   private var hasHeardClient = false
   private var openCalls = 0
   private var idleSince = NIODeadline.now()
+  private var handshakeTimer: Scheduled<Void>?
   private var idleTimer: Scheduled<Void>?
   private var keepalive: KeepaliveMonitor?
   private var keepaliveTimer: Scheduled<Void>?
@@ -61,6 +63,12 @@ final class ServerConnection: ChannelInboundHandler {
 
   func handlerAdded(context: ChannelHandlerContext) {
     self.context = context
+    handshakeTimer = context.eventLoop.assumeIsolated().scheduleTask(
+      in: configuration.handshakeTimeout
+    ) { [weak self] in
+      self?.context?.close(promise: nil)
+      return
+    }
     armIdleTimer(in: configuration.connectionIdleTimeout)
     if let keepalive { armKeepaliveTimer(in: keepalive.configuration.interval) }
   }
@@ -77,7 +85,10 @@ final class ServerConnection: ChannelInboundHandler {
   }
 
   func channelRead(context: ChannelHandlerContext, data: NIOAny) {
-    hasHeardClient = true
+    if !hasHeardClient {
+      hasHeardClient = true
+      handshakeTimer?.cancel()
+    }
     guard case .ping(Self.goAwayPing, ack: true) = unwrapInboundIn(data).payload,
       phase == .announced
     else { return }
@@ -177,6 +188,7 @@ final class ServerConnection: ChannelInboundHandler {
   }
 
   private func stopTimers() {
+    handshakeTimer?.cancel()
     idleTimer?.cancel()
     keepaliveTimer?.cancel()
     deadlines.close()

@@ -34,11 +34,9 @@ enum MetadataHeaders {
   }
 
   static func add(_ commitment: Commitment, to trailers: inout GRPCMetadata) {
+    trailers.add(HeaderName.shard, String(commitment.shard))
     if commitment.eventCount > 0 {
-      trailers.add(HeaderName.shard, String(commitment.shard))
-      if commitment.position > .start {
-        trailers.add(HeaderName.position, String(commitment.position.number))
-      }
+      trailers.add(HeaderName.position, String(commitment.position.number))
       trailers.add(HeaderName.epoch, String(commitment.epoch.number))
       trailers.add(HeaderName.firstSequence, String(commitment.firstSequence.number))
       trailers.add(HeaderName.eventCount, String(commitment.eventCount))

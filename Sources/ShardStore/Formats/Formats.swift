@@ -38,7 +38,7 @@
 //   snapshots        i64 sequence, bytes(type URL), payload to the end
 //   stream           u64 epoch, i64 time, bytes(persistence id), bytes(entity id), i64 first sequence,
 //                    u32 event count (0: the batch held no event)
-//   idempotency      i64 time, u64 command fingerprint, answer to the end
+//   idempotency      i64 time, u64 position, u64 command fingerprint, answer to the end
 //   its time index   i64 time of the record it was written with
 //   meta             u32 version | u64 epoch | document to the end
 

@@ -99,17 +99,23 @@ package struct StreamRecord: StoredRecord, Hashable {
 /// An answer under an idempotency key; the key is in the record's key.
 package struct KeptAnswer: StoredRecord, Hashable {
   package var time: Timestamp
+  /// The batch that held the record.
+  package var position: Position
   package var commandFingerprint: UInt64
   package var answer: [UInt8]
 
-  package init(time: Timestamp, commandFingerprint: UInt64, answer: [UInt8]) {
+  package init(
+    time: Timestamp, position: Position, commandFingerprint: UInt64, answer: [UInt8]
+  ) {
     self.time = time
+    self.position = position
     self.commandFingerprint = commandFingerprint
     self.answer = answer
   }
 
   package func encodeFields(into bytes: inout [UInt8]) {
     bytes.appendNumber(time.unixMilliseconds)
+    bytes.appendNumber(position.number)
     bytes.appendNumber(commandFingerprint)
     bytes.append(contentsOf: answer)
   }
@@ -118,8 +124,9 @@ package struct KeptAnswer: StoredRecord, Hashable {
     _ bytes: Span<UInt8>, at cursor: inout ByteCursor
   ) throws(FormatError) -> Self {
     let time = Timestamp(unixMilliseconds: try cursor.number(in: bytes))
+    let position = Position(try cursor.number(in: bytes))
     return Self(
-      time: time, commandFingerprint: try cursor.number(in: bytes),
+      time: time, position: position, commandFingerprint: try cursor.number(in: bytes),
       answer: cursor.remainder(in: bytes))
   }
 }

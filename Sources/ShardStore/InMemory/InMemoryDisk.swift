@@ -56,7 +56,8 @@ extension InMemoryDisk.Contents {
     if let answer = batch.idempotency {
       let key = StoreKey.idempotency(batch.shard, batch.entity, key: answer.key).bytes
       shards[batch.shard, default: .init()].answers[key] = KeptAnswer(
-        time: time, commandFingerprint: answer.commandFingerprint, answer: answer.answer)
+        time: time, position: assignment.position,
+        commandFingerprint: answer.commandFingerprint, answer: answer.answer)
     }
     shards[batch.shard, default: .init()].stream.append(StreamRecord(of: batch, time: time))
   }

@@ -130,7 +130,8 @@ package final class InMemoryShardStore: ShardStore {
       !retention.isExpired(kept.time, now: configuration.now())
     else { return nil }
     return IdempotencyRecord(
-      key: key, commandFingerprint: kept.commandFingerprint, answer: kept.answer)
+      key: key, commandFingerprint: kept.commandFingerprint, answer: kept.answer,
+      position: kept.position)
   }
 
   package func stream(

@@ -41,8 +41,8 @@ struct RocksDBBackend: CommitBackend, ~Copyable {
       StoreKey.idempotency(shard, shardBatch.entity, key: answer.key).encode(into: &key)
       put(
         KeptAnswer(
-          time: assignment.time, commandFingerprint: answer.commandFingerprint,
-          answer: answer.answer),
+          time: assignment.time, position: assignment.position,
+          commandFingerprint: answer.commandFingerprint, answer: answer.answer),
         in: .idempotency)
       StoreKey.idempotencyIndex(
         shard, bucketStart: retention.bucketStart(of: assignment.time), shardBatch.entity,

@@ -1,6 +1,7 @@
 import CommandLineKit
 import Glibc
 import TestSupport
+import Testing
 
 @testable import Launcher
 

@@ -11,8 +11,11 @@ struct ExpiryTests {
     return configuration
   }
 
-  private func record(_ key: String, _ fingerprint: UInt64) -> IdempotencyRecord {
-    IdempotencyRecord(key: key, commandFingerprint: fingerprint, answer: [1])
+  private func record(
+    _ key: String, _ fingerprint: UInt64, at position: UInt64 = 0
+  ) -> IdempotencyRecord {
+    IdempotencyRecord(
+      key: key, commandFingerprint: fingerprint, answer: [1], position: Position(position))
   }
 
   @Test("an expired record is not returned", arguments: StoreKind.allCases)
@@ -24,7 +27,7 @@ struct ExpiryTests {
     try store.openShard(own, epoch: Epoch(1))
     try await store.commit(batch(own, at: 1000, from: 0, idempotency: record("k", 1)))
     clock.set(1799)
-    #expect(try store.idempotencyRecord("k", of: entity("a"), in: own) == record("k", 1))
+    #expect(try store.idempotencyRecord("k", of: entity("a"), in: own) == record("k", 1, at: 1))
     clock.set(1800)
     #expect(try store.idempotencyRecord("k", of: entity("a"), in: own) == nil)
   }
@@ -49,7 +52,7 @@ struct ExpiryTests {
     clock.set(1000)
     #expect(try store.idempotencyRecord("old", of: entity("a"), in: own) == nil)
     #expect(
-      try store.idempotencyRecord("renewed", of: entity("a"), in: own) == record("renewed", 2))
-    #expect(try store.idempotencyRecord("young", of: entity("a"), in: own) == record("young", 3))
+      try store.idempotencyRecord("renewed", of: entity("a"), in: own) == record("renewed", 2, at: 3))
+    #expect(try store.idempotencyRecord("young", of: entity("a"), in: own) == record("young", 3, at: 4))
   }
 }

@@ -22,8 +22,8 @@ struct StoredRecordTests {
       try checkInverse(random.streamRecord())
       try checkInverse(
         KeptAnswer(
-          time: random.keys.time(), commandFingerprint: random.keys.number(),
-          answer: random.bytes()))
+          time: random.keys.time(), position: Position(random.keys.number()),
+          commandFingerprint: random.keys.number(), answer: random.bytes()))
       try checkInverse(IndexedTime(random.keys.time()))
       try checkInverse(EpochRecord(Epoch(random.keys.number())))
       try checkInverse(DocumentRecord(random.bytes()))
