@@ -26,7 +26,9 @@ struct TailNotices: Sendable {
     guard let due = nextDue, now >= due else { return [] }
     nextDue = nil
     var texts: [String] = []
-    let back = recovered.filter { shard in !shards.contains { $0.index == shard && $0.failing != nil } }
+    let back = recovered.filter { shard in
+      !shards.contains { $0.index == shard && $0.failing != nil }
+    }
     recovered = []
     if !back.isEmpty { texts.append("\(Self.names(back)) can be read again") }
     var failing: [String: [UInt32]] = [:]

@@ -94,7 +94,8 @@ struct SendCommand: AsyncParsableCommand {
     let plan = try SendPlan(try arguments())
     let session = ClientSession(
       addresses: try serverAddresses(options.servers()), timeout: try options.waitLimit())
-    let console = raw ? Console(verbosity: .quiet, color: options.outputOptions.color) : options.console
+    let console =
+      raw ? Console(verbosity: .quiet, color: options.outputOptions.color) : options.console
     let run = SendRun(plan: plan, session: session, console: console, wallClock: currentTime)
     let status =
       if case .load = plan.mode {

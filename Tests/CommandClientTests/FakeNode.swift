@@ -65,7 +65,11 @@ final class FakeNode: GRPCServerRouter {
   func handler(for call: any GRPCServerCall) -> (any GRPCServerCallHandler)? {
     switch call.path {
     case "/grpc.reflection.v1alpha.ServerReflection/ServerReflectionInfo":
-      return FakeHandler { message in Self.reflect(message, call) } onEnd: { call.finish(.ok) }
+      return FakeHandler { message in
+        Self.reflect(message, call)
+      } onEnd: {
+        call.finish(.ok)
+      }
     case "/test.Cart/Add":
       return FakeHandler { message in self.command(message, call) }
     case "/cloudstate.streams.EventStreams/tail":

@@ -22,6 +22,19 @@ import Testing
     }
   }
 
+  @Test("what the node marks as retryable is sent again, whatever its status")
+  func markedRetryable() {
+    let policy = RetryPolicy(isEnabled: true)
+    func decision(_ code: GRPCStatus.Code, marked: Bool) -> RetryPolicy.Decision {
+      policy.decision(
+        after: code, saysRetryable: marked, attempt: 1, now: .uptimeNanoseconds(0),
+        deadline: .distantFuture, random: 0)
+    }
+    #expect(decision(.unknown, marked: true) == .retry(after: .milliseconds(25)))
+    #expect(decision(.unknown, marked: false) == .accept)
+    #expect(decision(.ok, marked: true) == .accept)
+  }
+
   @Test("Waits double up to their limit, spread over half, and never pass the deadline")
   func retryDelays() {
     let policy = RetryPolicy(isEnabled: true)

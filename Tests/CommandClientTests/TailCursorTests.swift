@@ -63,11 +63,13 @@ import Testing
   func randomCuts() {
     let seed = testSeed("tail cursor")
     var random = SeededGenerator(seed: seed)
-    for _ in 0..<200 {
+    for _ in 0..<80 {
       var stream: [Cloudstate_Streams_TailedEvent] = []
       for position in UInt64(1)...12 {
         let indices = (UInt32(0)..<4).filter { _ in Bool.random(using: &random) }
-        for index in indices { stream.append(event(0, position, index, last: index == indices.last)) }
+        for index in indices {
+          stream.append(event(0, position, index, last: index == indices.last))
+        }
       }
       var cursor = TailCursor()
       var taken: [String] = []

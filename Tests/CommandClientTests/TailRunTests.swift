@@ -60,7 +60,9 @@ import Testing
       case 2: return ScriptedTail(responses: [], end: GRPCStatus(.unavailable, "restarting"))
       default:
         return ScriptedTail(
-          responses: [tailResponse(0, 2, 0, last: false), tailResponse(0, 2, 1), tailResponse(1, 10)],
+          responses: [
+            tailResponse(0, 2, 0, last: false), tailResponse(0, 2, 1), tailResponse(1, 10),
+          ],
           end: .ok)
       }
     }
@@ -137,7 +139,8 @@ import Testing
     }
     script.onTail = { _, _ in ScriptedTail(responses: [tailResponse(0, 1)], end: nil) }
     try await FakeNode(script).serve { address in
-      let selection = try TailSelection(TailSelection.Arguments(), now: Timestamp(unixMilliseconds: 1))
+      let selection = try TailSelection(
+        TailSelection.Arguments(), now: Timestamp(unixMilliseconds: 1))
       let run = TailRun(
         session: testSession(address), selection: selection,
         startedAt: Timestamp(unixMilliseconds: 1), console: Console(verbosity: .quiet)

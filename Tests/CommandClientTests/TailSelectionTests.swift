@@ -66,7 +66,8 @@ import Testing
     expectRefusal("shard twice") { $0.from = ["1:1", "1:2"] }
   }
 
-  @Test("A connection that continues passes its cursors, and the time of the beginning for the rest")
+  @Test(
+    "A connection that continues passes its cursors, and the time of the beginning for the rest")
   func requests() throws {
     let new = try selection { $0.subjects = ["cs.>"] }
     let first = new.request(after: TailCursor(), isResumed: false, startedAt: now)

@@ -31,16 +31,19 @@ import Testing
     #expect(Set(values).count == 50)
     for value in values {
       #expect(
-        value.wholeMatch(of: #/[0-9a-f]{8}-[0-9a-f]{4}-4[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}/#)
+        value.wholeMatch(
+          of: #/[0-9a-f]{8}-[0-9a-f]{4}-4[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}/#)
           != nil, "\(value)")
     }
   }
 
-  @Test("A wrong placeholder is refused with the nearest right one", arguments: [
-    ("{{cuont}}", "{{count}}"), ("{{randm 1 2}}", "{{random 1 100}}"),
-    ("{{random 2 1}}", "{{random 1 100}}"), ("{{random a b}}", "{{random 1 100}}"),
-    ("{{}}", "{{count}}"),
-  ])
+  @Test(
+    "A wrong placeholder is refused with the nearest right one",
+    arguments: [
+      ("{{cuont}}", "{{count}}"), ("{{randm 1 2}}", "{{random 1 100}}"),
+      ("{{random 2 1}}", "{{random 1 100}}"), ("{{random a b}}", "{{random 1 100}}"),
+      ("{{}}", "{{count}}"),
+    ])
   func refusals(text: String, hint: String) {
     let error = #expect(throws: ProgramError.self) { try CommandTemplate(text) }
     #expect(error?.status == .usage)

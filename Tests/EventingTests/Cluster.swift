@@ -94,6 +94,19 @@ final class Cluster: Sendable {
     return index
   }
 
+  /// Batches committed in all shards.
+  var committedCount: UInt64 {
+    get throws {
+      var count: UInt64 = 0
+      for index in 0..<Self.shardCount {
+        count += try owner(of: index).store.lastPosition(
+          of: ShardID(service: service, index: index)
+        ).number
+      }
+      return count
+    }
+  }
+
   /// Opens a call at a node and sends its request.
   func call(_ node: Int, _ path: String, _ request: ByteBuffer) async throws -> TestCall {
     let eventLoop = group.any()

@@ -10,8 +10,8 @@ import Testing
     var random = SeededGenerator(seed: testSeed("last events scan"))
     let pattern = try #require(SubjectPattern("cs.evt.cart.*.*.Added"))
     let filter = SubjectFilter(patterns: [pattern], service: try testService())
-    for _ in 0..<60 {
-      let length = UInt64.random(in: 0...1500, using: &random)
+    for _ in 0..<25 {
+      let length = UInt64.random(in: 0...900, using: &random)
       let density = Int.random(in: 1...200, using: &random)
       let stream = (0..<length).map { index in
         batch(
@@ -23,7 +23,8 @@ import Testing
       let wanted = Int.random(in: 1...20, using: &random)
       var scan = LastEventsScan(wanted: wanted, end: Position(length))
       while let after = scan.nextRead {
-        let page = stream.dropFirst(Int(after.number)).prefix(Int.random(in: 1...90, using: &random))
+        let page = stream.dropFirst(Int(after.number)).prefix(
+          Int.random(in: 1...90, using: &random))
         scan.accept(Array(page), of: 0, filter: filter)
       }
       let all = stream.flatMap { batch in

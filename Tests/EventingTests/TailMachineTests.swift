@@ -8,7 +8,9 @@ import Testing
 
 /// Traces: inputs in, actions out.
 @Suite struct TailMachineTests {
-  private func page(_ batches: StreamBatch..., last: UInt64) -> Result<StreamPage, StreamReadFailure> {
+  private func page(_ batches: StreamBatch..., last: UInt64) -> Result<
+    StreamPage, StreamReadFailure
+  > {
     .success(StreamPage(batches: batches, lastPosition: Position(last)))
   }
 
@@ -217,7 +219,8 @@ import Testing
     #expect(status.message.contains("away"))
   }
 
-  @Test("The last events are chosen over all shards; the client knows where each shard begins first")
+  @Test(
+    "The last events are chosen over all shards; the client knows where each shard begins first")
   func last() throws {
     var machine = TailMachine(try tailPlan(shardCount: 2) { $0.last = 2 })
     #expect(

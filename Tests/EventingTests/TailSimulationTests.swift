@@ -9,10 +9,10 @@ import Testing
 /// Tails under random commits, page sizes, lost notices, owners that go away, full connections and
 /// reconnects: every matching event arrives exactly once, in the order of its shard.
 @Suite struct TailSimulationTests {
-  @Test("Exactly once, in shard order", arguments: 0..<8)
+  @Test("Exactly once, in shard order", arguments: 0..<4)
   func exactlyOnce(run: Int) throws {
     let seed = testSeed("tail simulation \(run)")
-    for offset in 0..<40 {
+    for offset in 0..<20 {
       var world = try TailWorld(seed: seed &+ UInt64(offset))
       try world.run()
     }
@@ -191,7 +191,8 @@ private struct TailWorld {
 
   private var filter: SubjectFilter {
     get throws {
-      SubjectFilter(patterns: subjects.compactMap { SubjectPattern($0) }, service: try testService())
+      SubjectFilter(
+        patterns: subjects.compactMap { SubjectPattern($0) }, service: try testService())
     }
   }
 

@@ -134,7 +134,7 @@ struct HostileTrafficTests {
   @Test func aFalsePublisherIsIgnored() async throws {
     let harness = try BusHarness(.tcp)
     let bus = try #require(try harness.start("a") as? ZeroMQMessageBus)
-    let peer = try await RawPeer(.publish, .bind("tcp://127.0.0.1:*"))
+    let peer = try await RawPeer(.publish, .bind("tcp://127.0.0.1:*"), reads: false)
     let node = try nodeID("b")
     let (seen, _) = try bus.record(">")
     bus.connect(

@@ -43,6 +43,18 @@ struct RequestContractTests {
     #expect(await a.ask("x.y", "", of: a.nodeID).text == "old")
   }
 
+  /// What `serve` has registered is in effect for whoever is told afterwards, on any node.
+  @Test(arguments: Fabric.allCases)
+  func aResponderIsThereWhenServeReturns(fabric: Fabric) async throws {
+    let harness = try BusHarness(fabric)
+    let (a, b) = (try harness.start("a"), try harness.start("b"))
+    try await harness.link(a, b)
+    for number in 0..<300 {
+      _ = b.serve(try pattern("r.\(number)")) { $0.answer(.success($0.payload)) }
+      #expect(await a.ask("r.\(number)", "x", of: b.nodeID).text == "x")
+    }
+  }
+
   @Test(arguments: Fabric.allCases)
   func requestsToSelfNeedNoLink(fabric: Fabric) async throws {
     let harness = try BusHarness(fabric)

@@ -54,7 +54,8 @@ private final class UnaryCallHandler: GRPCClientStreamHandler {
     if status.code == .ok, message == nil {
       status = GRPCStatus(.internalError, "the server answered without a message")
     }
-    completion(UnaryOutcome(
+    completion(
+      UnaryOutcome(
         status: status, message: message, headers: headers, trailers: trailers))
   }
 }

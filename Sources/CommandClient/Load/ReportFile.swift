@@ -1,5 +1,5 @@
-import Glibc
 package import CommandLineKit
+import Glibc
 import Synchronization
 
 /// A file of JSON lines that many threads add to. Lines are gathered and written in large pieces;

@@ -76,7 +76,8 @@ extension SendRun {
     return .progressDue
   }
 
-  private static func summary(of lanes: [BoundLane], since start: NIODeadline) async -> LoadSummary {
+  private static func summary(of lanes: [BoundLane], since start: NIODeadline) async -> LoadSummary
+  {
     var summary = LoadSummary()
     for lane in lanes { summary.merge(await lane.summary()) }
     summary.elapsed = NIODeadline.now() - start

@@ -57,8 +57,9 @@ package final class CommandDispatcher {
     let decision =
       mayRetry
       ? policy.decision(
-        after: outcome.status.code, attempt: number, now: now, deadline: sending.deadline,
-        random: .random(in: 0...1)) : .accept
+        after: outcome.status.code, saysRetryable: outcome["cs-retryable"] == "true",
+        attempt: number, now: now, deadline: sending.deadline, random: .random(in: 0...1))
+      : .accept
     switch decision {
     case .accept:
       if outcome.status.code == .unavailable { links.turn(from: server) }

@@ -28,11 +28,15 @@ package struct RetryPolicy: Hashable, Sendable {
   /// - Parameters:
   ///   - attempt: the attempt that ended, from 1.
   ///   - random: between 0 and 1; spreads the waits of many callers over half of their length.
+  ///   - saysRetryable: the node marked the failure as worth another attempt (`cs-retryable`), whatever its
+  ///     status code; a crash of the user function is such a failure.
   package func decision(
-    after code: GRPCStatus.Code, attempt: Int, now: NIODeadline, deadline: NIODeadline,
-    random: Double
+    after code: GRPCStatus.Code, saysRetryable: Bool = false, attempt: Int, now: NIODeadline,
+    deadline: NIODeadline, random: Double
   ) -> Decision {
-    guard isEnabled, code == .unavailable || code == .deadlineExceeded else { return .accept }
+    guard isEnabled, code != .ok,
+      saysRetryable || code == .unavailable || code == .deadlineExceeded
+    else { return .accept }
     let full = min(firstDelay * (1 << min(max(attempt - 1, 0), 16)), maximumDelay)
     let delay = TimeAmount.nanoseconds(Int64(Double(full.nanoseconds) * (0.5 + random / 2)))
     return now + delay < deadline ? .retry(after: delay) : .accept

@@ -35,7 +35,8 @@ package struct TailCursor: Hashable, Sendable {
     } else {
       partial[event.shard] = Place(position: event.position, index: event.index)
       // A batch is begun only when all before it is done.
-      complete[event.shard] = max(complete[event.shard] ?? 0, event.position - min(event.position, 1))
+      complete[event.shard] = max(
+        complete[event.shard] ?? 0, event.position - min(event.position, 1))
     }
     return true
   }

@@ -84,7 +84,8 @@ package struct TailRun: Sendable {
     switch status.code.exitStatus {
     case .unreachable where !state.follower.hasBegun: session.unreachable(status)
     case .notFound:
-      status.programError(hint: "use the public port of a node, for example --server 127.0.0.1:9000")
+      status.programError(
+        hint: "use the public port of a node, for example --server 127.0.0.1:9000")
     default: status.programError()
     }
   }
@@ -117,7 +118,8 @@ package struct TailRun: Sendable {
     var state = state
     let request = selection.request(
       after: state.follower.cursor, isResumed: state.follower.hasBegun, startedAt: startedAt)
-    let connection = TailConnection.begin(on: links.currentTransport, request: request) { response in
+    let connection = TailConnection.begin(on: links.currentTransport, request: request) {
+      response in
       self.take(response, from: links, &state)
     } completion: { end in
       links.close()

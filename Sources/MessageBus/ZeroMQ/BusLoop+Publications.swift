@@ -91,6 +91,8 @@ extension BusLoop {
         continue
       }
       guard let message = try decodeFrame(on: subscriber.socket) else { continue }
+      takeSubmissions()
+      guard links[link.peer.node] === link else { return }
       deliver(message, topic: topic, of: link)
     }
   }

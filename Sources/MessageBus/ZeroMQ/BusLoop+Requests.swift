@@ -21,10 +21,17 @@ extension BusLoop {
     guard
       pending.insert(id, to: request.target, deadline: request.deadline, completion: requester)
     else { return refuse(request) }
-    guard link.outbound.append(envelope) else {
+    guard append(envelope, to: link) else {
       _ = pending.answer(id, from: request.target)
       return refuse(request)
     }
+  }
+
+  private func append(_ envelope: Envelope, to link: PeerLink) -> Bool {
+    if link.outbound.append(envelope) { return true }
+    // A burst may fill the queue while the link has room.
+    sendRequests(of: link)
+    return link.outbound.append(envelope)
   }
 
   private func handleLocally(_ request: OutgoingRequest, id: UInt64) {
@@ -112,6 +119,7 @@ extension BusLoop {
         continue
       }
       guard let message = try decodeFrame(on: router) else { continue }
+      takeSubmissions()
       let route = RouteID(bytes: Array(name.readableBytesView))
       for envelope in message.envelopes {
         guard case .request(let id, let subject, let payload) = envelope else {
@@ -152,7 +160,11 @@ extension BusLoop {
         case .success(let payload): .answer(id: id, payload: payload)
         case .failure(let error): .failure(id: id, error)
         }
-      guard !self.route(route).outbound.append(envelope) else { return }
+      let route = self.route(route)
+      if route.outbound.append(envelope) { return }
+      sendAnswers(to: route)
+      // An empty route has been forgotten.
+      if self.route(route.id).outbound.append(envelope) { return }
       queue.statistics.update { $0.droppedAnswers += 1 }
     }
   }
@@ -180,16 +192,18 @@ extension BusLoop {
 
   /// Sends answers as far as their routes take them; what stays is tried again soon.
   func sendAnswers() {
-    for route in Array(routes.values) {
-      do throws(ZeroMQError) {
-        while !route.outbound.isEmpty, try sendBatch(to: route) {}
-      } catch {
-        // EHOSTUNREACH: the connection is gone, and its requester has been told so by its own bus.
-        let dropped = route.outbound.removeAll()
-        queue.statistics.update { $0.droppedAnswers += UInt64(dropped) }
-      }
-      if route.outbound.isEmpty { routes[route.id] = nil }
+    for route in Array(routes.values) { sendAnswers(to: route) }
+  }
+
+  private func sendAnswers(to route: AnswerRoute) {
+    do throws(ZeroMQError) {
+      while !route.outbound.isEmpty, try sendBatch(to: route) {}
+    } catch {
+      // EHOSTUNREACH: the connection is gone, and its requester has been told so by its own bus.
+      let dropped = route.outbound.removeAll()
+      queue.statistics.update { $0.droppedAnswers += UInt64(dropped) }
     }
+    if route.outbound.isEmpty { routes[route.id] = nil }
   }
 
   /// Sends one message of answers; `false` if the route has no room.

@@ -81,7 +81,7 @@ final class BusLoop {
     try router.bind(configuration.requestBind)
     let publisher = try Socket(.publish, in: context)
     try publisher.set(configuration.connectionOptions)
-    try publisher.set([.sendHighWaterMark(1000), .linger(configuration.drainTime.wholeMilliseconds)])
+    try publisher.set([.sendHighWaterMark(256), .linger(configuration.drainTime.wholeMilliseconds)])
     let publisherMonitor = try SocketMonitor(publisher, in: context)
     try publisher.bind(configuration.publishBind)
     endpoints = Endpoints(
@@ -116,7 +116,13 @@ final class BusLoop {
 
   // MARK: Submissions
 
-  private func takeSubmissions() -> Bool {
+  /// Does what has been submitted; `false` if nothing more can come.
+  ///
+  /// Also called after a message has been received and before it is handled: what was submitted here
+  /// before the message was sent there must be in effect, so that nobody who was told of a new responder
+  /// finds it missing.
+  @discardableResult
+  func takeSubmissions() -> Bool {
     let isOpen = queue.takeAll(into: &submissions)
     submissions.forEach(handle)
     submissions.removeAll(keepingCapacity: submissions.count <= configuration.submissionMessages)
@@ -185,7 +191,8 @@ final class BusLoop {
     if pollSet.isReadable(first) { try readRequests() }
     if pollSet.isReadable(first + 1) { try countFailedHandshakes(routerMonitor) }
     if pollSet.isReadable(first + 2) { try countFailedHandshakes(publisherMonitor) }
-    for link in links.values {
+    // Reading takes submissions, so a link may have been dropped or replaced by its turn.
+    for link in links.values where links[link.peer.node] === link {
       if link.isStalled, pollSet.isWritable(link.dealerIndex) { link.isStalled = false }
       if pollSet.isReadable(link.dealerIndex) { try readAnswers(of: link) }
       if pollSet.isReadable(link.monitorIndex) { try readEvents(of: link) }

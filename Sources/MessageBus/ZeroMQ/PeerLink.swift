@@ -66,9 +66,10 @@ extension ZeroMQBusConfiguration {
       .handshakeInterval(max(heartbeatTimeout, .seconds(1)).wholeMilliseconds),
       .reconnectInterval(50),
       .maximumReconnectInterval(1000),
-      // Messages of up to `coalescingBytes` each: what does not fit waits in our own bounded queues.
-      .sendHighWaterMark(64),
-      .receiveHighWaterMark(1000),
+      // Counted in messages, each of many envelopes: what does not fit waits in our own queues, which
+      // are bounded in bytes.
+      .sendHighWaterMark(16),
+      .receiveHighWaterMark(64),
     ]
   }
 }

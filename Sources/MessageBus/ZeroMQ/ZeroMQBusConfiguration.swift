@@ -55,6 +55,13 @@ package struct ZeroMQBusConfiguration: Sendable {
     for bound in bounds where bound.value < 1 {
       throw BusStartError("\(bound.name) must be at least 1, not \(bound.value)")
     }
+    for endpoint in [requestBind, publishBind] where endpoint.hasPrefix("tcp://") {
+      // libzmq takes the port modulo 65 536.
+      let port = endpoint.split(separator: ":").last ?? ""
+      guard port == "*" || UInt16(port) != nil else {
+        throw BusStartError("\(endpoint) has no port from 0 to 65535, nor *")
+      }
+    }
     guard maximumMessageBytes <= Int(Int32.max) else {
       throw BusStartError("maximumMessageBytes must be below 2 GiB, not \(maximumMessageBytes)")
     }
