@@ -128,6 +128,10 @@ extension CloudstateNode {
     if let maximum = settings.maximumStreams {
       logger.info("at most \(maximum) entities of the user function are active at once")
     }
+    settings.usesSnapshots = SnapshotSupport.restoresSnapshots(spec.info)
+    if !settings.usesSnapshots {
+      logger.info("the user function's library cannot restore snapshots: journals are replayed whole")
+    }
     for entity in spec.entities {
       settings.passivationTimeouts[entity.serviceName] = entity.passivationTimeout
     }

@@ -5,7 +5,8 @@ import Synchronization
 /// The two threads of a control shell: an event loop of its own for decisions and messages, so that
 /// heartbeats share it with nothing that can stall, and a thread for the disk, which can.
 ///
-/// It counts work that will report back to the loop, so that the loop ends only after the last report.
+/// It counts work that will report back to the loop, so that the loop ends only after the last
+/// report.
 final class ControlLoop: Sendable {
   let eventLoop: any EventLoop
   private let group: MultiThreadedEventLoopGroup

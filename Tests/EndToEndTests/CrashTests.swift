@@ -50,6 +50,10 @@ import Testing
     let status = try await sender.waitForExit(within: .seconds(120))
     #expect(status == .code(0), "\(sender.output(.standardError).suffix(3000))")
 
+    for node in cluster.nodes {
+      let talk = node.sidecar?.output(.standardError) ?? ""
+      #expect(node.sidecar?.exitIfEnded() == nil, "\(node.name) ended: \(talk.suffix(3000))")
+    }
     let acknowledged = try reportedProducts(report)
     #expect(acknowledged.count > 500, "only \(acknowledged.count) commands got through")
     let events = try await cluster.allEvents()

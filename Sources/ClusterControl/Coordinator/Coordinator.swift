@@ -6,9 +6,9 @@ import NIOCore
 
 /// A running coordinator: the shell around ``CoordinatorMachine`` and ``ViewDelivery``.
 ///
-/// It decides on a thread of its own; the store is written on another, so a slow disk delays changes but no
-/// heartbeat. Nothing is published or answered before it is on the disk. If the store fails the coordinator
-/// falls silent and says so once: nodes go on with the last plan.
+/// It decides on a thread of its own; the store is written on another, so a slow disk delays
+/// changes but no heartbeat. Nothing is published or answered before it is on the disk. If the
+/// store fails the coordinator falls silent and says so once: nodes go on with the last plan.
 package final class Coordinator: Sendable {
   private let bus: any MessageBus
   private let store: any CoordinatorStore

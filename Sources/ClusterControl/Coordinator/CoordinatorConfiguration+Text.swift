@@ -1,8 +1,8 @@
 import CloudstateModel
 
 extension CoordinatorConfiguration {
-  /// Adds expected nodes from `SERVICE=COUNT`, or several of it separated by commas. A service named
-  /// again gets the new number.
+  /// Adds expected nodes from `SERVICE=COUNT`, or several of it separated by commas. A service
+  /// named again gets the new number.
   ///
   /// - Throws: ``ClusterError`` with `.invalidConfiguration` that quotes what is wrong.
   package mutating func expectNodes(_ text: String) throws(ClusterError) {

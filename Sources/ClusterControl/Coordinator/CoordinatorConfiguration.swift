@@ -2,18 +2,19 @@ package import CloudstateModel
 
 /// Settings of the coordinator.
 package struct CoordinatorConfiguration: Hashable, Sendable {
-  /// How often a node sends a heartbeat. Default 1 s. Shorter finds failures sooner and costs messages.
+  /// How often a node sends a heartbeat. Default 1 s. Shorter finds failures sooner and costs
+  /// messages.
   package var heartbeatInterval: Duration
   /// Silence after which a node is suspect. Default three fifths of ``livenessTimeout``.
   package var suspectTimeout: Duration
-  /// Silence after which a node is down. Default 5 s. Shorter finds failures sooner but takes a busy
-  /// machine for a dead one.
+  /// Silence after which a node is down. Default 5 s. Shorter finds failures sooner but takes a
+  /// busy machine for a dead one.
   package var livenessTimeout: Duration
-  /// Nodes to wait for before the shards of a service are first assigned. Default: none named. A shard
-  /// stays where it was first assigned, so the first assignment should see all nodes.
+  /// Nodes to wait for before the shards of a service are first assigned. Default: none named. A
+  /// shard stays where it was first assigned, so the first assignment should see all nodes.
   package var expectedNodes: [ServiceName: Int]
-  /// Without an expected number, the shards of a service are first assigned when no node has joined it
-  /// for this long. Default 2 s. Zero assigns with the first node.
+  /// Without an expected number, the shards of a service are first assigned when no node has joined
+  /// it for this long. Default 2 s. Zero assigns with the first node.
   package var settleTime: Duration
   /// How long the coordinator waits for a node to acknowledge a view before it sends it again.
   /// Default 2 s.

@@ -1,16 +1,14 @@
 import CloudstateModel
 
 extension CoordinatorMachine {
-  /// A node's wish to be a member, with a ticket under which the answer comes back, exactly once and
-  /// possibly with a later event: an acceptance waits until it is durable.
+  /// A node's wish to be a member, with a ticket under which the answer comes back, exactly once
+  /// and possibly with a later event: an acceptance waits until it is durable.
   package mutating func register(
     _ registration: Registration, ticket: UInt64, at now: Moment
   ) -> [Directive] {
     if let refusal = refusal(of: registration) {
-      return [
-        .answer(ticket: ticket, .refused(refusal)),
-        .report("refused node \(registration.info.node): \(refusal)"),
-      ]
+      return [.answer(ticket: ticket, .refused(refusal))]
+        + reportOnce(refusal, of: registration.info.node)
     }
     let info = registration.info
     let directives = admit(registration, at: now)
@@ -25,6 +23,13 @@ extension CoordinatorMachine {
     return directives + writeIfNeeded()
   }
 
+  private mutating func reportOnce(_ refusal: String, of node: NodeID) -> [Directive] {
+    guard refusals[node] != refusal else { return [] }
+    if refusals.count >= configuration.maximumMembers { refusals = [:] }
+    refusals[node] = refusal
+    return [.report("refused node \(node): \(refusal)")]
+  }
+
   /// Makes the node a member, and plans if it was the one all waited for.
   private mutating func admit(_ registration: Registration, at now: Moment) -> [Directive] {
     let info = registration.info
@@ -34,6 +39,7 @@ extension CoordinatorMachine {
       known != ClusterMember(info: info, liveness: .alive)
       || record.services[info.service] != registration.shardCount
     if known == nil { forgetOneUnneededMember() }
+    refusals[info.node] = nil
     record.members[info.node] = ClusterMember(info: info, liveness: .alive)
     record.services[info.service] = registration.shardCount
     presence[info.node] = Presence(
@@ -91,8 +97,8 @@ extension CoordinatorMachine {
   /// Whether the name is taken: by a node of another service, or by another process that lives.
   private func clash(of info: NodeInfo, with known: ClusterMember) -> String? {
     let isSameEndpoint = known.info.requestEndpoint == info.requestEndpoint
-    // An endpoint belongs to one process at a time, so a newcomer there has replaced the old process.
-    // At another endpoint the old process must have fallen silent first.
+    // An endpoint belongs to one process at a time, so a newcomer there has replaced the old
+    // process. At another endpoint the old process must have fallen silent first.
     let isReplaced = isSameEndpoint || known.liveness != .alive
     if known.service != info.service, ownsShards(info.node) || !isReplaced {
       return "node \(info.node) belongs to service \(known.service), not to \(info.service); give "
@@ -123,7 +129,8 @@ extension CoordinatorMachine {
     record.plan.shards.contains { $0.primary == node || $0.replicas.contains(node) }
   }
 
-  /// The first member by name that is down and holds nothing: it makes room when the cluster is full.
+  /// The first member by name that is down and holds nothing: it makes room when the cluster is
+  /// full.
   private var unneededMember: NodeID? {
     record.members.values.filter { $0.liveness == .down && !ownsShards($0.node) }
       .map(\.node).min()
@@ -147,8 +154,8 @@ extension CoordinatorMachine {
       .map(\.node).sorted()
   }
 
-  /// Makes one new plan out of all `services` whose unassigned shards can be assigned now. The caller
-  /// raises the version if the answer is not empty.
+  /// Makes one new plan out of all `services` whose unassigned shards can be assigned now. The
+  /// caller raises the version if the answer is not empty.
   mutating func planIfReady(_ services: [ServiceName], at now: Moment) -> [Directive] {
     var fresh: [ShardAssignment] = []
     var reasons: [String] = []

@@ -2,15 +2,15 @@ package import CloudstateModel
 
 /// The coordinator's decisions: who is a member, who is alive, which plan is in force.
 ///
-/// A pure value: events in, directives out, time as an argument. It decides on `record` at once, but what
-/// leaves the coordinator comes from `durable`, the last record the store has confirmed: nothing is told to
-/// anyone that a restart could take back. One write is under way at a time; changes made meanwhile go
-/// into the next one, so a slow disk costs latency, not memory.
+/// A pure value: events in, directives out, time as an argument. It decides on `record` at once,
+/// but what leaves the coordinator comes from `durable`, the last record the store has confirmed:
+/// nothing is told to anyone that a restart could take back. One write is under way at a time;
+/// changes made meanwhile go into the next one, so a slow disk costs latency, not memory.
 package struct CoordinatorMachine: Sendable {
   /// What the shell is to do, in order.
   package enum Directive: Hashable, Sendable {
-    /// Write the record synced, then call ``persisted(version:)``. If the write fails the coordinator
-    /// must stop.
+    /// Write the record synced, then call ``persisted(version:)``. If the write fails the
+    /// coordinator must stop.
     case persist(CoordinatorRecord)
     /// Let the bus reach this member, replacing an older link.
     case link(ClusterMember)
@@ -35,13 +35,16 @@ package struct CoordinatorMachine: Sendable {
   var presence: [NodeID: Presence] = [:]
   /// When a node last joined a service whose shards are not assigned yet.
   var lastJoin: [ServiceName: Duration] = [:]
+  /// What each refused node was last told, so that its attempts fill no log. Forgotten when it grows
+  /// beyond the bound on members.
+  var refusals: [NodeID: String] = [:]
   private var lastTick: Duration?
 
   /// What is known of a member from this process's own hearing.
   struct Presence: Hashable, Sendable {
     var lastHeard: Duration
-    /// False for a member that was recovered from the store and has not been heard yet: it may be dead,
-    /// so it gets no shards.
+    /// False for a member that was recovered from the store and has not been heard yet: it may be
+    /// dead, so it gets no shards.
     var isHeard: Bool
     var load = NodeLoad.none
     var planNumber: UInt64 = 0
@@ -62,8 +65,8 @@ package struct CoordinatorMachine: Sendable {
   /// The last load each member reported in this process's life.
   package var loads: [NodeID: NodeLoad] { presence.mapValues(\.load) }
 
-  /// Takes up work: links the members the store remembers and publishes its view once more, because the
-  /// last process may have stopped between writing and publishing.
+  /// Takes up work: links the members the store remembers and publishes its view once more, because
+  /// the last process may have stopped between writing and publishing.
   package mutating func start(at now: Moment) -> [Directive] {
     lastTick = now.uptime
     var directives: [Directive] = []
@@ -150,8 +153,8 @@ package struct CoordinatorMachine: Sendable {
       livenessTimeout: configuration.livenessTimeout)
   }
 
-  /// If this process itself stood still (stopped, starved, its machine suspended), the silence it sees
-  /// is its own and condemns nobody.
+  /// If this process itself stood still (stopped, starved, its machine suspended), the silence it
+  /// sees is its own and condemns nobody.
   private mutating func forgiveOwnPause(at now: Duration) {
     defer { lastTick = now }
     guard let lastTick, now - lastTick > configuration.heartbeatInterval else { return }

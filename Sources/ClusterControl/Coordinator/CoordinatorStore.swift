@@ -10,8 +10,8 @@ package protocol CoordinatorStore: Sendable {
   /// - Throws: ``ClusterError`` with `.corruptRecord`, `.unknownFormatVersion` or `.storeFailed`.
   func load() throws(ClusterError) -> CoordinatorRecord?
 
-  /// Replaces the record, whole or not at all, and keeps its plan in the history. On return it is on
-  /// stable storage.
+  /// Replaces the record, whole or not at all, and keeps its plan in the history. On return it is
+  /// on stable storage.
   ///
   /// - Throws: ``ClusterError`` with `.storeFailed`; nothing is known of the outcome then, so the
   ///   caller must not go on.

@@ -10,11 +10,11 @@ import Synchronization
 /// * `format`: one byte, the version of this layout. Written first; a newer one is refused.
 /// * `state`: a `ClusterView` with all members whose plan holds only its number.
 /// * `service/<name>`: the service's shard count, four bytes, little-endian.
-/// * `plan/<number>`, the number in eight bytes, big-endian: each plan that was in force, the newest
-///   ``retainedPlans`` of them.
+/// * `plan/<number>`, the number in eight bytes, big-endian: each plan that was in force, the
+///   newest ``retainedPlans`` of them.
 ///
-/// Invariants: `state`, its plan and its services are written in one synced batch, so the plan that `state`
-/// names is always there; a plan's record is written once and never changed.
+/// Invariants: `state`, its plan and its services are written in one synced batch, so the plan that
+/// `state` names is always there; a plan's record is written once and never changed.
 package final class RocksDBCoordinatorStore: CoordinatorStore {
   /// Plans kept for people to look back at; older ones are deleted.
   package static let retainedPlans = 1000

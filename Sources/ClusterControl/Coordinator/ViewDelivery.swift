@@ -1,11 +1,13 @@
-/// Brings the newest view to one node: one request at a time, repeated with growing pauses until it is
-/// acknowledged, overtaken by a newer view, or given up. Each node has its own, so a laggard delays
-/// nobody else, and holds at most one view in flight. Only an acknowledgement ends it, since it says more
-/// than a heartbeat that names the version: the node will still know the view after a restart.
+/// Brings the newest view to one node: one request at a time, repeated with growing pauses until it
+/// is acknowledged, overtaken by a newer view, or given up. Each node has its own, so a laggard
+/// delays nobody else, and holds at most one view in flight. Only an acknowledgement ends it, since
+/// it says more than a heartbeat that names the version: the node will still know the view after a
+/// restart.
 package struct ViewDelivery: Hashable, Sendable {
   /// What the shell is to do.
   package enum Action: Hashable, Sendable {
-    /// Send the newest view, which has this version, then call ``completed(version:isAcknowledged:)``.
+    /// Send the newest view, which has this version, then call
+    /// ``completed(version:isAcknowledged:)``.
     case send(version: UInt64)
     /// Call ``retryDue(version:)`` after the pause.
     case retry(after: Duration, version: UInt64)

@@ -10,10 +10,10 @@ package protocol ClusterHandle: Sendable {
   /// The newest state of the cluster this node knows. Cheap enough for the path of a command.
   var snapshot: ClusterSnapshot { get }
 
-  /// Calls `listener` once with the state of now, all known assignments counting as changed, and then
-  /// with each later change, in order and without a gap. The listener runs on the cluster's own thread
-  /// (with a ``StandaloneMembership``: once, on the caller's), where it must not block: it hops to the
-  /// loops it concerns. It stays registered for the life of the handle.
+  /// Calls `listener` once with the state of now, all known assignments counting as changed, and
+  /// then with each later change, in order and without a gap. The listener runs on the cluster's
+  /// own thread (with a ``StandaloneMembership``: once, on the caller's), where it must not block:
+  /// it hops to the loops it concerns. It stays registered for the life of the handle.
   func addListener(_ listener: @escaping @Sendable (ClusterChange) -> Void)
 }
 
@@ -37,8 +37,8 @@ package struct ClusterSnapshot: Sendable {
   package var members: [NodeID: ClusterMember]
   /// The number of the newest plan known.
   package var planNumber: UInt64
-  /// Whether the coordinator answered lately. Without it a node goes on serving the last plan. Always
-  /// true for a node that runs alone and needs none.
+  /// Whether the coordinator answered lately. Without it a node goes on serving the last plan.
+  /// Always true for a node that runs alone and needs none.
   package var coordinatorReachable: Bool
   /// Why the coordinator last refused this node, for people; `nil` once it is accepted.
   package var refusal: String?

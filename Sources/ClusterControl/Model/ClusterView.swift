@@ -2,8 +2,8 @@ package import CloudstateModel
 
 /// Members and plan as one versioned document (design section 7).
 ///
-/// Views of one coordinator identity are totally ordered by ``version``; views of different identities
-/// come from different stores and cannot be compared.
+/// Views of one coordinator identity are totally ordered by ``version``; views of different
+/// identities come from different stores and cannot be compared.
 package struct ClusterView: Hashable, Sendable {
   /// Rises with each change of members or plan.
   package var version: UInt64

@@ -7,27 +7,24 @@ import Synchronization
 
 /// A node's running membership in a cluster: the shell around ``NodeMembershipMachine``.
 ///
-/// It has an event loop of its own, so that heartbeats go out whatever the rest of the node is doing,
-/// and a thread for saving views.
+/// It has an event loop of its own, so that heartbeats go out whatever the rest of the node is
+/// doing, and a thread for saving views.
 package final class ClusterMembership: ClusterHandle {
-  /// Requests of the coordinator that may wait for a view to be saved; more are refused.
-  static let maximumWaitingAcknowledgements = 16
-
   /// The name under which a view is sealed.
-  private static let documentName = "cluster-view"
+  static let documentName = "cluster-view"
 
   package let nodeID: NodeID
-  private let bus: any MessageBus
+  let bus: any MessageBus
   private let configuration: MembershipConfiguration
-  private let saveView: @Sendable ([UInt8]) throws -> Void
+  let saveView: @Sendable ([UInt8]) throws -> Void
   private let load: @Sendable () -> NodeLoad
-  private let logger: Logger
-  private let loop: ControlLoop
+  let logger: Logger
+  let loop: ControlLoop
   private let current: Mutex<ClusterSnapshot>
   /// Everything else that changes, on the loop only.
-  private let state: NIOLoopBoundBox<State>
+  let state: NIOLoopBoundBox<State>
 
-  private struct State {
+  struct State {
     var machine: NodeMembershipMachine
     var listeners: [@Sendable (ClusterChange) -> Void] = []
     var subscription: Subscription?
@@ -59,20 +56,20 @@ package final class ClusterMembership: ClusterHandle {
     state = .makeBoxSendingValue(State(machine: machine), eventLoop: loop.eventLoop)
   }
 
-  /// Loads the view saved by the last process of this node and begins to register. It returns without
-  /// waiting for the coordinator: ``snapshot`` then shows the saved plan, if there is one.
+  /// Loads the view saved by the last process of this node and begins to register. It returns
+  /// without waiting for the coordinator: ``snapshot`` then shows the saved plan, if there is one.
   ///
   /// - Parameters:
   ///   - bus: this node's bus. It must outlive the membership; the membership links it with the
   ///     coordinator and with all members.
   ///   - loadView: reads the document that `saveView` wrote last. Called once, on a thread that may
   ///     block.
-  ///   - saveView: replaces the document and returns when it is durable. Called on a thread that may
-  ///     block, one call at a time.
-  ///   - load: what the node is doing; called on the membership's thread before each heartbeat, must not
-  ///     block.
-  /// - Throws: ``ClusterError`` for a bad configuration, and what `loadView` throws. A document that is
-  ///   damaged is reported in the log and not used: the coordinator has the truth.
+  ///   - saveView: replaces the document and returns when it is durable. Called on a thread that
+  ///     may block, one call at a time.
+  ///   - load: what the node is doing; called on the membership's thread before each heartbeat,
+  ///     must not block.
+  /// - Throws: ``ClusterError`` for a bad configuration, and what `loadView` throws. A document
+  ///   that is damaged is reported in the log and not used: the coordinator has the truth.
   package static func start(
     bus: any MessageBus, configuration: MembershipConfiguration,
     loadView: @escaping @Sendable () throws -> [UInt8]?,
@@ -107,8 +104,8 @@ package final class ClusterMembership: ClusterHandle {
     }
   }
 
-  /// Ends the heartbeats, so that the coordinator will take the node for down, and lets a save that is
-  /// under way end. Called once. The bus stays open, with its links to the other nodes.
+  /// Ends the heartbeats, so that the coordinator will take the node for down, and lets a save that
+  /// is under way end. Called once. The bus stays open, with its links to the other nodes.
   package func stop() async throws {
     try await loop.run { [self] in
       state.value.isStopped = true
@@ -153,6 +150,10 @@ package final class ClusterMembership: ClusterHandle {
 
   /// The coordinator delivers a view.
   private func receive(_ request: BusRequest) {
+    guard request.source == .coordinator else {
+      return request.answer(
+        .failure(BusError(.rejected, "node \(request.source) is not the coordinator")))
+    }
     let view: ClusterView
     do {
       view = try ClusterView(Cloudstate_Internal_Cluster_ClusterView(reading: request.payload))
@@ -259,69 +260,4 @@ package final class ClusterMembership: ClusterHandle {
   }
 
   private var uptime: Duration { Moment.now().uptime }
-
-  // MARK: Saving and acknowledging
-
-  /// Acknowledges a view once a restart of this node would find it, or a later one.
-  private func acknowledgeWhenSaved(_ version: UInt64, _ request: BusRequest) {
-    if isSaved(version) { return request.answer(.success(acknowledgement)) }
-    guard state.value.waiting.count < Self.maximumWaitingAcknowledgements else {
-      return request.answer(
-        .failure(BusError(.overloaded, "node \(nodeID) is still saving earlier views")))
-    }
-    state.value.waiting.append((version, request))
-    saveIfIdle()
-  }
-
-  private func isSaved(_ version: UInt64) -> Bool {
-    guard let saved = state.value.saved, let view = state.value.machine.view else { return false }
-    return saved.coordinatorID == view.coordinatorID && saved.version >= version
-  }
-
-  private func saveIfIdle() {
-    guard !state.value.isSaving, let view = state.value.unsaved else { return }
-    state.value.isSaving = true
-    state.value.unsaved = nil
-    loop.onDisk { [saveView] in
-      try saveView(SealedRecord.seal(view.message.storedBytes, name: Self.documentName))
-    } completion: { [self] result in
-      state.value.isSaving = false
-      guard !state.value.isStopped else { return }
-      switch result {
-      case .success: saved(view)
-      case .failure(let error): saveFailed(view, error)
-      }
-    }
-  }
-
-  private func saved(_ view: ClusterView) {
-    state.value.saved = view
-    let waiting = state.value.waiting
-    state.value.waiting = waiting.filter { !isSaved($0.version) }
-    let payload = acknowledgement
-    for (version, request) in waiting where isSaved(version) { request.answer(.success(payload)) }
-    if view.plan.number > state.value.acknowledgedPlan {
-      state.value.acknowledgedPlan = view.plan.number
-      bus.publish(.planAcknowledgement(nodeID), payload: payload)
-    }
-    saveIfIdle()
-  }
-
-  private func saveFailed(_ view: ClusterView, _ error: any Error) {
-    logger.error("view \(view.version) of the cluster is followed but cannot be saved: \(error)")
-    let waiting = state.value.waiting
-    state.value.waiting = []
-    for (_, request) in waiting {
-      request.answer(.failure(BusError(.rejected, "node \(nodeID) cannot save the view: \(error)")))
-    }
-    if state.value.unsaved == nil { state.value.unsaved = view } else { saveIfIdle() }
-  }
-
-  /// Names the newest plan a restart of this node would find.
-  private var acknowledgement: ByteBuffer {
-    var message = Cloudstate_Internal_Cluster_PlanAcknowledgement()
-    message.nodeID = nodeID.text
-    message.planNumber = state.value.saved?.plan.number ?? 0
-    return message.encoded
-  }
 }

@@ -2,8 +2,8 @@ package import CloudstateModel
 
 /// A node's side of membership: register, send heartbeats, follow views forward only.
 ///
-/// A pure value: events in, directives out, time as an argument (any monotonic reading). It never gives
-/// up and never unlearns: without a coordinator it keeps the last view it has.
+/// A pure value: events in, directives out, time as an argument (any monotonic reading). It never
+/// gives up and never unlearns: without a coordinator it keeps the last view it has.
 package struct NodeMembershipMachine: Sendable {
   /// What the shell is to do, in order.
   package enum Directive: Hashable, Sendable {
@@ -260,8 +260,8 @@ package struct NodeMembershipMachine: Sendable {
       + "\(configuration.info.node) is set to \(configuration.shardCount) shards"
   }
 
-  /// Why the view of another coordinator must not be followed: it takes back an assignment this node
-  /// knows, so it comes from another history, and two nodes would run one shard.
+  /// Why the view of another coordinator must not be followed: it takes back an assignment this
+  /// node knows, so it comes from another history, and two nodes would run one shard.
   private func contradiction(of view: ClusterView) -> String? {
     let service = configuration.info.service
     var primaries: [UInt32: ShardAssignment] = [:]

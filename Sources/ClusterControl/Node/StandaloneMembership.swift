@@ -1,7 +1,7 @@
 package import CloudstateModel
 
-/// The cluster of a node that runs alone, without a coordinator: all shards of its service are its own,
-/// with epoch 1, for ever.
+/// The cluster of a node that runs alone, without a coordinator: all shards of its service are its
+/// own, with epoch 1, for ever.
 package struct StandaloneMembership: ClusterHandle {
   package let nodeID: NodeID
   package let snapshot: ClusterSnapshot

@@ -4,8 +4,8 @@ package import CloudstateProtocol
 extension NodeInfo {
   /// Reads an address card.
   ///
-  /// - Throws: ``ClusterError`` with `.malformedMessage` for illegal names, missing endpoints or texts
-  ///   longer than ``maximumTextLength``.
+  /// - Throws: ``ClusterError`` with `.malformedMessage` for illegal names, missing endpoints or
+  ///   texts longer than ``maximumTextLength``.
   package init(_ message: Cloudstate_Internal_Cluster_NodeInfo) throws(ClusterError) {
     let node = try nodeID(message.nodeID)
     let service = try serviceName(message.service)
@@ -42,8 +42,8 @@ extension NodeInfo {
 extension ClusterView {
   /// Reads a view.
   ///
-  /// - Throws: ``ClusterError`` with `.malformedMessage` if there is no coordinator identity, a member
-  ///   is named twice or has no known liveness, or the plan is malformed.
+  /// - Throws: ``ClusterError`` with `.malformedMessage` if there is no coordinator identity, a
+  ///   member is named twice or has no known liveness, or the plan is malformed.
   package init(_ message: Cloudstate_Internal_Cluster_ClusterView) throws(ClusterError) {
     guard !message.coordinatorID.isEmpty else {
       throw malformed("a view without the identity of its coordinator")

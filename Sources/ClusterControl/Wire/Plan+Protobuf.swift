@@ -1,14 +1,14 @@
 package import CloudstateModel
 package import CloudstateProtocol
 
-// Plans as they travel and as they are stored. Reading checks everything a machine relies on, so that no
-// malformed document gets past this file.
+// Plans as they travel and as they are stored. Reading checks everything a machine relies on, so
+// that no malformed document gets past this file.
 
 extension Plan {
   /// Reads a plan.
   ///
-  /// - Throws: ``ClusterError`` with `.malformedMessage` for illegal names, an unknown phase, a shard
-  ///   that is assigned twice or without an epoch, or in-sync nodes that are no replicas.
+  /// - Throws: ``ClusterError`` with `.malformedMessage` for illegal names, an unknown phase, a
+  ///   shard that is assigned twice or without an epoch, or in-sync nodes that are no replicas.
   package init(_ message: Cloudstate_Internal_Cluster_Plan) throws(ClusterError) {
     var shards: [ShardAssignment] = []
     shards.reserveCapacity(message.shards.count)

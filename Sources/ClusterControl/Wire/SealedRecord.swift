@@ -2,9 +2,9 @@ import RocksDB
 
 /// The envelope of every document this module stores.
 ///
-/// Layout: 4 bytes CRC-32C, little-endian; 1 byte format version; the content. The checksum covers the
-/// document's name, the version and the content, so that a record that was changed, cut, or put in another's
-/// place is found out. Place and meaning of the first five bytes never change.
+/// Layout: 4 bytes CRC-32C, little-endian; 1 byte format version; the content. The checksum covers
+/// the document's name, the version and the content, so that a record that was changed, cut, or put
+/// in another's place is found out. Place and meaning of the first five bytes never change.
 enum SealedRecord {
   static let formatVersion: UInt8 = 1
 

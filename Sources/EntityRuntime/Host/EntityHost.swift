@@ -200,9 +200,10 @@ final class EntityHost {
   ) {
     let (store, key, shard) = (store, instance.key, instance.shard)
     let limit = configuration.replayPageBytes
+    let wantsSnapshot = sequence == nil && configuration.usesSnapshots
     reader.runIfActive(eventLoop: eventLoop) { () -> Result<RecoveryPage, StoreError> in
       do throws(StoreError) {
-        let snapshot = sequence == nil ? try store.snapshot(of: key, in: shard) : nil
+        let snapshot = wantsSnapshot ? try store.snapshot(of: key, in: shard) : nil
         let start = sequence ?? snapshot?.sequence ?? .none
         let events = try store.events(of: key, in: shard, after: start, byteLimit: limit)
         let bytes = events.reduce(0) { $0 + $1.payload.value.count }

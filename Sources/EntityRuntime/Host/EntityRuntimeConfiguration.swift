@@ -17,6 +17,8 @@ package struct EntityRuntimeConfiguration: Sendable {
   package var waitingEntities = 10_000
   /// Bytes of events read and sent per step of a replay. Default 256 KiB.
   package var replayPageBytes = 256 * 1024
+  /// Whether recovery may start from a snapshot; `false` replays every event. Default on.
+  package var usesSnapshots = true
   /// Whether clients' headers reach the function as `Command.metadata`. Default off, as the reference.
   package var passesMetadata = false
 

@@ -109,6 +109,19 @@ import Testing
     }
   }
 
+  @Test("A function that cannot restore snapshots is given every event")
+  func withoutSnapshots() async throws {
+    var configuration = EntityRuntimeConfiguration()
+    configuration.usesSnapshots = false
+    try await withRuntime(configuration: configuration) { harness in
+      for _ in 0..<7 { _ = await harness.send("add", to: "a") }
+      _ = await harness.send("die", to: "a")
+      let after = await harness.send("add", to: "a")
+      #expect(after.text == "8")
+      #expect(try await harness.withFunction { $0.snapshotsReceived } == 0)
+    }
+  }
+
   @Test("The same idempotency key gets the same answer and no second event, also after passivation")
   func idempotency() async throws {
     try await withRuntime { harness in

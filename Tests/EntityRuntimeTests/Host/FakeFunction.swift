@@ -14,6 +14,7 @@ final class FakeFunction: FunctionLink {
   private(set) var open = 0
   private(set) var mostOpen = 0
   private(set) var opened = 0
+  fileprivate(set) var snapshotsReceived = 0
   private(set) var reports: [String] = []
   /// When set, commands get no reply.
   var isSilent = false
@@ -65,7 +66,9 @@ final class FakeStream: GRPCClientStream {
     guard let incoming = try? Cloudstate_Eventsourced_EventSourcedStreamIn(decoding: message)
     else { return }
     switch incoming.message {
-    case .init_p(let initial): count = initial.snapshot.snapshotSequence
+    case .init_p(let initial):
+      if initial.hasSnapshot { function.snapshotsReceived += 1 }
+      count = initial.snapshot.snapshotSequence
     case .event(let event): count = event.sequence
     case .command(let command): answer(command)
     case nil: break
