@@ -37,9 +37,12 @@ func program(_ name: String, path: String? = nil, _ dependencies: [Target.Depend
     name: name, dependencies: dependencies, path: path, swiftSettings: swiftSettings)
 }
 
-func tests(_ name: String, _ dependencies: [Target.Dependency]) -> Target {
+func tests(
+  _ name: String, _ dependencies: [Target.Dependency], exclude: [String] = []
+) -> Target {
   .testTarget(
-    name: name, dependencies: dependencies + ["TestSupport"], swiftSettings: swiftSettings)
+    name: name, dependencies: dependencies + ["TestSupport"], exclude: exclude,
+    swiftSettings: swiftSettings)
 }
 
 let cModules: [Target] = [
@@ -153,7 +156,8 @@ let testTargets: [Target] = [
   tests("MessageBusTests", ["MessageBus", "ZeroMQ", "CloudstateModel", nioCore]),
   tests(
     "GRPCTransportTests",
-    ["GRPCTransport", "Gzip", nioCore, nioPosix, nioEmbedded, nioHTTP2, nioHPACK]),
+    ["GRPCTransport", "Gzip", nioCore, nioPosix, nioEmbedded, nioHTTP2, nioHPACK, logging],
+    exclude: ["Peers"]),
   tests(
     "DynamicProtobufTests", ["DynamicProtobuf", "CloudstateProtocol", protobuf]),
   tests(

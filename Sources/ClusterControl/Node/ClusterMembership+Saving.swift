@@ -1,3 +1,5 @@
+import CloudstateModel
+import Logging
 import CloudstateProtocol
 import MessageBus
 import NIOCore

@@ -36,6 +36,9 @@ class MessageStream: ChannelInboundHandler, ChannelOutboundHandler, CoalescedStr
   private final var isDelivering = false
   private final var isFlushPending = false
   private final var isEndDelivered = false
+  /// Between the two frames of one message: nothing the owner does may get between them.
+  private final var isWriting = false
+  private final var isWritabilityNews = false
 
   init(eventLoop: any EventLoop, coalescer: FlushCoalescer?, maximumMessageBytes: Int) {
     self.eventLoop = eventLoop
@@ -86,12 +89,14 @@ class MessageStream: ChannelInboundHandler, ChannelOutboundHandler, CoalescedStr
   final func writeMessage(_ message: ByteBuffer) {
     guard let context else { return }
     let compressed = compressesOutbound ? MessageEncoding.compressed(message) : nil
-    batch.append(
-      compressed ?? message, isCompressed: compressed != nil, allocator: context.channel.allocator
-    ) { bytes in
-      writeData(bytes, endStream: false, context)
-    }
+    let (first, second) = batch.append(
+      compressed ?? message, isCompressed: compressed != nil, allocator: context.channel.allocator)
+    isWriting = true
+    if let first { writeData(first, endStream: false, context) }
+    if let second { writeData(second, endStream: false, context) }
+    isWriting = false
     wantsFlush()
+    tellWritability()
   }
 
   /// Ends this side of the stream with a DATA frame: that of the last messages, if it is still here.
@@ -176,6 +181,12 @@ class MessageStream: ChannelInboundHandler, ChannelOutboundHandler, CoalescedStr
       wrapOutboundOut(.data(.init(data: .byteBuffer(bytes), endStream: endStream))), promise: nil)
   }
 
+  private final func tellWritability() {
+    guard isWritabilityNews else { return }
+    isWritabilityNews = false
+    if isOpen { writabilityMoved(isChannelWritable) }
+  }
+
   private final func wantsFlush() {
     guard !isFlushPending else { return }
     isFlushPending = true
@@ -230,7 +241,8 @@ class MessageStream: ChannelInboundHandler, ChannelOutboundHandler, CoalescedStr
     let isWritable = context.channel.isWritable
     if isWritable != isChannelWritable {
       isChannelWritable = isWritable
-      if isOpen { writabilityMoved(isWritable) }
+      isWritabilityNews = true
+      if !isWriting { tellWritability() }
     }
     context.fireChannelWritabilityChanged()
   }

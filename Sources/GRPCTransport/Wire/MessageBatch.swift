@@ -16,27 +16,21 @@ struct MessageBatch {
 
   var isEmpty: Bool { collected == nil }
 
-  /// Adds one message; calls `emit` with each piece that should be written now, in order.
+  /// Adds one message. Answers what should be written now: first a piece that ends in a whole message or
+  /// in the prefix of this one, then this message if it was not copied.
   mutating func append(
-    _ message: ByteBuffer, isCompressed: Bool, allocator: ByteBufferAllocator,
-    emit: (ByteBuffer) -> Void
-  ) {
+    _ message: ByteBuffer, isCompressed: Bool, allocator: ByteBufferAllocator
+  ) -> (first: ByteBuffer?, second: ByteBuffer?) {
     let length = message.readableBytes
     let isCopied = length <= Self.largestCopiedBytes
     let added = MessageDecoder.prefixBytes + (isCopied ? length : 0)
     var bytes = collected.take() ?? allocator.buffer(capacity: added)
     bytes.writeMultipleIntegers(UInt8(isCompressed ? 1 : 0), UInt32(length))
-    guard isCopied else {
-      emit(bytes)
-      emit(message)
-      return
-    }
+    guard isCopied else { return (bytes, message) }
     bytes.writeImmutableBuffer(message)
-    if bytes.readableBytes >= Self.fullBytes {
-      emit(bytes)
-    } else {
-      collected = bytes
-    }
+    if bytes.readableBytes >= Self.fullBytes { return (bytes, nil) }
+    collected = bytes
+    return (nil, nil)
   }
 
   /// Takes out what was collected since.

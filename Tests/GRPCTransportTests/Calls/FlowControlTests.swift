@@ -118,6 +118,26 @@ extension SocketTests {
       }
     }
 
+    /// A handler that sends from within a change of writability, which happens inside its own send, does not
+    /// get its message between the pieces of another.
+    @Test func sendingInsideSendKeepsMessagesWhole() async throws {
+      try await withHarness { harness in
+        var others = 0
+        for try await message in harness.client.bidirectional(path: "/test.Test/Chatty").messages {
+          let bytes = message.readableBytesView
+          if bytes.first == 0x61 {
+            #expect(bytes.count == 16 * 1024)
+          } else {
+            #expect(bytes.count == 20_000)
+            others += 1
+          }
+          #expect(bytes.first == bytes.last)
+          if others == 6 { break }
+        }
+        #expect(others == 6)
+      }
+    }
+
     /// A call may be paused between two messages of one frame.
     @Test func pauseWithinAFrame() async throws {
       try await withHarness { harness in

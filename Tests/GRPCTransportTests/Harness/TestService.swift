@@ -26,7 +26,7 @@ final class ServiceLog: Sendable {
 /// `Unary` and `Bidi` echo; `ServerStream` answers "n size" with n messages; `ClientStream` counts;
 /// `Fail` ends with a status and trailers; `Metadata` echoes headers; `Never` does nothing;
 /// `Flood` writes 16 KiB messages as long as it is writable; `Paused` reads nothing until the test lets
-/// it; `Early` answers before the request has ended.
+/// it; `Chatty` floods and also sends a long message from within each change of writability; `Early` answers before the request has ended.
 struct TestService: GRPCServerRouter {
   let log = ServiceLog()
 
@@ -40,7 +40,7 @@ struct TestService: GRPCServerRouter {
     guard call.path.hasPrefix("/test.Test/") else { return nil }
     switch call.path.dropFirst("/test.Test/".count) {
     case "Unary", "Bidi", "ServerStream", "ClientStream", "Fail", "Metadata", "Never", "Early",
-      "Flood":
+      "Flood", "Chatty":
       return TestHandler(call, log: log)
     case "Paused":
       call.setReading(false)
@@ -66,7 +66,7 @@ private final class TestHandler: GRPCServerCallHandler {
     self.call = call
     self.log = log
     method = call.path.dropFirst("/test.Test/".count)
-    if method == "Flood" { flood() }
+    if method == "Flood" || method == "Chatty" { flood() }
   }
 
   func receive(_ message: ByteBuffer) {
@@ -103,7 +103,7 @@ private final class TestHandler: GRPCServerCallHandler {
       call.sendHeaders(call.metadata)
       call.send(last)
       call.finish(.ok, trailers: call.metadata)
-    case "Never", "Flood":
+    case "Never", "Flood", "Chatty":
       break
     default:
       call.finish(.ok)
@@ -112,7 +112,8 @@ private final class TestHandler: GRPCServerCallHandler {
 
   func writabilityChanged(_ isWritable: Bool) {
     log.note { $0.writability.append(isWritable) }
-    if method == "Flood", isWritable { flood() }
+    if method == "Chatty" { call.send(ByteBuffer(repeating: 0x62, count: 20_000)) }
+    if method == "Flood" || method == "Chatty", isWritable { flood() }
   }
 
   func cancelled(_ status: GRPCStatus) {

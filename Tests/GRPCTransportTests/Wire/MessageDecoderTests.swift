@@ -103,10 +103,10 @@ import Testing
     var batch = MessageBatch()
     var decoder = MessageDecoder(maximumMessageBytes: 20_000)
     for size in sizes {
-      batch.append(
+      let (first, second) = batch.append(
         ByteBuffer(repeating: 7, count: size), isCompressed: false,
-        allocator: ByteBufferAllocator()
-      ) { decoder.append($0) }
+        allocator: ByteBufferAllocator())
+      for piece in [first, second].compactMap(\.self) { decoder.append(piece) }
     }
     if let rest = batch.take() { decoder.append(rest) }
     #expect(batch.isEmpty)
