@@ -132,7 +132,7 @@ let programs: [Target] = [
   program(
     "cs-coordinator", ["ClusterControl", "MessageBus", "CommandLineKit", argumentParser, logging]),
   program("cs-up", ["Launcher", "CommandLineKit", argumentParser]),
-  program("cs-send", ["CommandClient", "CommandLineKit", argumentParser]),
+  program("cs-send", ["CommandClient", "CommandLineKit", "CloudstateModel", argumentParser]),
   program("cs-tail", ["CommandClient", "CommandLineKit", argumentParser]),
   program(
     "cs-bench",
@@ -153,13 +153,14 @@ let testTargets: [Target] = [
     path: "Tests/TestSupport", swiftSettings: swiftSettings),
   tests("CloudstateModelTests", ["CloudstateModel"]),
   tests("ShardStoreTests", ["ShardStore", "RocksDB", "CloudstateModel", nioCore, logging]),
-  tests("MessageBusTests", ["MessageBus", "ZeroMQ", "CloudstateModel", nioCore]),
+  tests(
+    "MessageBusTests",
+    ["MessageBus", "ZeroMQ", "CloudstateModel", nioCore, nioPosix, nioEmbedded, logging]),
   tests(
     "GRPCTransportTests",
     ["GRPCTransport", "Gzip", nioCore, nioPosix, nioEmbedded, nioHTTP2, nioHPACK, logging],
     exclude: ["Peers"]),
-  tests(
-    "DynamicProtobufTests", ["DynamicProtobuf", "CloudstateProtocol", protobuf]),
+  tests("DynamicProtobufTests", ["DynamicProtobuf", "CloudstateProtocol", protobuf]),
   tests(
     "EntityRuntimeTests",
     [
@@ -168,21 +169,35 @@ let testTargets: [Target] = [
     ]),
   tests(
     "EventingTests",
-    ["Eventing", "ShardStore", "MessageBus", "CloudstateModel", "CloudstateProtocol", nioCore]),
+    [
+      "Eventing", "ShardStore", "MessageBus", "CloudstateModel", "CloudstateProtocol",
+      "GRPCTransport", nioCore, nioPosix, logging, protobuf,
+    ]),
   tests(
     "ClusterControlTests",
-    ["ClusterControl", "MessageBus", "CloudstateModel", "CloudstateProtocol", nioCore]),
+    [
+      "ClusterControl", "MessageBus", "RocksDB", "CloudstateModel", "CloudstateProtocol", nioCore,
+      nioPosix, logging, protobuf,
+    ]),
   tests(
     "IngressTests",
-    ["Ingress", "DynamicProtobuf", "CloudstateProtocol", "GRPCTransport", nioCore, protobuf]),
+    [
+      "Ingress", "DynamicProtobuf", "CloudstateModel", "CloudstateProtocol", "GRPCTransport",
+      nioCore, nioEmbedded, logging, protobuf,
+    ]),
   tests(
     "CloudstateSDKTests",
     [
       "CloudstateSDK", "shopping-cart", "CloudstateProtocol", "GRPCTransport", nioCore, nioPosix,
       protobuf, logging,
     ]),
-  tests("LauncherTests", ["Launcher", "CommandLineKit"]),
-  tests("CommandClientTests", ["CommandClient", "CommandLineKit", "CloudstateModel"]),
+  tests("LauncherTests", ["Launcher", "CommandLineKit", "cs-up"]),
+  tests(
+    "CommandClientTests",
+    [
+      "CommandClient", "CommandLineKit", "CloudstateModel", "CloudstateProtocol",
+      "DynamicProtobuf", "GRPCTransport", nioCore, nioPosix, logging, protobuf,
+    ]),
   // The programs are dependencies so that they are built before the tests start them.
   .testTarget(
     name: "EndToEndTests",

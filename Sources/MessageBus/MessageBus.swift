@@ -52,7 +52,8 @@ package struct BusPeer: Hashable, Sendable {
   /// Distinguishes restarts of the same node.
   package var incarnation: UInt64
 
-  package init(node: NodeID, requestEndpoint: String, publishEndpoint: String, incarnation: UInt64) {
+  package init(node: NodeID, requestEndpoint: String, publishEndpoint: String, incarnation: UInt64)
+  {
     self.node = node
     self.requestEndpoint = requestEndpoint
     self.publishEndpoint = publishEndpoint

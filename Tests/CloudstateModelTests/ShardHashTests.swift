@@ -4,16 +4,17 @@ import Testing
 @Suite("The shard of an entity is part of the stored format")
 struct ShardHashTests {
   /// A failure here means that entities of existing stores would not be found again.
-  @Test(arguments: [
-    ("shopping-cart", "user1", 64, 35),
-    ("shopping-cart", "user2", 64, 62),
-    ("a", "b", 1024, 555),
-    ("", "", 64, 59),
-    ("ab", "", 1000, 654),
-    ("a", "b\0", 1000, 723),
-    ("übung", "\u{1f600}", 4096, 2247),
-    ("counter", "1", 1, 0),
-  ] as [(String, String, UInt32, UInt32)])
+  @Test(
+    arguments: [
+      ("shopping-cart", "user1", 64, 35),
+      ("shopping-cart", "user2", 64, 62),
+      ("a", "b", 1024, 555),
+      ("", "", 64, 59),
+      ("ab", "", 1000, 654),
+      ("a", "b\0", 1000, 723),
+      ("übung", "\u{1f600}", 4096, 2247),
+      ("counter", "1", 1, 0),
+    ] as [(String, String, UInt32, UInt32)])
   func knownVectors(persistenceID: String, entityID: String, shards: UInt32, shard: UInt32) {
     let key = EntityKey(persistenceID: persistenceID, entityID: entityID)
     #expect(key.shardIndex(shardCount: shards) == shard)

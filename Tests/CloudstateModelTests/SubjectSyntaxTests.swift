@@ -4,7 +4,8 @@ import Testing
 @Suite("Subjects and patterns are legal as in NATS")
 struct SubjectSyntaxTests {
   @Test(arguments: [
-    "foo", "foo.bar", "a.b.c.d", "foo*", "foo>", "*foo.b>r", "%", "cs.cmd.cart.AddItem", "é.ü", "$JS.x",
+    "foo", "foo.bar", "a.b.c.d", "foo*", "foo>", "*foo.b>r", "%", "cs.cmd.cart.AddItem", "é.ü",
+    "$JS.x",
     "a.\u{301}b",
   ])
   func legalSubject(text: String) {

@@ -33,7 +33,7 @@ struct HostileInputTests {
       message: "cloudstate.Command", fieldNumbers: [1, 2, 5])
     let original = try Self.command()
     var accepted = 0
-    for _ in 0..<60_000 {
+    for _ in 0..<80_000 {
       let damaged = damage(original, &random)
       let expected = try? Cloudstate_Command(serializedBytes: damaged)
       let key = damaged.withUnsafeBytes { try? extractor.key(of: $0) }
@@ -50,7 +50,7 @@ struct HostileInputTests {
     var random = SeededGenerator(seed: testSeed("damaged messages"))
     let original = try Self.command()
     var accepted = 0
-    for _ in 0..<20_000 {
+    for _ in 0..<10_000 {
       let damaged = damage(original, &random)
       guard
         let json = try? known.json(
@@ -61,7 +61,7 @@ struct HostileInputTests {
         try known.binary(fromJSON: json, message: "cloudstate.Command")
       }
     }
-    #expect(accepted > 1000)
+    #expect(accepted > 500)
   }
 
   @Test("damaged JSON is refused or means a message")
@@ -74,7 +74,7 @@ struct HostileInputTests {
       "metadata":{"entries":[{"key":"k","bytesValue":"AAEC"},{"key":"x","stringValue":"y"}]}}
       """.utf8)
     var accepted = 0
-    for _ in 0..<20_000 {
+    for _ in 0..<10_000 {
       let damaged = String(decoding: damage(original, &random), as: UTF8.self)
       guard let binary = try? known.binary(fromJSON: damaged, message: "cloudstate.Command") else {
         continue
@@ -91,14 +91,14 @@ struct HostileInputTests {
     let original = try Self.descriptorSet()
     exercise(try DescriptorPool(fileDescriptorSet: original), &random)
     var accepted = 0
-    for _ in 0..<20_000 {
+    for _ in 0..<6_000 {
       // Most damage to a descriptor is found; the less of it, the more gets through.
       let damaged = damage(original, changes: 1, &random)
       guard let pool = try? DescriptorPool(fileDescriptorSet: damaged) else { continue }
       accepted += 1
       exercise(pool, &random)
     }
-    #expect(accepted > 1000)
+    #expect(accepted > 200)
   }
 
   /// Small, so that damage hits something that matters.

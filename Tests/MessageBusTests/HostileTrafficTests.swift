@@ -136,35 +136,37 @@ struct HostileTrafficTests {
     let bus = try #require(try harness.start("a") as? ZeroMQMessageBus)
     let peer = try await RawPeer(.publish, .bind("tcp://127.0.0.1:*"), reads: false)
     let node = try nodeID("b")
-    let (seen, _) = try bus.record(">")
+    let (ready, _) = try bus.record("ready")
+    let (seen, _) = try bus.record("a.b")
     bus.connect(
       to: BusPeer(
         node: node, requestEndpoint: "ipc:///nonexistent/socket",
         publishEndpoint: peer.endpoint, incarnation: 1))
-    func publication(_ source: String, _ sequence: UInt64) throws -> [UInt8] {
+    func publication(_ source: String, _ text: String, _ sequence: UInt64) throws -> [UInt8] {
       var message = ByteBuffer()
       message.writeHeader(MessageHeader(source: try nodeID(source), start: 9, target: nil))
       message.writeEnvelope(
-        .publication(sequence: sequence, subject: try subject("a.b"), payload: ByteBuffer()))
+        .publication(sequence: sequence, subject: try subject(text), payload: ByteBuffer()))
       return Array(message.readableBytesView)
     }
-    let topic = Array("a.b".utf8) + [0]
+    var probes: UInt64 = 0
     try await eventually("the subscription is in effect") {
-      peer.send([topic, try publication("b", 1)])
-      return seen.count > 0
+      probes += 1
+      peer.send([Array("ready\0".utf8), try publication("b", "ready", probes)])
+      return ready.count > 0
     }
-    let count = seen.count
-    let last = try #require(seen.sequences.last)
+    let topic = Array("a.b\0".utf8)
+    peer.send([topic, try publication("b", "a.b", 1)])
     for message in [
-      [topic], [[]], [topic, [1]], [topic, [], []], [topic, try publication("c", 2)],
-      [Array("a.c".utf8) + [0], try publication("b", 2)],
+      [topic], [topic, [1]], [topic, [], []], [topic, try publication("c", "a.b", 2)],
+      [topic, try publication("b", "a.c", 2)],
     ] {
       peer.send(message)
     }
-    peer.send([topic, try publication("b", 5)])
-    try await eventually("the good one arrives") { seen.count == count + 1 }
-    #expect(bus.statistics.malformedMessages == 6)
-    #expect(try #require(seen.sequences.last) == last + 2, "numbers 2 to 4 are missing: one jump")
+    peer.send([topic, try publication("b", "a.b", 5)])
+    try await eventually("the good ones arrive") { seen.count == 2 }
+    #expect(bus.statistics.malformedMessages == 5)
+    #expect(seen.sequences == [1, 3], "numbers 2 to 4 are missing: one jump")
   }
 }
 

@@ -27,7 +27,8 @@ struct PublicationContractTests {
     let ready = try b.record("ready").recorder
     try await waitForSubscription(from: a, "ready", at: ready)
     let subjects = [
-      "cs.evt.cart.x.u1.Added", "cs.evt.cart.x.u2.Added", "cs.evt.cart.x.u1", "cs.evt.cart2.x.u1.Added",
+      "cs.evt.cart.x.u1.Added", "cs.evt.cart.x.u2.Added", "cs.evt.cart.x.u1",
+      "cs.evt.cart2.x.u1.Added",
       "cs.plan", "cs.plan.ack", "cs.plan.ack.n1", "cs.planet", "cs.evt", "cs.evt.end",
     ]
     for text in subjects { try a.publish(text, "1") }
@@ -51,15 +52,15 @@ struct PublicationContractTests {
     let harness = try BusHarness(fabric)
     let (a, b) = (try harness.start("a"), try harness.start("b"))
     try await harness.link(a, b)
-    let (odd, _) = try b.record("n.odd.*")
+    let (odd, _) = try b.record("cs.n.x.odd.*")
     let (ready, _) = try b.record("ready")
     try await waitForSubscription(from: a, "ready", at: ready)
     let count = 2000
     for number in 0..<count {
-      try a.publish(number % 2 == 0 ? "n.even.\(number)" : "n.odd.\(number)", "\(number)")
+      try a.publish(number % 2 == 0 ? "cs.n.x.even.\(number)" : "cs.n.x.odd.\(number)", "\(number)")
     }
     try await eventually("all have arrived") { odd.count == count / 2 }
-    #expect(odd.texts == stride(from: 1, to: count, by: 2).map { "n.odd.\($0)=\($0)" })
+    #expect(odd.texts == stride(from: 1, to: count, by: 2).map { "cs.n.x.odd.\($0)=\($0)" })
     #expect(odd.sequences == Array(1...UInt64(count / 2)))
   }
 
@@ -68,7 +69,9 @@ struct PublicationContractTests {
     let harness = try BusHarness(fabric)
     let (a, b) = (try harness.start("a"), try harness.start("b"))
     try await harness.link(a, b)
-    let members = try ["job.>", "job.*", "job.>"].map { try b.record($0, group: "workers").recorder }
+    let members = try ["job.>", "job.*", "job.>"].map {
+      try b.record($0, group: "workers").recorder
+    }
     let other = try b.record("job.*", group: "auditors").recorder
     let plain = try b.record("job.*").recorder
     let local = try a.record("job.*", group: "workers").recorder

@@ -36,7 +36,8 @@ struct SubscriptionTableTests {
   }
 
   @Test(arguments: [
-    (">", ""), ("*", ""), ("*.b", ""), ("cs.>", "cs."), ("cs.*.cart", "cs."), ("cs.evt.*", "cs.evt."),
+    (">", ""), ("*", ""), ("*.b", ""), ("cs.>", "cs."), ("cs.*.cart", "cs."),
+    ("cs.evt.*", "cs.evt."),
     ("cs.plan", "cs.plan\0"), ("cs", "cs\0"), ("cs.evt.cart", "cs.evt.cart\0"),
     ("cs.evt.cart.>", "cs.evt.cart\0"), ("cs.evt.cart.a.b.*", "cs.evt.cart\0"),
   ])

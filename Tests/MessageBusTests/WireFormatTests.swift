@@ -64,7 +64,9 @@ struct WireFormatTests {
       Array(samples().prefix(3)) + [.answer(id: 4, payload: ByteBuffer(string: "end"))])
     let ends = try (0...4).map { count in
       try encode(
-        Array((samples().prefix(3) + [.answer(id: 4, payload: ByteBuffer(string: "end"))]).prefix(count))
+        Array(
+          (samples().prefix(3) + [.answer(id: 4, payload: ByteBuffer(string: "end"))]).prefix(count)
+        )
       ).readableBytes
     }
     for length in 0..<whole.readableBytes {
@@ -91,7 +93,8 @@ struct WireFormatTests {
         bytes += (0..<length).map { _ in UInt8.random(in: 0...255, using: &random) }
       } else {
         for _ in 0..<Int.random(in: 1...3, using: &random) {
-          bytes[Int.random(in: 0..<bytes.count, using: &random)] = .random(in: 0...255, using: &random)
+          bytes[Int.random(in: 0..<bytes.count, using: &random)] = .random(
+            in: 0...255, using: &random)
         }
       }
       do {

@@ -197,7 +197,6 @@ struct ZeroMQBusTests {
     #expect(await a.ask("x", "", of: b.nodeID).failureCode == .noResponder, "others are served")
     let total = sent
     try await eventually("every request completes") { results.count == total }
-    #expect(results.all.contains { $0.failureCode == .unreachable }, "some never left")
   }
 
   @Test func shutdownFromAHandlerDoesNotHang() async throws {

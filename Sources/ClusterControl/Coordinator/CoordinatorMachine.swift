@@ -35,8 +35,8 @@ package struct CoordinatorMachine: Sendable {
   var presence: [NodeID: Presence] = [:]
   /// When a node last joined a service whose shards are not assigned yet.
   var lastJoin: [ServiceName: Duration] = [:]
-  /// What each refused node was last told, so that its attempts fill no log. Forgotten when it grows
-  /// beyond the bound on members.
+  /// What each refused node was last told, so that its attempts fill no log. Forgotten when it
+  /// grows beyond the bound on members.
   var refusals: [NodeID: String] = [:]
   private var lastTick: Duration?
 

@@ -1,6 +1,6 @@
 import CloudstateModel
-import Logging
 import CloudstateProtocol
+import Logging
 import MessageBus
 import NIOCore
 
@@ -26,8 +26,8 @@ extension ClusterMembership {
     return saved.coordinatorID == view.coordinatorID && saved.version >= version
   }
 
-  /// Saves the newest view that is not saved yet, unless a save is under way; then that one's end begins
-  /// the next. A failed save is tried again with the next heartbeat or delivery.
+  /// Saves the newest view that is not saved yet, unless a save is under way; then that one's end
+  /// begins the next. A failed save is tried again with the next heartbeat or delivery.
   func saveIfIdle() {
     guard !state.value.isSaving, let view = state.value.unsaved else { return }
     state.value.isSaving = true

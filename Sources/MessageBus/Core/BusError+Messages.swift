@@ -45,6 +45,7 @@ extension BusError {
     }
     guard payload.readableBytes > limit else { return nil }
     return BusError(
-      .rejected, "the \(what) of \(payload.readableBytes) bytes is over the limit of \(limit) bytes")
+      .rejected, "the \(what) of \(payload.readableBytes) bytes is over the limit of \(limit) bytes"
+    )
   }
 }

@@ -93,7 +93,8 @@ struct SubscriptionTable<Handler> {
     tree.forEachMatch(of: subject) { id in
       guard let record = records[id] else { return }
       guard let group = record.queueGroup else { return chosen.append(id) }
-      guard let rival = groups[group].flatMap({ other in records[other].map { (other, $0) } }) else {
+      guard let rival = groups[group].flatMap({ other in records[other].map { (other, $0) } })
+      else {
         groups[group] = id
         return
       }

@@ -69,7 +69,8 @@ package final class InMemoryNetwork: Sendable {
   /// goes on with it).
   @discardableResult
   package func deliverNext() -> Bool {
-    let next = state.withLock { state -> (InMemoryMessage, (@Sendable (InMemoryMessage) -> Bool)?)? in
+    let next = state.withLock {
+      state -> (InMemoryMessage, (@Sendable (InMemoryMessage) -> Bool)?)? in
       guard !state.isDelivering, let message = state.queue.popFirst() else { return nil }
       state.isDelivering = true
       return (message, state.isLost)
@@ -126,7 +127,8 @@ package final class InMemoryNetwork: Sendable {
   }
 
   func request(
-    _ subject: Subject, payload: ByteBuffer, from source: NodeID, _ start: UInt64, to target: NodeID,
+    _ subject: Subject, payload: ByteBuffer, from source: NodeID, _ start: UInt64,
+    to target: NodeID,
     timeout: TimeAmount, requester: Requester
   ) {
     let sent = state.withLock { state -> Result<UInt64, BusError> in

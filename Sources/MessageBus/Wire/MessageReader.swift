@@ -21,7 +21,8 @@ struct IncomingMessage {
       throw MalformedMessage(reason: "is of another version")
     }
     guard let start: UInt64 = rest.readInteger(),
-      let source = rest.readShortText().flatMap({ NodeID($0) }), let targetText = rest.readShortText()
+      let source = rest.readShortText().flatMap({ NodeID($0) }),
+      let targetText = rest.readShortText()
     else { throw MalformedMessage(reason: "has a damaged header") }
     let target = NodeID(targetText)
     guard target != nil || targetText.isEmpty else {
@@ -44,7 +45,8 @@ extension ByteBuffer {
   fileprivate mutating func readEnvelope() throws(MalformedMessage) -> Envelope {
     guard let kindByte: UInt8 = readInteger(), let flags: UInt8 = readInteger(),
       let number: UInt64 = readInteger(), let subjectLength: UInt16 = readInteger(),
-      let payloadLength: UInt32 = readInteger(), let subjectText = readString(length: Int(subjectLength)),
+      let payloadLength: UInt32 = readInteger(),
+      let subjectText = readString(length: Int(subjectLength)),
       let payload = readSlice(length: Int(payloadLength))
     else { throw MalformedMessage(reason: "ends within an envelope") }
     guard let kind = EnvelopeKind(rawValue: kindByte), flags == 0 else {
@@ -68,7 +70,8 @@ extension ByteBuffer {
         throw MalformedMessage(reason: "holds a failure without a code")
       }
       return .failure(
-        id: number, BusError(.init(wireCode: code), String(decoding: text.readableBytesView, as: UTF8.self)))
+        id: number,
+        BusError(.init(wireCode: code), String(decoding: text.readableBytesView, as: UTF8.self)))
     }
   }
 }

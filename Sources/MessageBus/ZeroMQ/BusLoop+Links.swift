@@ -36,21 +36,29 @@ extension BusLoop {
     while let event = try link.monitor.next() {
       switch event {
       case .established:
+        finishBreak(of: link)
         try link.dealer.processEvents()
         link.status.established()
         link.isStalled = false
         logger.info("connected to peer", metadata: metadata(of: link.peer))
       case .disconnected:
         guard link.status.disconnected() else { continue }
-        // What arrived before the break counts.
-        try readAnswers(of: link, limit: .max)
-        failRequests(of: link.peer.node)
+        // Answers that came before the break count, but libzmq may tell of the break before it hands
+        // over the last of them.
+        link.breakDeadline = .now() + Self.breakDelay
         subscriptions.noteLoss(from: link.peer.node)
         logger.warning("lost the connection to peer", metadata: metadata(of: link.peer))
       case .handshakeFailed:
         queue.statistics.update { $0.failedHandshakes += 1 }
       }
     }
+  }
+
+  /// Fails what was under way when the link broke.
+  func finishBreak(of link: PeerLink) {
+    guard link.breakDeadline != nil else { return }
+    link.breakDeadline = nil
+    failRequests(of: link.peer.node)
   }
 
   /// Fails everything that waits for a peer whose link is gone or down.

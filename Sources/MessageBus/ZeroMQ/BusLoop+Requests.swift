@@ -80,10 +80,9 @@ extension BusLoop {
   }
 
   /// Takes in answers to our requests.
-  func readAnswers(of link: PeerLink, limit: Int = BusLoop.messagesPerRound) throws(ZeroMQError) {
-    var count = 0
-    while count < limit, try link.dealer.receive(into: frame) {
-      count += 1
+  func readAnswers(of link: PeerLink) throws(ZeroMQError) {
+    for _ in 0..<Self.messagesPerRound {
+      guard try link.dealer.receive(into: frame) else { return }
       guard let message = try decodeFrame(on: link.dealer) else { continue }
       guard message.header.source == link.peer.node else {
         noteMalformed("is from \(message.header.source) on the link to \(link.peer.node)")

@@ -27,6 +27,8 @@ final class BusLoop {
 
   /// Messages read from one socket before the others have their turn.
   static let messagesPerRound = 256
+  /// How long answers may still arrive after a break has been told.
+  static let breakDelay = TimeAmount.milliseconds(50)
   /// Pause before a route that takes no answers is tried again: a ROUTER cannot say which route has room.
   static let routeRetry = TimeAmount.milliseconds(5)
 
@@ -81,7 +83,9 @@ final class BusLoop {
     try router.bind(configuration.requestBind)
     let publisher = try Socket(.publish, in: context)
     try publisher.set(configuration.connectionOptions)
-    try publisher.set([.sendHighWaterMark(256), .linger(configuration.drainTime.wholeMilliseconds)])
+    try publisher.set([
+      .sendHighWaterMark(1024), .linger(configuration.drainTime.wholeMilliseconds),
+    ])
     let publisherMonitor = try SocketMonitor(publisher, in: context)
     try publisher.bind(configuration.publishBind)
     endpoints = Endpoints(
@@ -150,6 +154,9 @@ final class BusLoop {
     for entry in pending.removeExpired(by: now) {
       fail(entry, sent: .noAnswer(entry.peer), unsent: .notSentInTime(entry.peer))
     }
+    for link in links.values where link.breakDeadline.map({ $0 <= now }) ?? false {
+      finishBreak(of: link)
+    }
     for link in links.values where link.status.endGrace(by: now) {
       failRequests(of: link.peer.node)
       logger.warning("no connection to peer", metadata: metadata(of: link.peer))
@@ -160,6 +167,7 @@ final class BusLoop {
   private func sleepMilliseconds() -> Int {
     guard queue.prepareToSleep() else { return 0 }
     var deadlines = links.values.compactMap(\.status.graceDeadline)
+    deadlines += links.values.compactMap(\.breakDeadline)
     if let next = pending.nextDeadline { deadlines.append(next) }
     if !routes.isEmpty { deadlines.append(now + Self.routeRetry) }
     guard let earliest = deadlines.min() else { return -1 }

@@ -20,6 +20,8 @@ final class PeerLink {
   var outbound: OutboundQueue
   /// Whether the last send found no room; then the poll waits for it.
   var isStalled = false
+  /// When what was sent before a break fails; `nil` while nothing waits for that.
+  var breakDeadline: NIODeadline?
   /// Places in the poll set of the current round.
   var dealerIndex = 0
   var monitorIndex = 0
@@ -45,7 +47,7 @@ final class PeerLink {
     } else {
       let socket = try Socket(.subscribe, in: context)
       try socket.set(configuration.connectionOptions)
-      try socket.set(.linger(0))
+      try socket.set([.linger(0), .receiveHighWaterMark(1024)])
       for prefix in topicPrefixes { try socket.set(.subscribe(prefix)) }
       try socket.connect(peer.publishEndpoint)
       subscriber = Subscriber(socket)

@@ -63,7 +63,7 @@ struct LogTests {
   }
 
   @Test("a child reports why it could not be started, and how it ended")
-  func child() throws {
+  func child() async throws {
     func request(_ program: String, _ arguments: [String], _ directory: String) -> ChildRequest {
       ChildRequest(
         program: program, arguments: arguments, environment: [:], directory: directory,
@@ -78,8 +78,10 @@ struct LogTests {
     }
     #expect(lost?.message == "cannot enter /nowhere: No such file or directory")
     let child = try ChildProcess(request("/bin/sh", ["sh", "-c", "exit 7"], "/"))
+    try await eventually("it ends") { hasEnded(child) }
     #expect(child.reap() == .code(7))
     let killed = try ChildProcess(request("/bin/sh", ["sh", "-c", "kill -9 $$"], "/"))
+    try await eventually("it ends") { hasEnded(killed) }
     #expect(killed.reap() == .signal(9))
   }
 }

@@ -48,11 +48,13 @@ final class RunningProgram {
     return exit
   }
 
-  private var hasEnded: Bool {
-    if exit != nil { return true }
-    var waiting = pollfd(fd: child.endDescriptor, events: Int16(POLLIN), revents: 0)
-    return poll(&waiting, 1, 0) == 1
-  }
+  private var hasEnded: Bool { exit != nil || LauncherTests.hasEnded(child) }
+}
+
+/// Whether a child has ended and can be reaped.
+func hasEnded(_ child: borrowing ChildProcess) -> Bool {
+  var waiting = pollfd(fd: child.endDescriptor, events: Int16(POLLIN), revents: 0)
+  return poll(&waiting, 1, 0) == 1
 }
 
 /// Whether a process runs; one that has ended and waits for its parent does not.
