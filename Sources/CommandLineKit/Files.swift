@@ -3,7 +3,8 @@ import Glibc
 /// Reads a whole text file; bytes that are not UTF-8 become replacement characters.
 ///
 /// - Parameter status: the exit status of the error when the file cannot be read.
-package func readFile(_ path: String, status: ExitStatus = .failure) throws(ProgramError) -> String {
+package func readFile(_ path: String, status: ExitStatus = .failure) throws(ProgramError) -> String
+{
   let descriptor = open(path, O_RDONLY | O_CLOEXEC)
   guard descriptor >= 0 else {
     throw .system("cannot read \(path)", code: errno, status: status)
@@ -25,7 +26,7 @@ package func readFile(_ path: String, status: ExitStatus = .failure) throws(Prog
 
 /// Replaces a file in one step: a reader sees the old text or the new text, never a part.
 ///
-/// The new content is not synced to disk; ready files and state files describe running processes and
+/// One process writes a given path from one thread at a time. The new content is not synced to disk; ready files and state files describe running processes and
 /// mean nothing after a power failure.
 package func writeAtomically(_ path: String, _ text: String) throws(ProgramError) {
   let temporary = "\(path).\(getpid()).tmp"

@@ -177,7 +177,8 @@ private func report(
   }
   let plan = slots[culprit].plan
   let lines = slots[culprit].recent.lines.map { "  \(plan.name) | \($0)" }
-  let saying = lines.isEmpty ? "it wrote nothing" : "its last lines:\n" + lines.joined(separator: "\n")
+  let saying =
+    lines.isEmpty ? "it wrote nothing" : "its last lines:\n" + lines.joined(separator: "\n")
   throw ProgramError(
     "\(plan.name) \(what), so \(topology.name) was stopped; \(saying)",
     hint: topology.data == .ephemeral ? nil : "cs-up logs --data \(layout.data) \(plan.name)",

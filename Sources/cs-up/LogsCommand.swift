@@ -40,10 +40,12 @@ struct LogsCommand: ParsableCommand {
     let format = try outputOptions.format()
     let console = outputOptions.console
     var reader = try LogReader(layout: layout, names: names)
+    let width = reader.nameWidth
     func show(_ line: LogReader.Line) throws {
       switch format {
       case .text:
-        let prefix = console.styledOutput("\(reader.padded(line.process)) |", .dim)
+        let blanks = String(repeating: " ", count: width - line.process.count)
+        let prefix = console.styledOutput("\(line.process)\(blanks) |", .dim)
         try console.output("\(prefix) \(line.text)")
       case .json, .jsonl:
         let json = JSONText.object([

@@ -23,6 +23,8 @@ final class TailConnection: GRPCClientStreamHandler {
   static let longestSilence = TimeAmount.seconds(20)
 
   private let eventLoop: any EventLoop
+  /// The request asked for an end; from any other call an end is a failure.
+  private let expectsEnd: Bool
   private let onResponse: (Response) -> Bool
   private var completion: ((End) -> Void)?
   private var stream: (any GRPCClientStream)?
@@ -30,10 +32,11 @@ final class TailConnection: GRPCClientStreamHandler {
   private var watchdog: RepeatedTask?
 
   private init(
-    eventLoop: any EventLoop, onResponse: @escaping (Response) -> Bool,
+    eventLoop: any EventLoop, expectsEnd: Bool, onResponse: @escaping (Response) -> Bool,
     completion: @escaping (End) -> Void
   ) {
     self.eventLoop = eventLoop
+    self.expectsEnd = expectsEnd
     self.onResponse = onResponse
     self.completion = completion
   }
@@ -49,7 +52,8 @@ final class TailConnection: GRPCClientStreamHandler {
     onResponse: @escaping (Response) -> Bool, completion: @escaping (End) -> Void
   ) -> TailConnection {
     let connection = TailConnection(
-      eventLoop: transport.eventLoop, onResponse: onResponse, completion: completion)
+      eventLoop: transport.eventLoop, expectsEnd: request.endAtCurrent, onResponse: onResponse,
+      completion: completion)
     connection.open(on: transport, request)
     return connection
   }
@@ -70,7 +74,11 @@ final class TailConnection: GRPCClientStreamHandler {
 
   func ended(_ status: GRPCStatus, trailers: GRPCMetadata) {
     stream = nil
-    end(status.code == .ok ? .complete : .failed(status))
+    switch status.code {
+    case .ok where expectsEnd: end(.complete)
+    case .ok: end(.failed(GRPCStatus(.unavailable, "the server ended the call")))
+    default: end(.failed(status))
+    }
   }
 
   private func open(

@@ -56,11 +56,8 @@ package struct LogReader {
     }
   }
 
-  /// A name with blanks up to the longest name's width.
-  package func padded(_ name: String) -> String {
-    let width = names.map(\.count).max() ?? 0
-    return name + String(repeating: " ", count: max(0, width - name.count))
-  }
+  /// The length of the longest name that is shown.
+  package var nameWidth: Int { names.map(\.count).max() ?? 0 }
 
   private static func logs(in layout: RunLayout) -> [String] {
     guard let folder = opendir(layout.logs) else { return [] }

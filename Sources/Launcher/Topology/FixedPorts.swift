@@ -22,7 +22,8 @@ extension Topology {
       _ number: Int, _ owner: String, _ location: SourceLocation, running: Bool = false
     ) {
       if let port = UInt16(exactly: number) {
-        fixed.append(FixedPort(
+        fixed.append(
+          FixedPort(
             port: port, isRunningFunction: running, owner: owner, location: location))
       } else {
         problems.append(
@@ -47,7 +48,8 @@ extension Topology {
     }
     for service in services {
       if case .endpoint(let address) = service.function.origin, address.isLoopback {
-        add(Int(address.port), "the function of \(service.name)", service.function.location,
+        add(
+          Int(address.port), "the function of \(service.name)", service.function.location,
           running: true)
       }
     }

@@ -33,15 +33,17 @@ final class TestCluster {
   private let function: Function
   private let shards: Int
   private let nodeArguments: [String]
+  private let dataFolder: String
   private let coordinatorPort: Int
   private(set) var coordinator: TestProcess?
 
   /// Starts everything and waits until each node is ready.
   init(
     nodes count: Int = 3, function: Function = .swift, shards: Int = 16,
-    nodeArguments: [String] = []
+    nodeArguments: [String] = [], dataFolder: String? = nil
   ) async throws {
     folder = try TemporaryDirectory()
+    self.dataFolder = dataFolder ?? folder.path
     nodes = try (1...count).map { try Node(name: "cart-\($0)") }
     coordinatorPort = try freePort()
     self.function = function
@@ -116,7 +118,7 @@ final class TestCluster {
       [
         "--service", "cart", "--node-id", node.name, "--function",
         "127.0.0.1:\(node.functionPort)", "--listen", node.address, "--coordinator",
-        "tcp://127.0.0.1:\(coordinatorPort)", "--data", "\(folder.path)/\(node.name)", "--shards",
+        "tcp://127.0.0.1:\(coordinatorPort)", "--data", "\(dataFolder)/\(node.name)", "--shards",
         "\(shards)", "--ready-file", readyFile(of: node),
       ] + nodeArguments)
   }

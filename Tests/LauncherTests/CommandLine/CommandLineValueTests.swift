@@ -19,7 +19,9 @@ struct CommandLineValueTests {
 
   @Test(
     "texts that are no durations are refused",
-    arguments: ["", "10", "s", "-5s", "1.5s", "10 s", "5x", "1m 30s", "999999999999999999999s", "292000000d"])
+    arguments: [
+      "", "10", "s", "-5s", "1.5s", "10 s", "5x", "1m 30s", "999999999999999999999s", "292000000d",
+    ])
   func badDurations(text: String) {
     #expect(throws: DurationSyntaxError.self) { try Duration(text: text) }
   }
@@ -27,8 +29,11 @@ struct CommandLineValueTests {
   @Test(
     "the nearest word is suggested",
     arguments: [
-      ("shard", "shards"), ("nodse", "nodes"), ("SERVICES", "services"), ("passivation-timeout",
-        "passivation_timeout"), ("colour", nil), ("", nil),
+      ("shard", "shards"), ("nodse", "nodes"), ("SERVICES", "services"),
+      (
+        "passivation-timeout",
+        "passivation_timeout"
+      ), ("colour", nil), ("", nil),
     ])
   func nearestWord(word: String, expected: String?) {
     let known = ["name", "nodes", "shards", "services", "passivation_timeout"]

@@ -76,9 +76,10 @@ struct LaunchPlanTests {
       services: [{name: a, nodes: 2, function: {endpoint: "[::1]:8080"}}]
       """)
     #expect(plan.processes.map(\.name) == ["coordinator", "a-1", "a-2"])
-    #expect(plan.processes[0].arguments[2...4] == [
-      "tcp://127.0.0.1:9400", "--bus-publish", "tcp://127.0.0.1:9401",
-    ])
+    #expect(
+      plan.processes[0].arguments[2...4] == [
+        "tcp://127.0.0.1:9400", "--bus-publish", "tcp://127.0.0.1:9401",
+      ])
     for node in plan.processes[1...] {
       #expect(node.arguments.contains("[::1]:8080"))
       #expect(!node.arguments.contains("--shards"))

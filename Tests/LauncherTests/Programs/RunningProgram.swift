@@ -19,7 +19,8 @@ final class RunningProgram {
     folder = try TemporaryDirectory()
     let program = "\(try programFolder())/cs-up"
     // The shell replaces itself, so the child is cs-up.
-    let script = "program=$1; shift; exec \"$program\" \"$@\" >\(folder.path)/out 2>\(folder.path)/err"
+    let script =
+      "program=$1; shift; exec \"$program\" \"$@\" >\(folder.path)/out 2>\(folder.path)/err"
     child = try ChildProcess(
       ChildRequest(
         program: "/bin/sh", arguments: ["sh", "-c", script, "sh", program] + arguments,

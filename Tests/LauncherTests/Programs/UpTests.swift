@@ -104,7 +104,8 @@ struct UpTests {
     let (ps, listing) = try await run("ps", standIns.topology, "-o", "json")
     #expect(ps == .code(0))
     #expect(listing.output.contains("\"phase\": \"ready\""))
-    let (logs, lines) = try await run("logs", standIns.topology, "cart-1", "coordinator", "-o", "jsonl")
+    let (logs, lines) = try await run(
+      "logs", standIns.topology, "cart-1", "coordinator", "-o", "jsonl")
     #expect(logs == .code(0))
     #expect(
       lines.output == """

@@ -99,7 +99,8 @@ struct Mistake: Sendable, CustomTestStringConvertible {
       "ports: random", "3:8: ports is 'random'; write free, or a mapping like {base: 9000}"),
     .with("ports: {base: 0}", "3:15: the base of ports is 0; it can be 1 to 65535"),
     .with("ports: {base: high}", "3:15: the base of ports is 'high', not a whole number"),
-    .with("ports: {bsae: 9000}", "3:8: ports has no base; write ports: {base: 9000} or ports: free",
+    .with(
+      "ports: {bsae: 9000}", "3:8: ports has no base; write ports: {base: 9000} or ports: free",
       "3:9: unknown key 'bsae' in ports; did you mean 'base'?"),
     .with(
       "ports: {base: 9000}\ncoordinator: {port: 9001}\ndefaults: {nodes: 2}",
