@@ -103,6 +103,10 @@ package struct SequenceNumber: Hashable, Sendable, Comparable, CustomStringConve
 
 /// The identity of an entity instance: the persistence id names the kind of state, the entity id the
 /// instance. Both are free text chosen by users; neither is empty.
+///
+/// Keys are compared by their bytes, as the store and the shard hash do. Swift's own comparison of texts takes
+/// different spellings of the same characters (Unicode canonical equivalence) for equal and would mix up two
+/// entities.
 package struct EntityKey: Hashable, Sendable, CustomStringConvertible {
   package let persistenceID: String
   package let entityID: String
@@ -110,6 +114,17 @@ package struct EntityKey: Hashable, Sendable, CustomStringConvertible {
   package init(persistenceID: String, entityID: String) {
     self.persistenceID = persistenceID
     self.entityID = entityID
+  }
+
+  package static func == (left: Self, right: Self) -> Bool {
+    left.entityID.utf8.elementsEqual(right.entityID.utf8)
+      && left.persistenceID.utf8.elementsEqual(right.persistenceID.utf8)
+  }
+
+  package func hash(into hasher: inout Hasher) {
+    for byte in entityID.utf8 { hasher.combine(byte) }
+    hasher.combine(0xff as UInt8)
+    for byte in persistenceID.utf8 { hasher.combine(byte) }
   }
 
   package var description: String { "\(persistenceID)|\(entityID)" }

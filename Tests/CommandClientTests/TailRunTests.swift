@@ -69,7 +69,7 @@ import Testing
     let node = FakeNode(script)
     let shown = Shown()
     try await node.serve { address in
-      try await tail(testSession(address, deadAddress), shown).run()
+      try await tail(testSession(address, deadAddress), end: true, shown).run()
     }
     #expect(shown.all == ["0:1/0", "0:2/0", "0:2/1", "1:10/0"])
     let last = try #require(node.record.tails.last)
@@ -88,10 +88,23 @@ import Testing
     }
     let node = FakeNode(script)
     try await node.serve { address in
-      try await tail(testSession(address), all: false, Shown()).run()
+      try await tail(testSession(address), all: false, end: true, Shown()).run()
     }
     #expect(node.record.tails.map(\.sinceUnixMilliseconds) == [0, 77])
     #expect(node.record.tails.last?.cursors.map(\.position) == [5])
+  }
+
+  @Test("A server that ends a tail that follows is left for the next connection")
+  func unexpectedEnd() async throws {
+    var script = FakeNode.Script()
+    script.onTail = { _, call in
+      ScriptedTail(responses: [tailResponse(0, UInt64(call))], end: .ok)
+    }
+    let shown = Shown()
+    try await FakeNode(script).serve { address in
+      try await tail(testSession(address), limit: 3, shown).run()
+    }
+    #expect(shown.all == ["0:1/0", "0:2/0", "0:3/0"])
   }
 
   @Test("The count ends a tail that would follow")

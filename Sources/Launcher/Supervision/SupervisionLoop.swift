@@ -112,7 +112,10 @@ final class SupervisionLoop {
         case .terminate(let index): slots[index].terminate()
         case .kill(let index): slots[index].kill()
         case .tell(let notice): voice.tell(notice)
-        case .launched: onLaunched(describe(supervisor, slots))
+        case .launched:
+          // Whoever is told now may ask `cs-up ps` at once.
+          saveState()
+          onLaunched(describe(supervisor, slots))
         case .finished(let outcome): self.outcome = outcome
         }
       }

@@ -278,6 +278,12 @@ final class BusLoop {
       do { try pollSet.wait(milliseconds: 1) } catch { break }
       sendAnswers()
     }
+    // The last answers are with libzmq now. A peer that sees the connection close before it has read them
+    // takes the link for broken, so they get a moment's head start.
+    pollSet.removeAll()
+    pollSet.add(queue.wakeUp)
+    queue.wakeUp.clear()
+    try? pollSet.wait(milliseconds: 25)
     for entry in pending.removeAll() {
       completions.add(entry.completion, .failure(.closed(nodeID)))
     }

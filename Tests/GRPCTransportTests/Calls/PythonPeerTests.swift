@@ -36,23 +36,26 @@ extension SocketTests {
       let peer = try TestProcess(try #require(python), [peerScript("grpcio_server.py")])
       let line = try await peer.waitForLine(
         containing: "listening", in: .standardOutput, within: .seconds(20))
-      let address = try #require(
-        GRPCAddress("127.0.0.1:" + line.dropFirst("listening ".count)))
+      let ports = line.split(separator: " ").compactMap { Int($0) }
+      try #require(ports.count == 2)
+      let address = GRPCAddress.tcp(host: "127.0.0.1", port: ports[0])
       let client = try await GRPCAsyncClient.connect(
         target: address, group: testGroup, logger: quietLogger)
       try await shapes(client)
       try await failures(client)
-      try await metadataAndGzip(client)
+      try await metadata(client)
       try await manyStreams(client)
       await client.close()
 
       var zipping = GRPCClientConfiguration()
       zipping.compressesRequests = true
       let zipClient = try await GRPCAsyncClient.connect(
-        target: address, group: testGroup, configuration: zipping, logger: quietLogger)
+        target: .tcp(host: "127.0.0.1", port: ports[1]), group: testGroup, configuration: zipping,
+        logger: quietLogger)
       let message = text(String(repeating: "compress me ", count: 10_000))
       let echoed = try await zipClient.unary(path: "/test.Test/Unary", message: message)
       #expect(echoed.message == message)
+      #expect(echoed.headers["grpc-encoding"] == "gzip")
       await zipClient.close()
     }
 
@@ -121,7 +124,7 @@ extension SocketTests {
       }
     }
 
-    private func metadataAndGzip(_ client: GRPCAsyncClient) async throws {
+    private func metadata(_ client: GRPCAsyncClient) async throws {
       var metadata = GRPCMetadata()
       metadata.add("x-text", "a")
       metadata.add("x-data-bin", "AAEC")
@@ -131,9 +134,6 @@ extension SocketTests {
         #expect(received["x-text"] == "a")
         #expect(received["x-data-bin"] == "AAEC")
       }
-      let zipped = try await client.unary(path: "/test.Test/Zipped", message: ByteBuffer())
-      #expect(zipped.headers["grpc-encoding"] == "gzip")
-      #expect(zipped.message == text(String(repeating: "compress me ", count: 10_000)))
     }
 
     /// More than 100: this server advertises no limit, which the HTTP/2 library takes for 100.

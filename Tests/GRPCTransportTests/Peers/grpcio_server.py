@@ -1,6 +1,7 @@
-"""A grpcio server for the client under test. Prints "listening PORT".
+"""Two grpcio servers for the client under test. Prints "listening PORT PORT"; the second one
+compresses its responses with gzip.
 
-It has the methods of the tests' own service, as raw bytes.
+They have the methods of the tests' own service, as raw bytes.
 """
 
 import asyncio
@@ -29,11 +30,6 @@ async def never(request, context):
     await asyncio.sleep(3600)
 
 
-async def zipped(request, context):
-    context.set_compression(grpc.Compression.Gzip)
-    return b"compress me " * 10_000
-
-
 async def server_stream(request, context):
     count, size = map(int, request.split())
     for index in range(count):
@@ -58,14 +54,15 @@ async def early(requests, context):
         yield
 
 
-async def main():
-    server = aio.server(options=[("grpc.max_receive_message_length", -1)])
+async def start(compression):
+    server = aio.server(
+        options=[("grpc.max_receive_message_length", -1)], compression=compression
+    )
     handlers = {
         "Unary": grpc.unary_unary_rpc_method_handler(unary),
         "Metadata": grpc.unary_unary_rpc_method_handler(metadata),
         "Fail": grpc.unary_unary_rpc_method_handler(fail),
         "Never": grpc.unary_unary_rpc_method_handler(never),
-        "Zipped": grpc.unary_unary_rpc_method_handler(zipped),
         "ServerStream": grpc.unary_stream_rpc_method_handler(server_stream),
         "ClientStream": grpc.stream_unary_rpc_method_handler(client_stream),
         "Bidi": grpc.stream_stream_rpc_method_handler(bidirectional),
@@ -76,8 +73,14 @@ async def main():
     )
     port = server.add_insecure_port("127.0.0.1:0")
     await server.start()
-    print("listening", port, flush=True)
-    await server.wait_for_termination()
+    return server, port
+
+
+async def main():
+    plain, plain_port = await start(grpc.Compression.NoCompression)
+    zipping, zipping_port = await start(grpc.Compression.Gzip)
+    print("listening", plain_port, zipping_port, flush=True)
+    await asyncio.gather(plain.wait_for_termination(), zipping.wait_for_termination())
 
 
 asyncio.run(main())
