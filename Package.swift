@@ -92,14 +92,14 @@ let features: [Target] = [
   library(
     "ClusterControl",
     [
-      "CloudstateModel", "CloudstateProtocol", "MessageBus", "ShardStore", "RocksDB", nioCore,
-      nioPosix, logging, protobuf,
+      "CloudstateModel", "CloudstateProtocol", "MessageBus", "RocksDB", nioCore, nioPosix, logging,
+      protobuf,
     ]),
   library(
     "Ingress",
     [
       "CloudstateModel", "CloudstateProtocol", "GRPCTransport", "DynamicProtobuf", nioCore,
-      collections, logging, protobuf,
+      nioHPACK, collections, logging, protobuf,
     ]),
 ]
 

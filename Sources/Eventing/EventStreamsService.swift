@@ -25,8 +25,8 @@ package final class EventStreamsService: Sendable {
     package var tail = TailSettings()
     /// Tails served at the same time by this node; more get RESOURCE_EXHAUSTED. Default 256.
     package var maximumTails = 256
-    /// How long another node may take to answer a read. Default 5 s.
-    package var remoteReadTimeout = TimeAmount.seconds(5)
+    /// How long another node may take to answer a read. Default 3 s.
+    package var remoteReadTimeout = TimeAmount.seconds(3)
     /// The least time between two notices to other nodes. Default 5 ms.
     package var noticeInterval = TimeAmount.milliseconds(5)
 

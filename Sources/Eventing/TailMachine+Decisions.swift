@@ -9,8 +9,12 @@ extension TailMachine {
   /// for.
   mutating func takeAnswer(of shard: UInt32) -> Int? {
     guard !isFinished, let slot = slots[shard], shards[slot].outstanding != nil else { return nil }
+    if case .read = shards[slot].outstanding {
+      outstandingReads -= 1
+    } else {
+      outstandingQuestions -= 1
+    }
     shards[slot].outstanding = nil
-    outstandingCount -= 1
     return slot
   }
 
@@ -56,25 +60,28 @@ extension TailMachine {
       shards[slot].known = max(shards[slot].known, position)
       shards[slot].phase = .following
     case .scanning, .scanned: break
-    case .following: shards[slot].known = max(shards[slot].known, position)
+    case .following:
+      shards[slot].known = max(shards[slot].known, position)
+      if shards[slot].end == nil { learnEnd(slot, position) }
     }
+  }
+
+  /// Takes the first position heard of an owner as what is stored now.
+  private mutating func learnEnd(_ slot: Int, _ end: Position) {
+    shards[slot].end = end
+    let cursor = shards[slot].cursor
+    guard end < cursor else { return }
+    pending.append(
+      .notice(
+        """
+        shard \(shards[slot].index) ends at position \(end), before the position \(cursor) asked \
+        for: was its data replaced? Events up to \(cursor) will not be shown
+        """))
   }
 
   /// Sends what matches in a page and moves the cursor behind it.
   mutating func follow(_ slot: Int, _ page: StreamPage) {
-    let shard = shards[slot].index
     let cursor = shards[slot].cursor
-    if shards[slot].end == nil {
-      shards[slot].end = page.lastPosition
-      if page.lastPosition < cursor {
-        pending.append(
-          .notice(
-            """
-            shard \(shard) ends at position \(page.lastPosition), before the position \(cursor) \
-            asked for: was its data replaced? Events up to \(cursor) will not be shown
-            """))
-      }
-    }
     let limit = plan.endsAtCurrent ? shards[slot].end : nil
     for batch in page.batches where batch.position > shards[slot].cursor {
       if let limit, batch.position > limit { break }
@@ -161,17 +168,22 @@ extension TailMachine {
     guard !shards.isEmpty else { return }
     let first = turn
     for offset in shards.indices {
-      guard outstandingCount < settings.maximumOutstandingReads else { return }
       let slot = (first + offset) % shards.count
       guard
         let lookup = shards[slot].wanted(
           now: now, byteLimit: settings.readByteLimit, endsAtCurrent: plan.endsAtCurrent)
       else { continue }
+      if case .read = lookup {
+        guard outstandingReads < settings.maximumOutstandingReads else { continue }
+        outstandingReads += 1
+        turn = (slot + 1) % shards.count
+      } else {
+        guard outstandingQuestions < settings.maximumOutstandingQuestions else { continue }
+        outstandingQuestions += 1
+      }
       shards[slot].outstanding = lookup
       shards[slot].isPollDue = false
       shards[slot].knownAtRead = shards[slot].known
-      outstandingCount += 1
-      turn = (slot + 1) % shards.count
       pending.append(.look(shard: shards[slot].index, lookup))
     }
   }

@@ -9,8 +9,8 @@ import ShardStore
 /// and calls again at ``nextWake``. Invariants:
 /// - Each matching event behind a shard's start is sent exactly once, in the order of positions.
 /// - A cursor only moves to a position when every matching event up to it has been sent before.
-/// - At most one lookup per shard and `maximumOutstandingReads` in all are outstanding; none is begun
-///   while the call is not writable, so a slow client costs a bounded amount of memory.
+/// - At most one lookup per shard and `maximumOutstandingReads` reads in all are outstanding; none is
+///   begun while the call is not writable, so a slow client costs a bounded amount of memory.
 package struct TailMachine: Sendable {
   /// A question to the owner of a shard. Each is answered once: a `read` through
   /// ``answered(_:page:now:)``, the others through ``answered(_:position:now:)``.
@@ -56,8 +56,10 @@ package struct TailMachine: Sendable {
   let slots: [UInt32: Int]
   /// Slot at which the next round of lookups begins: every shard gets its turn.
   var turn = 0
-  /// Lookups sent and not answered.
-  var outstandingCount = 0
+  /// Reads sent and not answered.
+  var outstandingReads = 0
+  /// Other lookups sent and not answered.
+  var outstandingQuestions = 0
   /// The call takes more messages.
   var isWritable = true
   /// Every shard has been caught up at some time.
@@ -168,7 +170,8 @@ package struct TailMachine: Sendable {
     guard isWritable, !isFinished else { return nil }
     var wake = min(nextPoll, lastProgress + settings.heartbeatInterval)
     if let due = notices.nextDue { wake = min(wake, due) }
-    let mayRetry = outstandingCount < settings.maximumOutstandingReads
+    // A shard that fails is asked a question first, never for a page.
+    let mayRetry = outstandingQuestions < settings.maximumOutstandingQuestions
     for shard in shards {
       if shard.isUnannounced { wake = min(wake, lastProgress + settings.progressInterval) }
       if mayRetry, shard.outstanding == nil, let failing = shard.failing {

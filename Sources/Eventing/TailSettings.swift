@@ -8,6 +8,9 @@ package struct TailSettings: Sendable {
   /// How many shards one call reads at the same time. With `readByteLimit` this bounds what one call
   /// adds to a connection that has just become full. Default 4.
   package var maximumOutstandingReads = 4
+  /// How many questions that are answered with a position alone are outstanding: more than reads, so
+  /// that an owner that hangs does not hold up the shards of others. Default 64.
+  package var maximumOutstandingQuestions = 64
   /// How often owners are asked for their last position when nothing was heard of them: the safety
   /// net below notices, which may be lost. Default 1 s.
   package var pollInterval = TimeAmount.seconds(1)

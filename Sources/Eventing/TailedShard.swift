@@ -73,12 +73,17 @@ struct TailedShard: Sendable {
     switch phase {
     case .starting(.since(let time)): return .locate(since: time)
     case .starting: return .lastPosition
-    case .scanning(let scan): return scan.nextRead.map { .read(after: $0, byteLimit: byteLimit) }
+    case .scanning(let scan):
+      if failing != nil { return .poll }
+      return scan.nextRead.map { .read(after: $0, byteLimit: byteLimit) }
     case .scanned: return nil
     case .following:
+      if end == nil { return .lastPosition }
       if endsAtCurrent, isCaughtUp { return nil }
-      if end == nil || cursor < known { return .read(after: cursor, byteLimit: byteLimit) }
-      return isPollDue || failing != nil ? .poll : nil
+      // An owner that hangs must not keep the places of reads: it is asked a small question first.
+      if failing != nil { return .poll }
+      if cursor < known { return .read(after: cursor, byteLimit: byteLimit) }
+      return isPollDue ? .poll : nil
     }
   }
 }

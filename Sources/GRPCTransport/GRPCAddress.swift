@@ -1,6 +1,7 @@
 /// Where a gRPC server listens or a client connects to.
 package enum GRPCAddress: Hashable, Sendable, CustomStringConvertible {
-  /// A host name or IP address (IPv6 without brackets) and a port; port 0 lets the system choose one.
+  /// A host name or IP address (IPv6 without brackets) and a port; port 0 lets the system choose
+  /// one.
   case tcp(host: String, port: Int)
   case unixDomainSocket(path: String)
 

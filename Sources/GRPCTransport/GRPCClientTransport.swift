@@ -8,8 +8,8 @@ package protocol GRPCClientTransport: AnyObject {
   /// Opens a stream. The answer is immediate: messages sent before the connection is up are held.
   /// Every stream ends with exactly one ``GRPCClientStreamHandler/ended(_:trailers:)``.
   ///
-  /// - Parameter waitForReady: `false` fails with UNAVAILABLE at once when the connection is down and
-  ///   waiting to be retried; `true` waits for it until the deadline.
+  /// - Parameter waitForReady: `false` fails with UNAVAILABLE at once when the connection is down
+  ///   and waiting to be retried; `true` waits for it until the deadline.
   func openStream(
     path: String, metadata: GRPCMetadata, deadline: NIODeadline?, waitForReady: Bool,
     handler: any GRPCClientStreamHandler

@@ -1,7 +1,7 @@
 package import NIOHPACK
 
-/// The ordered headers or trailers of a call. Names are lower case; names ending in `-bin` hold base64
-/// of binary values (gRPC over HTTP/2, "Custom-Metadata").
+/// The ordered headers or trailers of a call. Names are lower case; names ending in `-bin` hold
+/// base64 of binary values (gRPC over HTTP/2, "Custom-Metadata").
 package struct GRPCMetadata: Hashable, Sendable {
   package var headers: HPACKHeaders
 

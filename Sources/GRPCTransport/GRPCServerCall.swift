@@ -12,8 +12,8 @@ package protocol GRPCServerCall: AnyObject {
   var metadata: GRPCMetadata { get }
   /// When the caller stops waiting (`grpc-timeout`), if it said so.
   var deadline: NIODeadline? { get }
-  /// `false` while the peer's flow-control window or the connection is full. A handler that produces
-  /// many messages stops until ``GRPCServerCallHandler/writabilityChanged(_:)``.
+  /// `false` while the peer's flow-control window or the connection is full. A handler that
+  /// produces many messages stops until ``GRPCServerCallHandler/writabilityChanged(_:)``.
   var isWritable: Bool { get }
 
   /// Response headers; optional, legal once, before the first message.
@@ -44,7 +44,7 @@ package protocol GRPCServerCallHandler: AnyObject {
 
 /// Chooses the handler of a call. Shared by all connections, hence called on many event loops.
 package protocol GRPCServerRouter: Sendable {
-  /// Answers the handler for a call whose headers have just arrived, or `nil` if no service has this
-  /// path: the transport then answers UNIMPLEMENTED.
+  /// Answers the handler for a call whose headers have just arrived, or `nil` if no service has
+  /// this path: the transport then answers UNIMPLEMENTED.
   func handler(for call: any GRPCServerCall) -> (any GRPCServerCallHandler)?
 }

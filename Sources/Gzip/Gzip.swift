@@ -29,7 +29,8 @@ package enum Gzip {
   /// Expands exactly one gzip member.
   ///
   /// - Parameter maximumBytes: the most bytes to produce. A small input that would expand beyond it
-  ///   (a decompression bomb) fails with ``GzipError/tooLarge(maximumBytes:)`` after at most that many.
+  ///   (a decompression bomb) fails with ``GzipError/tooLarge(maximumBytes:)`` after at most that
+  ///   many.
   package static func decompress(
     _ input: some Collection<UInt8>, maximumBytes: Int
   ) throws(GzipError) -> [UInt8] {
@@ -89,7 +90,8 @@ private func inflateAll(
   var output: [UInt8] = []
   while true {
     var answer: Int32 = Z_OK
-    // One byte more than allowed is asked for, so that "exactly at the limit" and "beyond it" differ.
+    // One byte more than allowed is asked for, so that "exactly at the limit" and "beyond it"
+    // differ.
     let room = min(max(outputChunkBytes, output.count), maximumBytes - output.count + 1)
     let chunk = [UInt8](unsafeUninitializedCapacity: room) { buffer, count in
       stream.next_out = buffer.baseAddress

@@ -51,15 +51,15 @@ import Testing
 
   @Test("An attempt that may be repeated does not use up the whole time")
   func attemptDeadlines() {
-    #expect(
-      RetryPolicy(isEnabled: true).attemptDeadline(now: moment(0), deadline: moment(60_000))
-        == moment(2000))
-    #expect(
-      RetryPolicy(isEnabled: true).attemptDeadline(now: moment(0), deadline: moment(500))
-        == moment(500))
-    #expect(
-      RetryPolicy(isEnabled: false).attemptDeadline(now: moment(0), deadline: moment(60_000))
-        == moment(60_000))
+    func deadline(_ isEnabled: Bool, attempt: Int, left: Int) -> NIODeadline {
+      RetryPolicy(isEnabled: isEnabled).attemptDeadline(
+        attempt: attempt, now: moment(0), deadline: moment(left))
+    }
+    #expect(deadline(true, attempt: 1, left: 60_000) == moment(2000))
+    #expect(deadline(true, attempt: 3, left: 60_000) == moment(8000))
+    #expect(deadline(true, attempt: 99, left: 60_000) == moment(60_000))
+    #expect(deadline(true, attempt: 1, left: 500) == moment(500))
+    #expect(deadline(false, attempt: 1, left: 60_000) == moment(60_000))
   }
 
   @Test("A tail gives up at once on refusals, after its patience on silence, never once it follows")

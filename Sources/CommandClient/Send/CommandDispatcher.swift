@@ -42,7 +42,8 @@ package final class CommandDispatcher {
     callUnary(
       on: links.currentTransport, path: sending.command.path, metadata: metadata,
       message: sending.command.payload,
-      deadline: policy.attemptDeadline(now: .now(), deadline: sending.deadline),
+      deadline: policy.attemptDeadline(
+        attempt: number, now: .now(), deadline: sending.deadline),
       waitForReady: false
     ) { outcome in
       self.ended(outcome, of: sending, number: number, server: server)

@@ -11,8 +11,9 @@ package struct RetryPolicy: Hashable, Sendable {
   /// The wait before the second attempt; it doubles with each further one.
   package var firstDelay = TimeAmount.milliseconds(50)
   package var maximumDelay = TimeAmount.seconds(2)
-  /// How long one attempt may take: a server that accepts commands and says nothing is given up for
-  /// the next one.
+  /// How long the first attempt may take: a server that accepts commands and says nothing is given up
+  /// for the next one. Each further attempt may take twice as long, so that servers that are only slow
+  /// are not given more and more to do.
   package var attemptTimeout = TimeAmount.seconds(2)
 
   package init(isEnabled: Bool) { self.isEnabled = isEnabled }
@@ -42,8 +43,11 @@ package struct RetryPolicy: Hashable, Sendable {
     return now + delay < deadline ? .retry(after: delay) : .accept
   }
 
-  /// When an attempt that begins now must have ended.
-  package func attemptDeadline(now: NIODeadline, deadline: NIODeadline) -> NIODeadline {
-    isEnabled ? min(now + attemptTimeout, deadline) : deadline
+  /// When an attempt (counted from 1) that begins now must have ended.
+  package func attemptDeadline(
+    attempt: Int, now: NIODeadline, deadline: NIODeadline
+  ) -> NIODeadline {
+    guard isEnabled else { return deadline }
+    return min(now + attemptTimeout * (1 << min(max(attempt - 1, 0), 10)), deadline)
   }
 }

@@ -1,8 +1,8 @@
 package import Logging
 package import NIOCore
 
-/// A gRPC client for asynchronous code off the hot path: command line tools and reflection. Every member
-/// may be used from any thread.
+/// A gRPC client for asynchronous code off the hot path: command line tools and reflection. Every
+/// member may be used from any thread.
 package struct GRPCAsyncClient: Sendable {
   private let connection: GRPCClientConnection
 
@@ -32,8 +32,8 @@ package struct GRPCAsyncClient: Sendable {
     return client
   }
 
-  /// Makes a call with one request message and one response message. Waits for the connection if it is
-  /// being restored, until the timeout. Cancelling the task cancels the call.
+  /// Makes a call with one request message and one response message. Waits for the connection if it
+  /// is being restored, until the timeout. Cancelling the task cancels the call.
   ///
   /// - Throws: ``GRPCStatus`` for every end but OK.
   package func unary(
@@ -107,8 +107,8 @@ package struct GRPCAsyncClient: Sendable {
   }
 }
 
-/// A call with any number of messages both ways. The sending side has no back-pressure: it is meant for
-/// conversations, not for bulk.
+/// A call with any number of messages both ways. The sending side has no back-pressure: it is meant
+/// for conversations, not for bulk.
 package struct GRPCBidirectionalCall: Sendable {
   /// What the server sends. The call lives as long as somebody holds this.
   package let messages: GRPCMessageStream
@@ -119,5 +119,6 @@ package struct GRPCBidirectionalCall: Sendable {
   /// Says that no more messages follow.
   package func finishSending() { messages.mailbox.withStream { $0.sendEnd() } }
 
+  /// Ends the call with CANCELLED; from any thread.
   package func cancel() { messages.mailbox.cancel() }
 }

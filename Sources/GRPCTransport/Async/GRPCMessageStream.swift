@@ -3,13 +3,14 @@ import Synchronization
 
 /// The response messages of a call, for asynchronous code such as the command line tools.
 ///
-/// At most a small number of messages is buffered; then the call stops reading and HTTP/2 flow control
-/// holds the server back. Iterated once. Iteration throws ``GRPCStatus`` if the call ends with another
-/// status than OK. The call is cancelled when the iterating task is, or when the sequence and its
-/// iterators are let go before the end.
+/// At most a small number of messages is buffered; then the call stops reading and HTTP/2 flow
+/// control holds the server back. Iterated once. Iteration throws ``GRPCStatus`` if the call ends
+/// with another status than OK. The call is cancelled when the iterating task is, or when the
+/// sequence and its iterators are let go before the end.
 package struct GRPCMessageStream: AsyncSequence, Sendable {
   package typealias Element = ByteBuffer
 
+  /// Where the messages come from.
   let mailbox: MessageMailbox
   private let lifetime: CallLifetime
 
@@ -18,6 +19,7 @@ package struct GRPCMessageStream: AsyncSequence, Sendable {
     lifetime = CallLifetime(mailbox: mailbox)
   }
 
+  /// Reads the messages; one task at a time.
   package struct AsyncIterator: AsyncIteratorProtocol {
     fileprivate let lifetime: CallLifetime
 
@@ -25,6 +27,7 @@ package struct GRPCMessageStream: AsyncSequence, Sendable {
     package mutating func next() async throws -> ByteBuffer? { try await lifetime.mailbox.next() }
   }
 
+  /// Iterators share the messages: each is delivered once.
   package func makeAsyncIterator() -> AsyncIterator { AsyncIterator(lifetime: lifetime) }
 
   /// The response headers and trailers; complete after the last message.
@@ -60,11 +63,13 @@ final class MessageMailbox: GRPCClientStreamHandler, Sendable {
   /// Set before anything else happens, on the event loop.
   private let stream: NIOLoopBoundBox<(any GRPCClientStream)?>
 
+  /// For a call on `eventLoop`; from any thread.
   init(eventLoop: any EventLoop) {
     self.eventLoop = eventLoop
     stream = .makeEmptyBox(eventLoop: eventLoop)
   }
 
+  /// What has come so far; from any thread.
   var metadata: (headers: GRPCMetadata, trailers: GRPCMetadata) {
     state.withLock { ($0.headers, $0.trailers) }
   }
@@ -92,6 +97,7 @@ final class MessageMailbox: GRPCClientStreamHandler, Sendable {
     }
   }
 
+  /// See ``GRPCMessageStream/AsyncIterator/next()``.
   func next() async throws -> ByteBuffer? {
     try await withTaskCancellationHandler {
       try await withCheckedThrowingContinuation { continuation in

@@ -2,8 +2,8 @@ import NIOCore
 import NIOHPACK
 import NIOHTTP2
 
-/// One call on the client: from the request to its end, whatever the connection does meanwhile. Once it
-/// has a stream it is the handler of that stream's channel. Loop-bound.
+/// One call on the client: from the request to its end, whatever the connection does meanwhile.
+/// Once it has a stream it is the handler of that stream's channel. Loop-bound.
 final class ClientCall: MessageStream, GRPCClientStream, DeadlineHolder {
   private enum Phase {
     /// For the connection, or for room on it. What is sent is held.
@@ -14,6 +14,7 @@ final class ClientCall: MessageStream, GRPCClientStream, DeadlineHolder {
     case ended
   }
 
+  /// Whether the call outlasts a failed attempt to connect.
   let waitsForReady: Bool
   private let path: String
   private let metadata: GRPCMetadata
@@ -30,10 +31,12 @@ final class ClientCall: MessageStream, GRPCClientStream, DeadlineHolder {
   /// What the server ended the call with, while messages before it are still to be delivered.
   private var outcome: (status: GRPCStatus, trailers: GRPCMetadata)?
   private var failure: GRPCStatus?
+  /// Kept by the deadline queue.
   var deadlineSlot = -1
   /// Whether the call is in the connection's queue; kept by the queue.
   var isQueued = false
 
+  /// For the connection only, which then finds the call a place.
   init(
     connection: GRPCClientConnection, path: String, metadata: GRPCMetadata,
     deadline: NIODeadline?, waitsForReady: Bool, handler: any GRPCClientStreamHandler
@@ -49,6 +52,7 @@ final class ClientCall: MessageStream, GRPCClientStream, DeadlineHolder {
       maximumMessageBytes: connection.configuration.maximumMessageBytes)
   }
 
+  /// Whether the call has a place on a connection whose stream is not there yet.
   var isOpening: Bool { phase == .opening }
   var isWritable: Bool { isOpen && isChannelWritable && !isLocalEnded }
 
@@ -108,8 +112,8 @@ final class ClientCall: MessageStream, GRPCClientStream, DeadlineHolder {
 
   /// Ends the call, once, and frees its stream.
   ///
-  /// - Parameter soon: tells the handler on the next tick: for ends that happen inside a call of the
-  ///   handler's own side.
+  /// - Parameter soon: tells the handler on the next tick: for ends that happen inside a call of
+  ///   the handler's own side.
   func end(_ status: GRPCStatus, trailers: GRPCMetadata = GRPCMetadata(), soon: Bool = false) {
     guard phase != .ended, let handler else { return }
     phase = .ended
@@ -131,7 +135,8 @@ final class ClientCall: MessageStream, GRPCClientStream, DeadlineHolder {
     }
   }
 
-  /// Ends our side of a stream the server has ended, quietly if that takes no waiting; resets any other.
+  /// Ends our side of a stream the server has ended, quietly if that takes no waiting; resets any
+  /// other.
   private func releaseStream() {
     guard context != nil else { return }
     guard isRemoteEnded, isLocalEnded || isChannelWritable else { return closeStream() }
@@ -239,7 +244,8 @@ final class ClientCall: MessageStream, GRPCClientStream, DeadlineHolder {
   override func streamClosed() {
     let session = self.session
     self.session = nil
-    // When the server has ended the call and the caller does not read, the end waits for the caller.
+    // When the server has ended the call and the caller does not read, the end waits for the
+    // caller.
     if isOpen, !isRemoteEnded { end(lossStatus(session)) }
     session?.streamClosed()
   }

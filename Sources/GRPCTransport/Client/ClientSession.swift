@@ -3,8 +3,8 @@ import NIOCore
 import NIOHTTP2
 import NIOPosix
 
-/// One TCP or socket connection of a ``GRPCClientConnection``, from the attempt to its end: the last
-/// handler of its pipeline. Loop-bound.
+/// One TCP or socket connection of a ``GRPCClientConnection``, from the attempt to its end: the
+/// last handler of its pipeline. Loop-bound.
 final class ClientSession: ChannelInboundHandler {
   typealias InboundIn = HTTP2Frame
   typealias OutboundOut = HTTP2Frame
@@ -20,6 +20,7 @@ final class ClientSession: ChannelInboundHandler {
 
   private static let keepalivePing = HTTP2PingData(withInteger: 0x6873_6574_7570)
 
+  /// Gathers the flushes of all streams of this session.
   let coalescer = FlushCoalescer()
   /// The connection this belongs to, until the session is closed.
   private var owner: GRPCClientConnection?
@@ -36,6 +37,7 @@ final class ClientSession: ChannelInboundHandler {
   private var keepalive: KeepaliveMonitor?
   private var keepaliveTimer: Scheduled<Void>?
 
+  /// For the owner only; connects nothing yet.
   init(
     owner: GRPCClientConnection, configuration: GRPCClientConfiguration, logger: Logger
   ) {
@@ -50,8 +52,8 @@ final class ClientSession: ChannelInboundHandler {
   var isConnected: Bool { coalescer.isConnected }
   /// Whether new streams may be opened at all.
   var isUsable: Bool { phase == .ready && isConnected }
-  /// Whether a stream that has room may begin. Not while the socket is full: the HTTP/2 handler would keep
-  /// the request, and send it even when the call has been cancelled meanwhile.
+  /// Whether a stream that has room may begin. Not while the socket is full: the HTTP/2 handler
+  /// would keep the request, and send it even when the call has been cancelled meanwhile.
   private var mayBegin: Bool { isUsable && context?.channel.isWritable == true }
   /// Whether one more stream may be opened now.
   var hasRoom: Bool { openStreams < streamLimit && mayBegin }

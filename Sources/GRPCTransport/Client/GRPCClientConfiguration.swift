@@ -5,8 +5,8 @@ package struct GRPCClientConfiguration: Sendable {
   /// The largest message taken, also after decompression; a larger one ends its call with
   /// RESOURCE_EXHAUSTED. Default 12 MiB.
   package var maximumMessageBytes = 12 * 1024 * 1024
-  /// Open streams on the connection, if the server allows that many or says nothing: C-core and Node
-  /// servers never say. Default 100 000. Further calls are queued.
+  /// Open streams on the connection, if the server allows that many or says nothing: C-core and
+  /// Node servers never say. Default 100 000. Further calls are queued.
   package var maximumConcurrentStreams = 100_000
   /// Calls that wait for the connection or for another call to end; the next one fails with
   /// RESOURCE_EXHAUSTED. Default 10 000.
@@ -22,19 +22,21 @@ package struct GRPCClientConfiguration: Sendable {
   package var connectTimeout = TimeAmount.seconds(10)
   /// Waiting between attempts to connect.
   package var backoff = GRPCReconnectBackoff()
-  /// Probing of a silent server. Default `nil`, never: real servers close connections for pings that
-  /// come more often than every five minutes.
+  /// Probing of a silent server. Default `nil`, never: real servers close connections for pings
+  /// that come more often than every five minutes.
   package var keepalive: GRPCKeepalive?
-  /// Compresses request messages with gzip. Default `false`; servers without gzip answer UNIMPLEMENTED.
+  /// Compresses request messages with gzip. Default `false`; servers without gzip answer
+  /// UNIMPLEMENTED.
   package var compressesRequests = false
   /// The `user-agent` header.
   package var userAgent = "grpc-swift-cloudstate/1"
 
+  /// All defaults.
   package init() {}
 }
 
-/// Waiting between attempts to connect: exponential, with jitter so that clients of a server that came
-/// back do not all arrive together.
+/// Waiting between attempts to connect: exponential, with jitter so that clients of a server that
+/// came back do not all arrive together.
 package struct GRPCReconnectBackoff: Hashable, Sendable {
   /// The wait after the first failure. Default 50 ms.
   package var initial = TimeAmount.milliseconds(50)
@@ -45,6 +47,7 @@ package struct GRPCReconnectBackoff: Hashable, Sendable {
   /// The wait varies by this part of itself up and down. Default 0.2.
   package var jitter = 0.2
 
+  /// All defaults.
   package init() {}
 
   /// The wait after the given number (1...) of failures in a row.

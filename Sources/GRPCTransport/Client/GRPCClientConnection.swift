@@ -3,17 +3,21 @@ package import NIOCore
 
 /// A client's connection to one server, on one event loop.
 ///
-/// It connects with the first call and from then on keeps itself connected until ``close()``. While an
-/// attempt is under way calls wait for it; when the attempt fails, those that do not wait for readiness
-/// end with UNAVAILABLE. After a GOAWAY the calls in flight finish on the old connection and new ones
-/// go to a new one.
+/// It connects with the first call and from then on keeps itself connected until ``close()``. While
+/// an attempt is under way calls wait for it; when the attempt fails, those that do not wait for
+/// readiness end with UNAVAILABLE. After a GOAWAY the calls in flight finish on the old connection
+/// and new ones go to a new one.
 ///
-/// @unchecked Sendable: every package member but `init` first checks that it runs on `eventLoop`, and all
-/// mutable state is private to those members and to handlers that run there too.
+/// @unchecked Sendable: every package member but `init` first checks that it runs on `eventLoop`,
+/// and all mutable state is private to those members and to handlers that run there too.
 package final class GRPCClientConnection: GRPCClientTransport, @unchecked Sendable {
+  /// The server, as given.
   package let target: GRPCAddress
+  /// Where every member but `init` is called.
   package let eventLoop: any EventLoop
+  /// The settings, as given.
   let configuration: GRPCClientConfiguration
+  /// The deadlines of all calls, also of those that wait.
   let deadlines: DeadlineQueue
   private let logger: Logger
   private var machine: ReconnectMachine
@@ -54,6 +58,7 @@ package final class GRPCClientConnection: GRPCClientTransport, @unchecked Sendab
     }
   }
 
+  /// What the connection is doing now.
   package var connectivity: GRPCConnectivity {
     eventLoop.preconditionInEventLoop()
     return machine.connectivity
@@ -72,8 +77,9 @@ package final class GRPCClientConnection: GRPCClientTransport, @unchecked Sendab
     return call
   }
 
-  /// Connects without a call. The completion runs on the event loop: with success when the connection is
-  /// ready, with UNAVAILABLE when the attempt under way fails or the connection is closed.
+  /// Connects without a call. The completion runs on the event loop: with success when the
+  /// connection is ready, with UNAVAILABLE when the attempt under way fails or the connection is
+  /// closed.
   package func connect(_ completion: @escaping (Result<Void, GRPCStatus>) -> Void) {
     eventLoop.preconditionInEventLoop()
     switch machine.state {
@@ -128,8 +134,10 @@ package final class GRPCClientConnection: GRPCClientTransport, @unchecked Sendab
     }
   }
 
+  /// A call in the queue has ended, and left its mark off.
   func queuedCallEnded() { waiting.oneEnded() }
 
+  /// The session's server has sent its settings: calls may go.
   func sessionReady(_ session: ClientSession) {
     guard session === self.session else { return session.close() }
     machine.connected(now: .now())

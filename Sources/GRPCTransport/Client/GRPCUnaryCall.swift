@@ -2,10 +2,14 @@ package import NIOCore
 
 /// The answer of a unary call that ended with OK.
 package struct GRPCUnaryResponse: Sendable {
+  /// The one response message.
   package var message: ByteBuffer
+  /// The response headers, without pseudo headers.
   package var headers: GRPCMetadata
+  /// The trailers, with `grpc-status`.
   package var trailers: GRPCMetadata
 
+  /// For tests and other transports; ours makes them itself.
   package init(message: ByteBuffer, headers: GRPCMetadata, trailers: GRPCMetadata) {
     self.message = message
     self.headers = headers
@@ -15,9 +19,12 @@ package struct GRPCUnaryResponse: Sendable {
 
 /// A call that ended with another status than OK, with what the server said besides.
 package struct GRPCCallError: Error, Hashable, Sendable, CustomStringConvertible {
+  /// How the call ended; never OK.
   package var status: GRPCStatus
+  /// The trailers, empty if the call did not end by the server's word.
   package var trailers: GRPCMetadata
 
+  /// Makes an error, for services that fail with trailers.
   package init(status: GRPCStatus, trailers: GRPCMetadata = GRPCMetadata()) {
     self.status = status
     self.trailers = trailers

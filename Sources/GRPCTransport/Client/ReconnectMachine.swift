@@ -28,16 +28,21 @@ struct ReconnectMachine {
     case closed
   }
 
-  /// A connection that lasted this long is replaced at once when it is lost. One that did not counts as a
-  /// failed attempt: a server that accepts and hangs up would otherwise be called in a tight loop.
+  /// A connection that lasted this long is replaced at once when it is lost. One that did not
+  /// counts as a failed attempt: a server that accepts and hangs up would otherwise be called in a
+  /// tight loop.
   static let stableAfter = TimeAmount.seconds(1)
 
+  /// How long to wait after failures.
   let backoff: GRPCReconnectBackoff
+  /// Where the connection stands.
   private(set) var state = State.idle
   private var failures = 0
 
+  /// Begins idle.
   init(backoff: GRPCReconnectBackoff) { self.backoff = backoff }
 
+  /// The state as owners see it.
   var connectivity: GRPCConnectivity {
     switch state {
     case .idle: .idle
@@ -55,13 +60,14 @@ struct ReconnectMachine {
     return true
   }
 
+  /// The connection is up. Ignored unless it was being made.
   mutating func connected(now: NIODeadline) {
     guard state == .connecting else { return }
     state = .ready(since: now)
   }
 
-  /// An attempt failed or the connection was lost. Answers how long to wait before the next attempt;
-  /// zero means to connect now, `nil` not at all.
+  /// An attempt failed or the connection was lost. Answers how long to wait before the next
+  /// attempt; zero means to connect now, `nil` not at all.
   mutating func interrupted(
     now: NIODeadline, using generator: inout some RandomNumberGenerator
   ) -> TimeAmount? {
@@ -86,5 +92,6 @@ struct ReconnectMachine {
     return true
   }
 
+  /// Ends everything; no later event leaves this state.
   mutating func close() { state = .closed }
 }

@@ -1,10 +1,11 @@
 import NIOCore
 
-/// Adds MAX_CONCURRENT_STREAMS to a server's first SETTINGS frame if it is missing, then removes itself.
+/// Adds MAX_CONCURRENT_STREAMS to a server's first SETTINGS frame if it is missing, then removes
+/// itself.
 ///
-/// RFC 9113 (6.5.2) says that a server which does not send it sets no limit; swift-nio-http2 takes it
-/// for 100 and lets further streams wait without a word. C-core (hence Python and Ruby) and Node do not
-/// send it. Sits before the HTTP/2 handler and sees raw bytes.
+/// RFC 9113 (6.5.2) says that a server which does not send it sets no limit; swift-nio-http2 takes
+/// it for 100 and lets further streams wait without a word. C-core (hence Python and Ruby) and Node
+/// do not send it. Sits before the HTTP/2 handler and sees raw bytes.
 final class SettingsCompletion: ChannelInboundHandler, RemovableChannelHandler {
   typealias InboundIn = ByteBuffer
   typealias InboundOut = ByteBuffer
@@ -19,6 +20,7 @@ final class SettingsCompletion: ChannelInboundHandler, RemovableChannelHandler {
   private let limit: UInt32
   private var received = ByteBuffer()
 
+  /// `limit` is what to take for the server's limit if it names none.
   init(limit: Int) { self.limit = UInt32(clamping: limit) }
 
   func channelRead(context: ChannelHandlerContext, data: NIOAny) {

@@ -1,15 +1,18 @@
 import NIOCore
 
 /// The calls of a client that wait for the connection or for room on it, first come first served.
-/// Bounded. A call that ends while it waits is only counted out and skipped later; the queue is compacted
-/// before such calls outnumber the others.
+/// Bounded. A call that ends while it waits is only counted out and skipped later; the queue is
+/// compacted before such calls outnumber the others.
 struct WaitingCalls {
   private var calls = CircularBuffer<ClientCall>()
   private var gone = 0
+  /// The most calls that may wait.
   let maximumCount: Int
 
+  /// Begins empty.
   init(maximumCount: Int) { self.maximumCount = maximumCount }
 
+  /// The calls that wait.
   var count: Int { calls.count - gone }
 
   /// Answers `false` when the queue is full.
@@ -20,6 +23,7 @@ struct WaitingCalls {
     return true
   }
 
+  /// Takes out the call that waits longest, if there is one.
   mutating func popFirst() -> ClientCall? {
     while let call = calls.popFirst() {
       if call.isQueued {

@@ -4,6 +4,7 @@ import NIOCore
 protocol DeadlineHolder: AnyObject {
   /// Where the queue keeps this holder; -1 while it is in none. Only the queue writes it.
   var deadlineSlot: Int { get set }
+  /// The time has come; the holder is in no queue any more.
   func deadlinePassed()
 }
 
@@ -17,7 +18,9 @@ struct DeadlineHeap {
 
   private var nodes: [Node] = []
 
+  /// The next deadline, if there is any.
   var earliest: NIODeadline? { nodes.first?.deadline }
+  /// The holders inside.
   var count: Int { nodes.count }
 
   /// Adds a holder that is in no heap.
@@ -80,21 +83,24 @@ struct DeadlineHeap {
   }
 }
 
-/// A ``DeadlineHeap`` with one timer on an event loop for all its holders: a timer per call would cost
-/// more than the call. Loop-bound.
+/// A ``DeadlineHeap`` with one timer on an event loop for all its holders: a timer per call would
+/// cost more than the call. Loop-bound.
 final class DeadlineQueue {
   private let eventLoop: any EventLoop
   private var heap = DeadlineHeap()
   private var timer: (at: NIODeadline, task: Scheduled<Void>)?
 
+  /// Begins empty, without a timer.
   init(eventLoop: any EventLoop) { self.eventLoop = eventLoop }
 
+  /// Adds a holder that is in no queue.
   func insert(_ holder: any DeadlineHolder, deadline: NIODeadline) {
     heap.insert(holder, deadline: deadline)
     arm()
   }
 
-  /// Does nothing if the holder is not in. The timer stays as it is: it finds nothing and sleeps on.
+  /// Does nothing if the holder is not in. The timer stays as it is: it finds nothing and sleeps
+  /// on.
   func remove(_ holder: any DeadlineHolder) { heap.remove(holder) }
 
   /// Stops the timer; for a queue whose connection is gone.

@@ -8,9 +8,9 @@ protocol CoalescedStream: AnyObject {
 
 /// Turns many flushes into one system call. First handler of every connection.
 ///
-/// While bytes that were read are being handled, flushes wait for the end of the read cycle. Flushes and
-/// messages from elsewhere (another connection of the loop, a commit that came back) wait for the
-/// end of the loop's current tick. Closing flushes first.
+/// While bytes that were read are being handled, flushes wait for the end of the read cycle.
+/// Flushes and messages from elsewhere (another connection of the loop, a commit that came back)
+/// wait for the end of the loop's current tick. Closing flushes first.
 final class FlushCoalescer: ChannelDuplexHandler {
   typealias InboundIn = ByteBuffer
   typealias InboundOut = ByteBuffer

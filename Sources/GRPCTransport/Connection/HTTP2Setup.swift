@@ -3,19 +3,20 @@ import NIOHTTP2
 
 /// What the HTTP/2 handlers of servers and clients have in common, and why it is not the default.
 enum HTTP2Setup {
-  /// Frames of one kind a peer may send in 30 s before its connection is closed. The library's 200 is
-  /// below what grpc-go pings while it measures bandwidth, and below what clients that cancel often
-  /// reset. The library allocates eight bytes for each, hence no "unlimited".
+  /// Frames of one kind a peer may send in 30 s before its connection is closed. The library's 200
+  /// is below what grpc-go pings while it measures bandwidth, and below what clients that cancel
+  /// often reset. The library allocates eight bytes for each, hence no "unlimited".
   private static let framesPer30Seconds = 10_000
 
   /// Buffered bytes of a stream above which it is not writable, and below which it is again.
   private static let streamWatermarks = (low: 16_384, high: 65_536)
 
-  /// Bytes in the socket's queue above which no stream of the connection is writable. Larger than the
-  /// library's 64 KiB, because each crossing is told to every stream.
+  /// Bytes in the socket's queue above which no stream of the connection is writable. Larger than
+  /// the library's 64 KiB, because each crossing is told to every stream.
   static let socketWatermarks = ChannelOptions.Types.WriteBufferWaterMark(
     low: 64 * 1024, high: 256 * 1024)
 
+  /// Settings of a connection's HTTP/2 handler; `settings` go to the peer.
   static func connection(
     settings: HTTP2Settings, windowBytes: Int, rememberedResets: Int
   ) -> NIOHTTP2Handler.ConnectionConfiguration {
@@ -30,6 +31,7 @@ enum HTTP2Setup {
     return configuration
   }
 
+  /// Settings of the stream channels.
   static func stream(windowBytes: Int) -> NIOHTTP2Handler.StreamConfiguration {
     var configuration = NIOHTTP2Handler.StreamConfiguration()
     configuration.targetWindowSize = windowBytes
@@ -44,11 +46,13 @@ enum HTTP2Setup {
   enum Severity {
     /// One stream is broken; the library has reset it.
     case stream
-    /// The two sides disagree about a stream that is over: no new streams here, the others may finish.
+    /// The two sides disagree about a stream that is over: no new streams here, the others may
+    /// finish.
     case drain
     case connection
   }
 
+  /// Sorts an error; whatever is not known to be lesser costs the connection.
   static func severity(of error: any Error) -> Severity {
     switch error {
     case is NIOHTTP2Errors.NoSuchStream, is NIOHTTP2Errors.CreatedStreamAfterGoaway:

@@ -2,12 +2,13 @@ package import NIOCore
 
 /// When to probe a silent peer.
 package struct GRPCKeepalive: Hashable, Sendable {
-  /// Silence after which one HTTP/2 PING is sent. Real servers close connections whose clients ping more
-  /// often than every five minutes.
+  /// Silence after which one HTTP/2 PING is sent. Real servers close connections whose clients ping
+  /// more often than every five minutes.
   package var interval: TimeAmount
   /// Further silence after which the connection is closed.
   package var timeout: TimeAmount
 
+  /// Both are more than zero.
   package init(interval: TimeAmount, timeout: TimeAmount) {
     self.interval = interval
     self.timeout = timeout
@@ -23,10 +24,12 @@ struct KeepaliveMonitor {
     case giveUp
   }
 
+  /// The times, as given.
   let configuration: GRPCKeepalive
   private var lastActivity: NIODeadline
   private var pingSent: NIODeadline?
 
+  /// Begins as if the peer had just been heard.
   init(_ configuration: GRPCKeepalive, now: NIODeadline) {
     self.configuration = configuration
     lastActivity = now
@@ -38,6 +41,7 @@ struct KeepaliveMonitor {
     pingSent = nil
   }
 
+  /// What to do now that the time named last is over.
   mutating func timerFired(now: NIODeadline) -> Action {
     if let pingSent {
       let left = pingSent + configuration.timeout - now

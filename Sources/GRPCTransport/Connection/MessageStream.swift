@@ -2,27 +2,30 @@ import NIOCore
 import NIOHPACK
 import NIOHTTP2
 
-/// What both ends of a call share: the handler of one HTTP/2 stream channel that turns DATA frames into
-/// messages and back, holds small messages until the connection flushes, and reads on demand.
+/// What both ends of a call share: the handler of one HTTP/2 stream channel that turns DATA frames
+/// into messages and back, holds small messages until the connection flushes, and reads on demand.
 ///
 /// Everything happens on the event loop of the stream. Subclasses decide what headers, messages and
-/// ends mean. A class hierarchy, because the two live on the hot path: no existential, no closure and
-/// no second object for each stream.
+/// ends mean. A class hierarchy, because the two live on the hot path: no existential, no closure
+/// and no second object for each stream.
 class MessageStream: ChannelInboundHandler, ChannelOutboundHandler, CoalescedStream {
   typealias InboundIn = HTTP2Frame.FramePayload
   typealias OutboundIn = Never
   typealias OutboundOut = HTTP2Frame.FramePayload
 
+  /// Where everything happens.
   final let eventLoop: any EventLoop
   private final let maximumMessageBytes: Int
   /// Set while the handler is in the pipeline of a stream channel.
   private(set) final var context: ChannelHandlerContext?
-  /// Whether messages are delivered and may be sent. The subclass sets it at the start of a call and
-  /// unsets it at its end.
+  /// Whether messages are delivered and may be sent. The subclass sets it at the start of a call
+  /// and unsets it at its end.
   final var isOpen = false
   /// Whether the peer's END_STREAM has come.
   final var isRemoteEnded = false
+  /// How the peer compresses the messages it flags as compressed.
   final var inboundEncoding = MessageEncoding.identity
+  /// Whether messages sent are compressed where that helps.
   final var compressesOutbound = false
   /// The writability of the stream channel, kept here because asking the channel takes a lock.
   private(set) final var isChannelWritable = false
@@ -40,6 +43,7 @@ class MessageStream: ChannelInboundHandler, ChannelOutboundHandler, CoalescedStr
   private final var isWriting = false
   private final var isWritabilityNews = false
 
+  /// A client's stream has no coalescer before ``attach(to:)``.
   init(eventLoop: any EventLoop, coalescer: FlushCoalescer?, maximumMessageBytes: Int) {
     self.eventLoop = eventLoop
     self.coalescer = coalescer
@@ -61,6 +65,7 @@ class MessageStream: ChannelInboundHandler, ChannelOutboundHandler, CoalescedStr
   func discarded(bytes: Int) {}
   /// The peer's bytes are no valid messages. Called while `isOpen` only.
   func messagesBroken(_ status: GRPCStatus) {}
+  /// The channel has become writable or stopped to be. Called while `isOpen` only.
   func writabilityMoved(_ isWritable: Bool) {}
   /// The stream was reset by the peer, or the library refused what was sent on it. `streamClosed`
   /// follows, unless the stream is still open after a refused write.
@@ -73,6 +78,7 @@ class MessageStream: ChannelInboundHandler, ChannelOutboundHandler, CoalescedStr
   /// Gives the stream, which had none yet, its connection.
   final func attach(to coalescer: FlushCoalescer) { self.coalescer = coalescer }
 
+  /// Writes a HEADERS frame after the messages collected so far.
   final func writeHeaders(
     _ headers: HPACKHeaders, endStream: Bool, promise: EventLoopPromise<Void>? = nil
   ) {
@@ -86,6 +92,7 @@ class MessageStream: ChannelInboundHandler, ChannelOutboundHandler, CoalescedStr
     wantsFlush()
   }
 
+  /// Sends one message: collected if it is small, else written.
   final func writeMessage(_ message: ByteBuffer) {
     guard let context else { return }
     let compressed = compressesOutbound ? MessageEncoding.compressed(message) : nil
@@ -99,13 +106,15 @@ class MessageStream: ChannelInboundHandler, ChannelOutboundHandler, CoalescedStr
     tellWritability()
   }
 
-  /// Ends this side of the stream with a DATA frame: that of the last messages, if it is still here.
+  /// Ends this side of the stream with a DATA frame: that of the last messages, if it is still
+  /// here.
   final func writeEnd() {
     guard let context else { return }
     writeData(batch.take() ?? ByteBuffer(), endStream: true, context)
     wantsFlush()
   }
 
+  /// Writes RST_STREAM after what was written before.
   final func writeReset(_ reason: HTTP2ErrorCode) {
     guard let context else { return }
     context.write(wrapOutboundOut(.rstStream(reason)), promise: nil)
@@ -125,6 +134,7 @@ class MessageStream: ChannelInboundHandler, ChannelOutboundHandler, CoalescedStr
     context.flush()
   }
 
+  /// See ``GRPCServerCall/setReading(_:)``.
   final func setReading(_ reading: Bool) {
     eventLoop.assertInEventLoop()
     guard reading != isReading else { return }
@@ -249,8 +259,8 @@ class MessageStream: ChannelInboundHandler, ChannelOutboundHandler, CoalescedStr
 
   final func errorCaught(context: ChannelHandlerContext, error: any Error) { streamFailed(error) }
 
-  /// The only way bytes get in: while the owner does not read, the channel keeps what arrives and the
-  /// HTTP/2 window is not refilled.
+  /// The only way bytes get in: while the owner does not read, the channel keeps what arrives and
+  /// the HTTP/2 window is not refilled.
   final func read(context: ChannelHandlerContext) {
     if isReading { context.read() }
   }

@@ -54,9 +54,9 @@ package final class GRPCServer: Sendable {
       localAddress: localAddress, listener: listener, connections: connections)
   }
 
-  /// Stops serving: no new connections, no new calls on the open ones, and those in flight may finish
-  /// within `grace`. Then everything is closed; calls still in flight are cancelled. Returns when all
-  /// connections are gone. A second call waits like the first.
+  /// Stops serving: no new connections, no new calls on the open ones, and those in flight may
+  /// finish within `grace`. Then everything is closed; calls still in flight are cancelled. Returns
+  /// when all connections are gone. A second call waits like the first.
   package func shutdown(grace: Duration) async {
     // Closing fails only for a listener that is closed already.
     try? await listener.close()

@@ -5,17 +5,17 @@ package struct GRPCServerConfiguration: Sendable {
   /// Where to listen. A stale socket file at a `unix:` path is replaced.
   package var address: GRPCAddress
   /// The largest message taken, also after decompression; a larger one ends its call with
-  /// RESOURCE_EXHAUSTED. Default 12 MiB. This much memory may be held for each stream that is in the
-  /// middle of a message.
+  /// RESOURCE_EXHAUSTED. Default 12 MiB. This much memory may be held for each stream that is in
+  /// the middle of a message.
   package var maximumMessageBytes = 12 * 1024 * 1024
   /// Open calls for each connection, always told to the client, which then queues or opens another
   /// connection. Default 100 000; an idle stream costs about 3 KiB.
   package var maximumConcurrentStreams = 100_000
-  /// The largest header list taken, uncompressed. A client that sends a larger one loses its connection.
-  /// Default 16 KiB.
+  /// The largest header list taken, uncompressed. A client that sends a larger one loses its
+  /// connection. Default 16 KiB.
   package var maximumHeaderListBytes = 16 * 1024
-  /// HTTP/2 flow-control window of each connection and each stream: what a peer may send before it is
-  /// read. Default 1 MiB. Less saves memory behind slow readers, more helps long fast networks.
+  /// HTTP/2 flow-control window of each connection and each stream: what a peer may send before it
+  /// is read. Default 1 MiB. Less saves memory behind slow readers, more helps long fast networks.
   package var windowBytes = 1 << 20
   /// How long a connection without calls is kept. Default 12 hours.
   package var connectionIdleTimeout = TimeAmount.hours(12)
@@ -24,10 +24,11 @@ package struct GRPCServerConfiguration: Sendable {
   /// Connections the kernel completes before they are accepted. Default 1024; the kernel's own
   /// `net.core.somaxconn` bounds it too.
   package var acceptBacklog = 1024
-  /// Probing of silent clients; default after 2 hours, closing 20 s later. `nil` never probes: then a
-  /// client whose machine vanished is noticed only when something is sent to it.
+  /// Probing of silent clients; default after 2 hours, closing 20 s later. `nil` never probes: then
+  /// a client whose machine vanished is noticed only when something is sent to it.
   package var keepalive: GRPCKeepalive? = GRPCKeepalive(
     interval: .hours(2), timeout: .seconds(20))
 
+  /// All other settings at their defaults.
   package init(address: GRPCAddress) { self.address = address }
 }

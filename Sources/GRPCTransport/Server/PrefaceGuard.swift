@@ -1,9 +1,9 @@
 import NIOCore
 import NIOHTTP2
 
-/// Installs the HTTP/2 handler once the client has sent the HTTP/2 preface (RFC 9113, 3.4), not before: a
-/// server's HTTP/2 begins with a frame of its own. A browser or probe that speaks HTTP/1 is told so in
-/// its own language; anything else is closed.
+/// Installs the HTTP/2 handler once the client has sent the HTTP/2 preface (RFC 9113, 3.4), not
+/// before: a server's HTTP/2 begins with a frame of its own. A browser or probe that speaks HTTP/1
+/// is told so in its own language; anything else is closed.
 final class PrefaceGuard: ChannelInboundHandler, RemovableChannelHandler {
   typealias InboundIn = ByteBuffer
   typealias InboundOut = ByteBuffer
@@ -19,6 +19,7 @@ final class PrefaceGuard: ChannelInboundHandler, RemovableChannelHandler {
   private var received = ByteBuffer()
   private var isRefused = false
 
+  /// `http2` is put behind this handler, which then leaves the pipeline.
   init(http2: NIOHTTP2Handler) { self.http2 = http2 }
 
   func channelRead(context: ChannelHandlerContext, data: NIOAny) {

@@ -9,9 +9,9 @@ final class ServerCall: MessageStream, GRPCServerCall, DeadlineHolder {
     case idle
     /// The service's handler owns the call.
     case open
-    /// Answered, but the client has not ended its side. What it still sends is thrown away for a short
-    /// while; a reset at once would cost clients that are just about to end a reset frame each, and
-    /// some count those.
+    /// Answered, but the client has not ended its side. What it still sends is thrown away for a
+    /// short while; a reset at once would cost clients that are just about to end a reset frame
+    /// each, and some count those.
     case lingering
     case finished
   }
@@ -26,12 +26,14 @@ final class ServerCall: MessageStream, GRPCServerCall, DeadlineHolder {
   private var areHeadersSent = false
   private var failure: GRPCStatus?
   private var discardedBytes = 0
+  /// Kept by the deadline queue.
   var deadlineSlot = -1
 
   private(set) var path = ""
   private(set) var deadline: NIODeadline?
   private(set) lazy var metadata = GRPCMetadata(requestHeaders.withoutPseudoHeaders())
 
+  /// For a stream whose headers have not come yet.
   init(connection: ServerConnection, eventLoop: any EventLoop) {
     self.connection = connection
     super.init(

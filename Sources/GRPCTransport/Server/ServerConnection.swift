@@ -5,17 +5,17 @@ import NIOHTTP2
 /// Asks a server connection to finish: GOAWAY now, close after the last call.
 struct ConnectionShouldDrain: Sendable {}
 
-/// The end of a server connection's pipeline: counts its calls, closes it when idle, silent, broken or
-/// drained. Loop-bound.
+/// The end of a server connection's pipeline: counts its calls, closes it when idle, silent, broken
+/// or drained. Loop-bound.
 final class ServerConnection: ChannelInboundHandler {
   typealias InboundIn = HTTP2Frame
   typealias OutboundOut = HTTP2Frame
 
   private enum Phase {
     case serving
-    /// GOAWAY is sent, and a PING behind it whose answer says that the client has seen it: until then
-    /// streams may arrive that were opened before. The library refuses those with REFUSED_STREAM, and
-    /// the client knows that they may be repeated.
+    /// GOAWAY is sent, and a PING behind it whose answer says that the client has seen it: until
+    /// then streams may arrive that were opened before. The library refuses those with
+    /// REFUSED_STREAM, and the client knows that they may be repeated.
     case announced
     /// The client knows; closing waits for the last call.
     case draining
@@ -25,10 +25,15 @@ final class ServerConnection: ChannelInboundHandler {
   private static let goAwayPing = HTTP2PingData(withInteger: 0x676f_6177_6179)
   private static let keepalivePing = HTTP2PingData(withInteger: 0x616c_6976_653f)
 
+  /// The settings of the server.
   let configuration: GRPCServerConfiguration
+  /// Finds the handlers of calls.
   let router: any GRPCServerRouter
+  /// Gathers the flushes of all calls of this connection.
   let coalescer = FlushCoalescer()
+  /// The deadlines of all calls of this connection.
   let deadlines: DeadlineQueue
+  /// For what operators of the server may ask about.
   let logger: Logger
   private var context: ChannelHandlerContext?
   private var phase = Phase.serving
@@ -41,6 +46,7 @@ final class ServerConnection: ChannelInboundHandler {
   private var keepalive: KeepaliveMonitor?
   private var keepaliveTimer: Scheduled<Void>?
 
+  /// Begins with no call and no timer; the timers start in the pipeline.
   init(
     eventLoop: any EventLoop, configuration: GRPCServerConfiguration,
     router: any GRPCServerRouter, logger: Logger
@@ -52,8 +58,10 @@ final class ServerConnection: ChannelInboundHandler {
     keepalive = configuration.keepalive.map { KeepaliveMonitor($0, now: .now()) }
   }
 
+  /// A stream has begun.
   func callOpened() { openCalls += 1 }
 
+  /// A stream is over; exactly once for each ``callOpened()``.
   func callClosed() {
     openCalls -= 1
     guard openCalls == 0 else { return }
@@ -130,7 +138,8 @@ final class ServerConnection: ChannelInboundHandler {
     context.flush()
   }
 
-  /// Closes once everything is with the kernel: closing alone would drop what the socket still queues.
+  /// Closes once everything is with the kernel: closing alone would drop what the socket still
+  /// queues.
   private func finish() {
     guard phase != .closing, let context else { return }
     phase = .closing

@@ -31,8 +31,8 @@ package enum GRPCTimeout {
     return overflow ? longest : min(.nanoseconds(nanoseconds), longest)
   }
 
-  /// Writes a header value in the finest unit that fits eight digits, rounded up: the peer never gives
-  /// up before we do. Zero and less become the shortest timeout there is.
+  /// Writes a header value in the finest unit that fits eight digits, rounded up: the peer never
+  /// gives up before we do. Zero and less become the shortest timeout there is.
   package static func format(_ timeout: TimeAmount) -> String {
     let nanoseconds = max(1, min(timeout, longest).nanoseconds)
     for (unit, letter): (Int64, String) in [

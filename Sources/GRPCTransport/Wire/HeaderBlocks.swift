@@ -11,13 +11,15 @@ enum HeaderBlocks {
   ]
   private static let okTrailers: HPACKHeaders = ["grpc-status": "0"]
 
+  /// Initial headers with what a handler adds.
   static func response(compressed: Bool, metadata: GRPCMetadata) -> HPACKHeaders {
     var headers = compressed ? gzipResponse : response
     headers.addCustom(metadata)
     return headers
   }
 
-  /// The trailers of a response; with `isOnly`, a whole response without messages ("Trailers-Only").
+  /// The trailers of a response; with `isOnly`, a whole response without messages
+  /// ("Trailers-Only").
   static func trailers(
     _ status: GRPCStatus, metadata: GRPCMetadata, isOnly: Bool
   ) -> HPACKHeaders {
@@ -80,9 +82,9 @@ enum HeaderBlocks {
 }
 
 extension HPACKHeaders {
-  /// Adds what a caller or handler wants to send. Left out are names the transport owns, names HTTP/2
-  /// forbids, and entries no peer would accept (illegal characters): a header block with one of those
-  /// would cost the whole call.
+  /// Adds what a caller or handler wants to send. Left out are names the transport owns, names
+  /// HTTP/2 forbids, and entries no peer would accept (illegal characters): a header block with one
+  /// of those would cost the whole call.
   mutating func addCustom(_ metadata: GRPCMetadata) {
     for (name, value, indexing) in metadata.headers {
       let name = name.utf8.contains { (0x41...0x5a).contains($0) } ? name.lowercased() : name

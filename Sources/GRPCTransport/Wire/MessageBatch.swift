@@ -8,16 +8,17 @@ import NIOCore
 struct MessageBatch {
   /// Up to this many bytes a copy costs less than a frame of its own.
   static let largestCopiedBytes = 4096
-  /// A batch of this many bytes is handed on: it fills a DATA frame of the usual maximum size, and the
-  /// channel's watermarks need to know of it.
+  /// A batch of this many bytes is handed on: it fills a DATA frame of the usual maximum size, and
+  /// the channel's watermarks need to know of it.
   static let fullBytes = 16 * 1024
 
   private var collected: ByteBuffer?
 
+  /// Whether nothing is collected.
   var isEmpty: Bool { collected == nil }
 
-  /// Adds one message. Answers what should be written now: first a piece that ends in a whole message or
-  /// in the prefix of this one, then this message if it was not copied.
+  /// Adds one message. Answers what should be written now: first a piece that ends in a whole
+  /// message or in the prefix of this one, then this message if it was not copied.
   mutating func append(
     _ message: ByteBuffer, isCompressed: Bool, allocator: ByteBufferAllocator
   ) -> (first: ByteBuffer?, second: ByteBuffer?) {

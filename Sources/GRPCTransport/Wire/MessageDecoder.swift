@@ -3,9 +3,9 @@ import NIOCore
 /// Cuts the bytes of a stream into messages (gRPC over HTTP/2, "Length-Prefixed-Message": one flag
 /// byte, four bytes of length in network order, then the message).
 ///
-/// Any division of the same bytes gives the same messages. A message shares memory with the bytes it
-/// came in: nothing is copied unless it spans several calls of ``append(_:)``. A keeper of many small
-/// messages copies them, or it keeps whole read buffers alive.
+/// Any division of the same bytes gives the same messages. A message shares memory with the bytes
+/// it came in: nothing is copied unless it spans several calls of ``append(_:)``. A keeper of many
+/// small messages copies them, or it keeps whole read buffers alive.
 struct MessageDecoder {
   /// One message as it was sent.
   struct Message: Hashable {
@@ -14,6 +14,7 @@ struct MessageDecoder {
     var payload: ByteBuffer
   }
 
+  /// The flag byte and the length.
   static let prefixBytes = 5
 
   /// The longest payload let through, in bytes as sent; a longer one fails on its prefix alone.
@@ -22,11 +23,13 @@ struct MessageDecoder {
   /// Whether `unread` was built here and no message taken out of it yet: then it may grow in place.
   private var isOwned = false
 
+  /// Begins at the start of a message.
   init(maximumMessageBytes: Int) { self.maximumMessageBytes = maximumMessageBytes }
 
   /// Whether bytes of an unfinished message are held: at the end of a stream that is a violation.
   var hasUnread: Bool { unread.readableBytes > 0 }
 
+  /// Takes the next bytes of the stream.
   mutating func append(_ bytes: ByteBuffer) {
     if unread.readableBytes == 0 {
       unread = bytes

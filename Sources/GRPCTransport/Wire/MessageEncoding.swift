@@ -49,8 +49,8 @@ enum MessageEncoding: String, Sendable {
       case .tooLarge(let maximum):
         throw GRPCStatus(
           .resourceExhausted,
-          "a compressed message of \(payload.readableBytes) bytes expands to more than the limit of "
-            + "\(maximum) bytes")
+          "a compressed message of \(payload.readableBytes) bytes expands to more than the limit "
+            + "of \(maximum) bytes")
       }
     }
   }

@@ -1,5 +1,5 @@
-/// The coding of `grpc-message` (gRPC over HTTP/2, "Percent-Encoded"): printable ASCII but `%` stands
-/// for itself, every other byte of the UTF-8 text is `%` and two hexadecimal digits.
+/// The coding of `grpc-message` (gRPC over HTTP/2, "Percent-Encoded"): printable ASCII but `%`
+/// stands for itself, every other byte of the UTF-8 text is `%` and two hexadecimal digits.
 package enum PercentCoding {
   /// Longest `grpc-message` sent, in bytes after encoding. Peers bound their header lists at 8 to
   /// 16 KiB and would drop the whole answer.
@@ -29,8 +29,9 @@ package enum PercentCoding {
     return String(decoding: encoded, as: UTF8.self)
   }
 
-  /// Decodes a header value. Nothing is an error: what is no valid escape stands for itself, and bytes
-  /// that are no UTF-8 become replacement characters, because a mangled message beats a lost status.
+  /// Decodes a header value. Nothing is an error: what is no valid escape stands for itself, and
+  /// bytes that are no UTF-8 become replacement characters, because a mangled message beats a lost
+  /// status.
   package static func decode(_ text: String) -> String {
     guard text.utf8.contains(UInt8(ascii: "%")) else { return text }
     let bytes = Array(text.utf8)

@@ -11,12 +11,16 @@ struct RequestHeaders {
     case grpc(GRPCStatus)
   }
 
+  /// `:path`.
   var path: String
   /// `grpc-timeout`, if there is one.
   var timeout: TimeAmount?
+  /// `grpc-encoding`: how flagged messages are compressed.
   var encoding = MessageEncoding.identity
+  /// Whether `grpc-accept-encoding` lists gzip.
   var acceptsGzip = false
 
+  /// Reads a header block; throws what to answer instead of serving it.
   init(_ headers: HPACKHeaders) throws(Refusal) {
     var method = ""
     var path = ""

@@ -1,6 +1,6 @@
 import CloudstateModel
 import GRPCTransport
-import NIOCore
+import NIOHPACK
 
 /// Between metadata entries and gRPC headers (proxy behaviour, sections 4.4 and 5).
 enum MetadataHeaders {
@@ -33,15 +33,20 @@ enum MetadataHeaders {
     return headers
   }
 
+  /// Says in trailers where a command's events lie. The values differ in every answer, so they stay out of the
+  /// header compression's table.
   static func add(_ commitment: Commitment, to trailers: inout GRPCMetadata) {
-    trailers.add(HeaderName.shard, String(commitment.shard))
-    if commitment.eventCount > 0 {
-      trailers.add(HeaderName.position, String(commitment.position.number))
-      trailers.add(HeaderName.epoch, String(commitment.epoch.number))
-      trailers.add(HeaderName.firstSequence, String(commitment.firstSequence.number))
-      trailers.add(HeaderName.eventCount, String(commitment.eventCount))
+    func add(_ name: String, _ value: String) {
+      trailers.headers.add(name: name, value: value, indexing: .nonIndexable)
     }
-    if commitment.isDuplicate { trailers.add(HeaderName.duplicate, "true") }
+    add(HeaderName.shard, String(commitment.shard))
+    if commitment.eventCount > 0 {
+      add(HeaderName.position, String(commitment.position.number))
+      add(HeaderName.epoch, String(commitment.epoch.number))
+      add(HeaderName.firstSequence, String(commitment.firstSequence.number))
+      add(HeaderName.eventCount, String(commitment.eventCount))
+    }
+    if commitment.isDuplicate { add(HeaderName.duplicate, "true") }
   }
 
   private static func isReserved(_ name: String) -> Bool {

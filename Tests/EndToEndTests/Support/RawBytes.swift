@@ -18,7 +18,7 @@ func sendRaw(_ bytes: [UInt8], toPort port: Int) throws {
   guard result == 0 else { throw TestSetupError(what: "connect to port \(port)", code: errno) }
   // The peer may close early: a failed send is part of the game.
   _ = bytes.withUnsafeBytes {
-    send(descriptor, $0.baseAddress, $0.count, Int32(MSG_NOSIGNAL.rawValue))
+    send(descriptor, $0.baseAddress, $0.count, Int32(MSG_NOSIGNAL))
   }
 }
 

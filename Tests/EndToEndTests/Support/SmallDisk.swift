@@ -17,10 +17,10 @@ final class SmallDisk {
 
   /// Gives the file system another size, keeping its files.
   func grow(megabytes: Int) throws {
-    guard mount("tmpfs", path, "tmpfs", UInt(MS_REMOUNT.rawValue), "size=\(megabytes)m") == 0 else {
+    guard mount("tmpfs", path, "tmpfs", UInt(MS_REMOUNT), "size=\(megabytes)m") == 0 else {
       throw TestSetupError(what: "remount tmpfs", code: errno)
     }
   }
 
-  deinit { umount2(path, Int32(MNT_DETACH.rawValue)) }
+  deinit { umount2(path, Int32(MNT_DETACH)) }
 }

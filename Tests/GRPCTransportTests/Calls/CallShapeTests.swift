@@ -212,8 +212,8 @@ extension SocketTests {
       }
     }
 
-    /// The server answers before the client has ended its side: the answer counts, and what the client
-    /// sends afterwards harms nobody.
+    /// The server answers before the client has ended its side: the answer counts, and what the
+    /// client sends afterwards harms nobody.
     @Test func earlyAnswerToAStream() async throws {
       try await withHarness { harness in
         for _ in 0..<50 {

@@ -5,8 +5,8 @@ import Testing
 
 extension SocketTests {
   @Suite struct FlowControlTests {
-    /// What may be under way to a reader that does not read: its window, and what the sender's stream and
-    /// socket buffer, with room for the kernel's buffers.
+    /// What may be under way to a reader that does not read: its window, and what the sender's
+    /// stream and socket buffer, with room for the kernel's buffers.
     private static let bound = 8 * 1024 * 1024
 
     /// A server writes as long as it is writable; the client reads nothing, then everything.
@@ -91,7 +91,8 @@ extension SocketTests {
       }
     }
 
-    /// Messages that came before the end are delivered after reading resumes, and the end after them.
+    /// Messages that came before the end are delivered after reading resumes, and the end after
+    /// them.
     @Test func endWaitsForTheReader() async throws {
       try await withHarness { harness in
         let client = LoopClient(harness.address)
@@ -118,8 +119,8 @@ extension SocketTests {
       }
     }
 
-    /// A handler that sends from within a change of writability, which happens inside its own send, does not
-    /// get its message between the pieces of another.
+    /// A handler that sends from within a change of writability, which happens inside its own send,
+    /// does not get its message between the pieces of another.
     @Test func sendingInsideSendKeepsMessagesWhole() async throws {
       try await withHarness { harness in
         var others = 0

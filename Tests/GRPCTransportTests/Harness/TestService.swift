@@ -22,11 +22,11 @@ final class ServiceLog: Sendable {
   func note(_ change: (inout Entries) -> Void) { entries.withLock { change(&$0) } }
 }
 
-/// A service with one method for each thing the tests need:
-/// `Unary` and `Bidi` echo; `ServerStream` answers "n size" with n messages; `ClientStream` counts;
-/// `Fail` ends with a status and trailers; `Metadata` echoes headers; `Never` does nothing;
-/// `Flood` writes 16 KiB messages as long as it is writable; `Paused` reads nothing until the test lets
-/// it; `Chatty` floods and also sends a long message from within each change of writability; `Early` answers before the request has ended.
+/// A service with one method for each thing the tests need: `Unary` and `Bidi` echo; `ServerStream`
+/// answers "n size" with n messages; `ClientStream` counts; `Fail` ends with a status and trailers;
+/// `Metadata` echoes headers; `Never` does nothing; `Flood` writes 16 KiB messages as long as it is
+/// writable; `Paused` reads nothing until the test lets it; `Chatty` floods and also sends a long
+/// message from within each change of writability; `Early` answers before the request has ended.
 struct TestService: GRPCServerRouter {
   let log = ServiceLog()
 

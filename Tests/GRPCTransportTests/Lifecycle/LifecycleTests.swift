@@ -119,7 +119,8 @@ extension SocketTests {
         #expect(try await sixth.recorder.status().code == .resourceExhausted)
         #expect(harness.service.log.now.opened == 3)
 
-        // A waiting call that is cancelled makes room in the queue; one that ends lets the next one in.
+        // A waiting call that is cancelled makes room in the queue; one that ends lets the next one
+        // in.
         try await fourth.run { $0.cancel() }
         #expect(try await fourth.recorder.status().code == .cancelled)
         let seventh = try await client.open("Bidi") { $0.send(text("6")) }
