@@ -86,8 +86,8 @@ let features: [Target] = [
   library(
     "Eventing",
     [
-      "CloudstateModel", "CloudstateProtocol", "GRPCTransport", "ShardStore", "MessageBus",
-      "DynamicProtobuf", nioCore, logging, protobuf,
+      "CloudstateModel", "CloudstateProtocol", "GRPCTransport", "ShardStore", "MessageBus", nioCore,
+      nioPosix, logging, protobuf,
     ]),
   library(
     "ClusterControl",

@@ -26,7 +26,9 @@ extension TailMachine {
     shards[slot].failing = TailedShard.Failing(
       since: since, count: count, retryAt: now + settings.retryDelay(afterFailures: count),
       reason: reason, isAnnounced: earlier?.isAnnounced ?? false)
-    notices.isDue(at: since + settings.noticeAfter)
+    if earlier?.isAnnounced != true {
+      notices.failing(since: since, patience: settings.noticeAfter)
+    }
     // Events committed while the owner could not be asked are new to this call.
     if case .starting(.new) = shards[slot].phase {
       shards[slot].phase = .starting(.since(startedAt))

@@ -10,8 +10,12 @@ struct TailNotices: Sendable {
   /// When there may be something to say.
   private(set) var nextDue: NIODeadline?
 
-  /// Asks for a look at the shards at `time`.
-  mutating func isDue(at time: NIODeadline) { nextDue = min(nextDue ?? time, time) }
+  /// A shard fails since a time; the client is told when it has failed for `patience`.
+  mutating func failing(since: NIODeadline, patience: TimeAmount) {
+    isDue(at: since + patience + Self.gathering)
+  }
+
+  private mutating func isDue(at time: NIODeadline) { nextDue = min(nextDue ?? time, time) }
 
   /// A shard whose trouble was announced can be read again.
   mutating func recovered(_ shard: UInt32, now: NIODeadline) {
@@ -35,7 +39,7 @@ struct TailNotices: Sendable {
     for slot in shards.indices {
       guard let trouble = shards[slot].failing, !trouble.isAnnounced else { continue }
       guard now >= trouble.since + patience else {
-        isDue(at: trouble.since + patience)
+        self.failing(since: trouble.since, patience: patience)
         continue
       }
       shards[slot].failing?.isAnnounced = true

@@ -14,6 +14,16 @@ import Testing
     .success(StreamPage(batches: batches, lastPosition: Position(last)))
   }
 
+  /// Lets each shard's owner tell the end of its stream, as the first thing asked.
+  private func begin(_ machine: inout TailMachine, ends: UInt64...) {
+    #expect(
+      machine.actions(now: moment(0)).compactMap(\.lookup).map(\.1)
+        == ends.map { _ in .lastPosition })
+    for (shard, end) in ends.enumerated() {
+      machine.answered(UInt32(shard), position: .success(Position(end)), now: moment(0))
+    }
+  }
+
   @Test("NEW begins behind the end, says so, and then sends what notices tell of")
   func new() throws {
     var machine = TailMachine(try tailPlan(shardCount: 1))
@@ -35,8 +45,8 @@ import Testing
   @Test("A position that is not there is asked for once, not again and again")
   func emptyPage() throws {
     var machine = TailMachine(try tailPlan(shardCount: 1) { $0.cursors = [cursor(0, 3)] })
-    #expect(machine.actions(now: moment(0)).compactMap(\.lookup).count == 1)
-    machine.answered(0, page: page(last: 3), now: moment(1))
+    begin(&machine, ends: 3)
+    #expect(machine.actions(now: moment(1)).compactMap(\.lookup).isEmpty)
     machine.noticed(0, position: Position(9), now: moment(2))
     #expect(machine.actions(now: moment(2)).compactMap(\.lookup).count == 1)
     machine.answered(0, page: page(last: 3), now: moment(3))
@@ -46,8 +56,9 @@ import Testing
   @Test("A notice during an empty read is not lost")
   func noticeDuringRead() throws {
     var machine = TailMachine(try tailPlan(shardCount: 1) { $0.cursors = [cursor(0, 3)] })
-    _ = machine.actions(now: moment(0))
-    machine.noticed(0, position: Position(4), now: moment(1))
+    begin(&machine, ends: 4)
+    #expect(machine.actions(now: moment(1)).compactMap(\.lookup).count == 1)
+    machine.noticed(0, position: Position(5), now: moment(1))
     machine.answered(0, page: page(last: 3), now: moment(2))
     let lookups = machine.actions(now: moment(2)).compactMap(\.lookup)
     #expect(lookups.map(\.1) == [.read(after: Position(3), byteLimit: 32 * 1024)])
@@ -60,6 +71,7 @@ import Testing
     #expect(machine.actions(now: moment(0)).isEmpty)
     #expect(machine.nextWake == nil)
     machine.writabilityChanged(true)
+    begin(&machine, ends: 2)
     #expect(machine.actions(now: moment(1)).compactMap(\.lookup).count == 1)
     machine.writabilityChanged(false)
     machine.answered(0, page: page(batch(1, types: ["A"]), last: 2), now: moment(2))
@@ -73,6 +85,7 @@ import Testing
     var machine = TailMachine(try tailPlan(shardCount: 5) { $0.start = .all }) {
       $0.maximumOutstandingReads = 2
     }
+    begin(&machine, ends: 99, 1, 1, 1, 1)
     var asked = machine.actions(now: moment(0)).compactMap(\.lookup?.shard)
     #expect(asked == [0, 1])
     for step in 1...4 {
@@ -91,8 +104,7 @@ import Testing
       $0.cursors = [cursor(0, 0)]
     }
     var machine = TailMachine(plan)
-    _ = machine.actions(now: moment(0))
-    machine.answered(0, page: page(last: 0), now: moment(1))
+    begin(&machine, ends: 0)
     #expect(
       machine.actions(now: moment(1)).contains(
         .progress([.init(shard: 0, position: .start)], caughtUp: true)))
@@ -121,7 +133,7 @@ import Testing
       notices += actions.compactMap(\.noticeText)
       for (shard, _) in actions.compactMap(\.lookup) {
         retries += 1
-        machine.answered(shard, page: .failure(failure), now: moment(time))
+        machine.answered(shard, position: .failure(failure), now: moment(time))
       }
     }
     #expect(notices == ["shards 0, 1 cannot be read: node n2 does not answer; trying again"])
@@ -129,33 +141,40 @@ import Testing
     for time in stride(from: 3050, through: 9000, by: 50) {
       let actions = machine.actions(now: moment(time))
       notices += actions.compactMap(\.noticeText)
-      for (shard, lookup) in actions.compactMap(\.lookup) {
-        if case .read = lookup {
-          machine.answered(shard, page: page(last: 0), now: moment(time))
-        } else {
-          machine.answered(shard, position: .success(.start), now: moment(time))
-        }
+      for (shard, _) in actions.compactMap(\.lookup) {
+        machine.answered(shard, position: .success(.start), now: moment(time))
       }
     }
     let back = notices.dropFirst().joined()
     #expect(back.contains("can be read again") && !back.contains("cannot"))
   }
 
+  @Test("Shards that begin to fail shortly after each other are told of together")
+  func gatheredNotices() throws {
+    var machine = TailMachine(try tailPlan(shardCount: 4) { $0.start = .all })
+    var notices: [String] = []
+    for time in stride(from: 0, through: 3000, by: 20) {
+      let actions = machine.actions(now: moment(time))
+      notices += actions.compactMap(\.noticeText)
+      // The answers come 50 ms after each other.
+      for shard in UInt32(0)..<4 where time >= 50 * Int(shard) {
+        machine.answered(shard, position: .failure(StreamReadFailure("away")), now: moment(time))
+      }
+    }
+    #expect(notices == ["shards 0, 1, 2, 3 cannot be read: away; trying again"])
+  }
+
   @Test("A short outage, as in a planned move, is not told of")
   func shortOutage() throws {
     var machine = TailMachine(try tailPlan(shardCount: 1) { $0.cursors = [cursor(0, 0)] })
     _ = machine.actions(now: moment(0))
-    machine.answered(0, page: .failure(StreamReadFailure("moved")), now: moment(1))
+    machine.answered(0, position: .failure(StreamReadFailure("moved")), now: moment(1))
     var texts: [String] = []
     for time in stride(from: 100, through: 5000, by: 100) {
       let actions = machine.actions(now: moment(time))
       texts += actions.compactMap(\.noticeText)
-      for (shard, lookup) in actions.compactMap(\.lookup) {
-        if case .read = lookup {
-          machine.answered(shard, page: page(last: 0), now: moment(time))
-        } else {
-          machine.answered(shard, position: .success(.start), now: moment(time))
-        }
+      for (shard, _) in actions.compactMap(\.lookup) {
+        machine.answered(shard, position: .success(.start), now: moment(time))
       }
     }
     #expect(texts == [])
@@ -169,6 +188,8 @@ import Testing
     let lookups = machine.actions(now: moment(200)).compactMap(\.lookup)
     #expect(lookups.map(\.1) == [.locate(since: Timestamp(unixMilliseconds: 50_000))])
     machine.answered(0, position: .success(Position(5)), now: moment(201))
+    #expect(machine.actions(now: moment(201)).compactMap(\.lookup).map(\.1) == [.lastPosition])
+    machine.answered(0, position: .success(Position(6)), now: moment(201))
     #expect(
       machine.actions(now: moment(201)).compactMap(\.lookup).map(\.1) == [
         .read(after: Position(4), byteLimit: 32 * 1024)
@@ -182,6 +203,7 @@ import Testing
         $0.start = .all
         $0.endAtCurrent = true
       })
+    begin(&machine, ends: 2)
     _ = machine.actions(now: moment(0))
     machine.answered(0, page: page(batch(1, types: ["A"]), last: 2), now: moment(1))
     #expect(machine.actions(now: moment(1)).compactMap(\.lookup).count == 1)
@@ -206,7 +228,7 @@ import Testing
     for time in stride(from: 0, through: 60_000, by: 100) where end == nil {
       for action in machine.actions(now: moment(time)) {
         if let (shard, _) = action.lookup {
-          machine.answered(shard, page: .failure(StreamReadFailure("away")), now: moment(time))
+          machine.answered(shard, position: .failure(StreamReadFailure("away")), now: moment(time))
         }
         if case .finish = action { end = action }
       }
@@ -217,6 +239,23 @@ import Testing
     }
     #expect(status.code == .unavailable)
     #expect(status.message.contains("away"))
+  }
+
+  @Test("An owner that hangs does not keep the places of reads from the shards of others")
+  func hangingOwner() throws {
+    var machine = TailMachine(try tailPlan(shardCount: 3) { $0.start = .all }) {
+      $0.maximumOutstandingReads = 1
+    }
+    #expect(machine.actions(now: moment(0)).compactMap(\.lookup?.shard) == [0, 1, 2])
+    machine.answered(2, position: .success(Position(1)), now: moment(1))
+    let lookups = machine.actions(now: moment(1)).compactMap(\.lookup)
+    #expect(lookups.map(\.shard) == [2])
+    machine.answered(2, page: .failure(StreamReadFailure("hangs")), now: moment(3000))
+    machine.answered(1, position: .success(Position(1)), now: moment(3000))
+    #expect(machine.actions(now: moment(3000)).compactMap(\.lookup?.shard) == [1])
+    let retry = machine.actions(now: moment(3200)).compactMap(\.lookup)
+    #expect(retry.map(\.shard) == [2])
+    #expect(retry.map(\.1) == [.poll], "a shard that failed is asked a small question first")
   }
 
   @Test(
@@ -273,8 +312,7 @@ import Testing
   @Test("A cursor beyond the end is told of and does not move backwards")
   func cursorBeyondEnd() throws {
     var machine = TailMachine(try tailPlan(shardCount: 1) { $0.cursors = [cursor(0, 9)] })
-    _ = machine.actions(now: moment(0))
-    machine.answered(0, page: page(last: 4), now: moment(1))
+    begin(&machine, ends: 4)
     let actions = machine.actions(now: moment(1))
     #expect(actions.compactMap(\.noticeText).first?.contains("ends at position 4") == true)
     #expect(actions.contains(.progress([.init(shard: 0, position: Position(9))], caughtUp: true)))
