@@ -23,7 +23,8 @@ package struct Plan: Hashable, Sendable {
   }
 
   package static let empty = Plan(
-    number: 0, reason: "nothing assigned yet", createdAt: Timestamp(unixMilliseconds: 0), shards: [])
+    number: 0, reason: "nothing assigned yet", createdAt: Timestamp(unixMilliseconds: 0), shards: []
+  )
 }
 
 /// Where one shard lives.

@@ -1,5 +1,5 @@
-import ClusterControl
 import CloudstateModel
+import ClusterControl
 import DynamicProtobuf
 import EntityRuntime
 import Eventing
@@ -130,7 +130,7 @@ extension CloudstateNode {
     }
     settings.usesSnapshots = SnapshotSupport.restoresSnapshots(spec.info)
     if !settings.usesSnapshots {
-      logger.info("the user function's library cannot restore snapshots: journals are replayed whole")
+      logger.info("the function's library cannot restore snapshots: journals are replayed whole")
     }
     for entity in spec.entities {
       settings.passivationTimeouts[entity.serviceName] = entity.passivationTimeout

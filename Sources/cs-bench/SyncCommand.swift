@@ -8,7 +8,8 @@ struct SyncCommand: AsyncParsableCommand {
     commandName: "sync", abstract: "Measures the bare sync of the disk.")
 
   @OptionGroup var options: MeasureOptions
-  @Option(help: "Folder on the disk to measure; a temporary folder when left out.") var data: String?
+  @Option(help: "Folder on the disk to measure; a temporary folder when left out.")
+  var data: String?
 
   func run() async throws {
     let report = BenchReport(output: options.output)

@@ -74,7 +74,9 @@ final class UnaryLoad {
       let now = NIODeadline.now()
       switch result {
       case .success:
-        if start >= measureFrom && now <= end { latencies.append(UInt64((now - start).nanoseconds)) }
+        if start >= measureFrom && now <= end {
+          latencies.append(UInt64((now - start).nanoseconds))
+        }
       case .failure(let status):
         errors += 1
         firstError = firstError ?? status

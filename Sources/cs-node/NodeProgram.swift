@@ -46,7 +46,8 @@ struct NodeProgram: AsyncParsableCommand {
   @Option(help: "Bus endpoint of the coordinator; without it the node runs alone.")
   var coordinator: String?
   @Option(help: "Folder of the database; made when missing.") var data: String?
-  @Option(help: "Shards of the service; all nodes agree, and it never changes.") var shards: UInt32 = 64
+  @Option(help: "Shards of the service; all nodes agree, and it never changes.")
+  var shards: UInt32 = 64
   @Option(help: "Idle time after which entities are passivated.")
   var passivationTimeout: Duration = .seconds(30)
   @Option(help: "Time the user function may take for one command.")

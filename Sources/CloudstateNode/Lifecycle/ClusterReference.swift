@@ -1,5 +1,5 @@
-import ClusterControl
 import CloudstateModel
+import ClusterControl
 import Eventing
 import Synchronization
 

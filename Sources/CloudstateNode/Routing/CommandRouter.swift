@@ -1,5 +1,5 @@
-import ClusterControl
 import CloudstateModel
+import ClusterControl
 import EntityRuntime
 import Ingress
 import MessageBus
@@ -68,7 +68,8 @@ final class CommandRouter: CommandDispatcher {
         routed, on: eventLoop,
         orFail: CommandError(
           .shardUnavailable,
-          "shard \(routed.shard) is not assigned to a node yet; retry when the cluster is complete"))
+          "shard \(routed.shard) is not assigned to a node yet; retry when the cluster is complete")
+      )
       return
     }
     guard owner == bus.nodeID else {

@@ -69,7 +69,7 @@ package final class UserFunctionLink: FunctionLink {
     _ proxy: Cloudstate_ProxyInfo, timeout: TimeAmount,
     completion: @escaping (Result<ByteBuffer, GRPCStatus>) -> Void
   ) {
-    call("discover", proxy, timeout: timeout, waitForReady: true, completion: completion)
+    call("discover", proxy, timeout: timeout, waitForReady: false, completion: completion)
   }
 
   func close() { connection.close() }

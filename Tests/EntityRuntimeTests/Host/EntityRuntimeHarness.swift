@@ -7,7 +7,10 @@ import ShardStore
 
 /// An ``EntityRuntime`` on one event loop, over any store and a ``FakeFunction``.
 final class EntityRuntimeHarness: Sendable {
-  static let service = ServiceName("test")!
+  static let service: ServiceName = {
+    guard let name = ServiceName("test") else { preconditionFailure("not a legal name") }
+    return name
+  }()
   static let shardCount: UInt32 = 4
 
   let runtime: EntityRuntime

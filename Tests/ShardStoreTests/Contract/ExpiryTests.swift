@@ -52,7 +52,9 @@ struct ExpiryTests {
     clock.set(1000)
     #expect(try store.idempotencyRecord("old", of: entity("a"), in: own) == nil)
     #expect(
-      try store.idempotencyRecord("renewed", of: entity("a"), in: own) == record("renewed", 2, at: 3))
-    #expect(try store.idempotencyRecord("young", of: entity("a"), in: own) == record("young", 3, at: 4))
+      try store.idempotencyRecord("renewed", of: entity("a"), in: own)
+        == record("renewed", 2, at: 3))
+    #expect(
+      try store.idempotencyRecord("young", of: entity("a"), in: own) == record("young", 3, at: 4))
   }
 }
