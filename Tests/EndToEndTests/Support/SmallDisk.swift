@@ -15,11 +15,16 @@ final class SmallDisk {
     }
   }
 
-  /// Gives the file system another size, keeping its files.
-  func grow(megabytes: Int) throws {
-    guard mount("tmpfs", path, "tmpfs", UInt(MS_REMOUNT), "size=\(megabytes)m") == 0 else {
-      throw TestSetupError(what: "remount tmpfs", code: errno)
-    }
+  /// Writes a file that takes all room that is left, and answers its path.
+  func fill() throws -> String {
+    let filler = "\(path)/filler"
+    let descriptor = open(filler, O_WRONLY | O_CREAT, 0o600)
+    guard descriptor >= 0 else { throw TestSetupError(what: "open filler", code: errno) }
+    defer { close(descriptor) }
+    let block = [UInt8](repeating: 0, count: 4096)
+    while write(descriptor, block, block.count) > 0 {}
+    guard errno == ENOSPC else { throw TestSetupError(what: "fill the disk", code: errno) }
+    return filler
   }
 
   deinit { umount2(path, Int32(MNT_DETACH)) }
