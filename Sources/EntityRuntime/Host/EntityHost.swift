@@ -163,7 +163,8 @@ final class EntityHost {
     lastToken += 1
     uncommitted[lastToken] = instance
     let batch = ShardBatch(
-      shard: instance.shard, epoch: instance.epoch, entity: instance.key, time: WallClock.now(),
+      shard: instance.shard, epoch: instance.epoch, entity: instance.key,
+      time: ShardStoreConfiguration.systemTime(),
       firstSequence: order.firstSequence, events: order.events, snapshot: order.snapshot,
       idempotency: order.remember.map {
         IdempotencyRecord(
