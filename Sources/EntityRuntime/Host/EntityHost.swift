@@ -50,7 +50,7 @@ final class EntityHost {
     self.logger = logger
     self.slots = StreamSlots(capacity: capacity, maximumWaiting: configuration.waitingEntities)
     self.sink = HostCommitSink(eventLoop: eventLoop)
-    sink.host = NIOLoopBound(WeakHost(host: self), eventLoop: eventLoop)
+    sink.host = NIOLoopBound(self, eventLoop: eventLoop)
   }
 
   func now() -> UInt64 { NIODeadline.now().uptimeNanoseconds }
@@ -232,11 +232,11 @@ final class EntityHost {
         configuration.passivationTimeout, configuration.commandTimeout, configuration.closeTimeout,
       ].min() ?? .seconds(1)
     let interval = min(max(shortest / 4, .milliseconds(10)), .seconds(1))
-    let host = NIOLoopBound(WeakHost(host: self), eventLoop: eventLoop)
+    let host = NIOLoopBound(self, eventLoop: eventLoop)
     sweep = eventLoop.scheduleRepeatedTask(
       initialDelay: .nanoseconds(Int64(interval.inNanoseconds)),
       delay: .nanoseconds(Int64(interval.inNanoseconds))
-    ) { _ in host.value.host?.sweepOnce() }
+    ) { _ in host.value.sweepOnce() }
   }
 
   /// Ends what has lasted too long. The list is ordered by activity, so the walk stops at the first entity
@@ -303,6 +303,8 @@ final class EntityHost {
 
   private func finishStopping() {
     guard isStopping else { return }
+    // What is still uncommitted has nobody waiting for it.
+    if uncommitted.isEmpty { sink.host = nil }
     let completions = stopped
     stopped = []
     completions.forEach { $0() }
@@ -311,19 +313,15 @@ final class EntityHost {
 
 /// Hands commit outcomes from the committer thread to the host's loop, one hop per sync.
 final class HostCommitSink: CommitSink, @unchecked Sendable {
-  // `host` is set once, before the sink is given to any store, and read only on its loop.
+  // `host` is set before the sink is given to any store, and afterwards touched only on its loop.
   let eventLoop: any EventLoop
-  var host: NIOLoopBound<WeakHost>?
+  /// Unset when the host has stopped; until then the two keep each other alive. A weak reference would
+  /// make every retain of the host, which is on the way of each command, a slow one.
+  var host: NIOLoopBound<EntityHost>?
 
   init(eventLoop: any EventLoop) { self.eventLoop = eventLoop }
 
   func completed(_ outcomes: [CommitOutcome]) {
-    guard let host else { return }
-    eventLoop.execute { host.value.host?.completed(outcomes) }
+    eventLoop.execute { self.host?.value.completed(outcomes) }
   }
-}
-
-/// Lets go of a host that is gone.
-struct WeakHost {
-  weak var host: EntityHost?
 }

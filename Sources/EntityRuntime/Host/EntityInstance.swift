@@ -131,9 +131,9 @@ final class EntityInstance {
 
   private func recover(after sequence: SequenceNumber?) {
     let incarnation = incarnation
-    host.readJournal(of: self, after: sequence) { [weak self] result in
-      guard let self, self.incarnation == incarnation else { return }
-      step { $0.recovered(result, now: $2, into: &$1) }
+    host.readJournal(of: self, after: sequence) { result in
+      guard self.incarnation == incarnation else { return }
+      self.step { $0.recovered(result, now: $2, into: &$1) }
     }
   }
 }

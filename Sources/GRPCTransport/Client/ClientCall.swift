@@ -3,13 +3,11 @@ import NIOHPACK
 import NIOHTTP2
 
 /// One call on the client: from the request to its end, whatever the connection does meanwhile.
-/// Once it has a stream it is the handler of that stream's channel. Loop-bound.
+/// Loop-bound.
 final class ClientCall: MessageStream, GRPCClientStream, DeadlineHolder {
   private enum Phase {
     /// For the connection, or for room on it. What is sent is held.
     case waiting
-    /// The stream channel comes with the next tick.
-    case opening
     case open
     case ended
   }
@@ -34,7 +32,11 @@ final class ClientCall: MessageStream, GRPCClientStream, DeadlineHolder {
   /// Kept by the deadline queue.
   var deadlineSlot = -1
   /// Whether the call is in the connection's queue; kept by the queue.
-  var isQueued = false
+  var isQueued = false {
+    didSet { if isQueued { wasQueued = true } }
+  }
+  /// Whether the caller saw the call unwritable at first.
+  private var wasQueued = false
 
   /// For the connection only, which then finds the call a place.
   init(
@@ -48,12 +50,11 @@ final class ClientCall: MessageStream, GRPCClientStream, DeadlineHolder {
     self.waitsForReady = waitsForReady
     self.handler = handler
     super.init(
-      eventLoop: connection.eventLoop, coalescer: nil,
-      maximumMessageBytes: connection.configuration.maximumMessageBytes)
+      eventLoop: connection.eventLoop,
+      maximumMessageBytes: connection.configuration.maximumMessageBytes,
+      windowBytes: connection.configuration.windowBytes)
   }
 
-  /// Whether the call has a place on a connection whose stream is not there yet.
-  var isOpening: Bool { phase == .opening }
   var isWritable: Bool { isOpen && isChannelWritable && !isLocalEnded }
 
   // MARK: From the caller
@@ -64,7 +65,7 @@ final class ClientCall: MessageStream, GRPCClientStream, DeadlineHolder {
     switch phase {
     case .open:
       writeMessage(message)
-    case .waiting, .opening:
+    case .waiting:
       heldBytes += message.readableBytes
       guard heldBytes <= connection.configuration.maximumHeldBytes else {
         return end(
@@ -93,17 +94,22 @@ final class ClientCall: MessageStream, GRPCClientStream, DeadlineHolder {
 
   // MARK: From the connection
 
-  /// The call has got a place on a connection.
-  func opening(on session: ClientSession) {
-    phase = .opening
+  /// The call, which waited, has a stream on a connection with room for it.
+  func begin(on session: ClientSession) {
     self.session = session
-    attach(to: session.coalescer)
-  }
-
-  /// The place was lost before the stream was there.
-  func waitAgain() {
-    phase = .waiting
-    session = nil
+    phase = .open
+    isOpen = true
+    compressesOutbound = connection.configuration.compressesRequests
+    writeHeaders(
+      HeaderBlocks.request(
+        path: path, authority: connection.target.authority,
+        userAgent: connection.configuration.userAgent, timeout: deadline.map { $0 - .now() },
+        compressed: compressesOutbound, metadata: metadata),
+      endStream: false)
+    for message in held { writeMessage(message) }
+    held = []
+    if isLocalEnded { writeEnd() }
+    if wasQueued, isWritable { handler?.writabilityChanged(true) }
   }
 
   func deadlinePassed() {
@@ -138,7 +144,7 @@ final class ClientCall: MessageStream, GRPCClientStream, DeadlineHolder {
   /// Ends our side of a stream the server has ended, quietly if that takes no waiting; resets any
   /// other.
   private func releaseStream() {
-    guard context != nil else { return }
+    guard isAttached else { return }
     guard isRemoteEnded, isLocalEnded || isChannelWritable else { return closeStream() }
     if !isLocalEnded {
       isLocalEnded = true
@@ -147,29 +153,6 @@ final class ClientCall: MessageStream, GRPCClientStream, DeadlineHolder {
   }
 
   // MARK: From the stream
-
-  override func streamActive() {
-    guard phase == .opening else { return closeStream() }
-    phase = .open
-    isOpen = true
-    compressesOutbound = connection.configuration.compressesRequests
-    let headers = HeaderBlocks.request(
-      path: path, authority: connection.target.authority,
-      userAgent: connection.configuration.userAgent, timeout: deadline.map { $0 - .now() },
-      compressed: compressesOutbound, metadata: metadata)
-    // The HTTP/2 handler reports a request it cannot begin (a GOAWAY came) only to this promise.
-    let written = eventLoop.makePromise(of: Void.self)
-    written.futureResult.assumeIsolated().whenFailure { error in
-      self.end(GRPCStatus(.unavailable, "the request could not be sent: \(error)"))
-    }
-    writeHeaders(headers, endStream: false, promise: written)
-    for message in held { writeMessage(message) }
-    held = []
-    if isLocalEnded { writeEnd() }
-    // At once, while the stream ids are in the order of the channels.
-    flushBatch()
-    if isWritable { handler?.writabilityChanged(true) }
-  }
 
   override func receivedHeaders(_ headers: HPACKHeaders) {
     guard isOpen else { return }

@@ -20,8 +20,7 @@ final class ClientSession: ChannelInboundHandler {
 
   private static let keepalivePing = HTTP2PingData(withInteger: 0x6873_6574_7570)
 
-  /// Gathers the flushes of all streams of this session.
-  let coalescer = FlushCoalescer()
+  private let streams: StreamMultiplexer
   /// The connection this belongs to, until the session is closed.
   private var owner: GRPCClientConnection?
   private let eventLoop: any EventLoop
@@ -29,7 +28,6 @@ final class ClientSession: ChannelInboundHandler {
   private let logger: Logger
   private var phase = Phase.connecting
   private var context: ChannelHandlerContext?
-  private var multiplexer: NIOHTTP2Handler.StreamMultiplexer?
   private var openStreams = 0
   private var streamLimit: Int
   private var failure: (any Error)?
@@ -46,10 +44,11 @@ final class ClientSession: ChannelInboundHandler {
     self.configuration = configuration
     self.logger = logger
     streamLimit = configuration.maximumConcurrentStreams
+    streams = StreamMultiplexer(windowBytes: configuration.windowBytes, accept: nil)
   }
 
   /// Whether the connection below is up, as seen before any of its streams hears otherwise.
-  var isConnected: Bool { coalescer.isConnected }
+  var isConnected: Bool { streams.coalescer.isConnected }
   /// Whether new streams may be opened at all.
   var isUsable: Bool { phase == .ready && isConnected }
   /// Whether a stream that has room may begin. Not while the socket is full: the HTTP/2 handler
@@ -69,9 +68,7 @@ final class ClientSession: ChannelInboundHandler {
         channel.eventLoop.makeCompletedFuture { try shared.value.configure(channel) }
       }
     connectTimer = eventLoop.assumeIsolated().scheduleTask(in: configuration.connectTimeout) {
-      [weak self] in
-      self?.connectTimedOut()
-      return
+      self.connectTimedOut()
     }
     let attempt =
       switch target {
@@ -90,23 +87,12 @@ final class ClientSession: ChannelInboundHandler {
     }
   }
 
-  /// Opens a stream channel for a call that there is room for. It becomes active on the next tick.
+  /// Opens a stream for a call that there is room for.
   func open(_ call: ClientCall) {
-    guard let multiplexer else { return }
     openStreams += 1
-    call.opening(on: self)
-    let shared = NIOLoopBound((session: self, call: call), eventLoop: eventLoop)
-    multiplexer.createStreamChannel(promise: nil) { channel in
-      channel.eventLoop.makeCompletedFuture {
-        let (session, call) = shared.value
-        // In the tick between, the server may have gone away or the call ended.
-        guard session.mayBegin, call.isOpening else {
-          session.abandoned(call)
-          throw ChannelError.ioOnClosedChannel
-        }
-        try channel.pipeline.syncOperations.addHandler(call)
-      }
-    }
+    streams.open(call)
+    call.begin(on: self)
+    if streams.isExhausted { drain(becauseOf: "all stream numbers of the connection are used") }
   }
 
   /// A stream that was opened here is over.
@@ -114,12 +100,6 @@ final class ClientSession: ChannelInboundHandler {
     openStreams -= 1
     if phase == .draining, openStreams == 0 { close() }
     owner?.roomFreed(in: self)
-  }
-
-  private func abandoned(_ call: ClientCall) {
-    openStreams -= 1
-    if call.isOpening { owner?.place(call) }
-    if phase == .draining, openStreams == 0 { close() }
   }
 
   private func configure(_ channel: any Channel) throws {
@@ -131,20 +111,16 @@ final class ClientSession: ChannelInboundHandler {
       HTTP2Setting(parameter: .maxHeaderListSize, value: configuration.maximumHeaderListBytes),
     ]
     let http2 = NIOHTTP2Handler(
-      mode: .client, eventLoop: eventLoop,
+      mode: .client, frameDelegate: streams,
       connectionConfiguration: HTTP2Setup.connection(
         settings: settings, windowBytes: configuration.windowBytes, rememberedResets: 8192),
-      streamConfiguration: HTTP2Setup.stream(windowBytes: configuration.windowBytes)
-    ) { pushed in
-      // Push is disabled in the settings.
-      pushed.close()
-    }
+      streamConfiguration: HTTP2Setup.stream())
     let pipeline = channel.pipeline.syncOperations
-    try pipeline.addHandler(coalescer)
+    try pipeline.addHandler(streams.coalescer)
     try pipeline.addHandler(SettingsCompletion(limit: configuration.maximumConcurrentStreams))
     try pipeline.addHandler(http2)
+    try pipeline.addHandler(streams)
     try pipeline.addHandler(self)
-    multiplexer = try http2.syncMultiplexer()
   }
 
   // MARK: Channel handler
@@ -243,13 +219,11 @@ final class ClientSession: ChannelInboundHandler {
     }
     owner?.sessionEnded(self)
     owner = nil
-    multiplexer = nil
   }
 
   private func armKeepaliveTimer(in delay: TimeAmount) {
-    keepaliveTimer = eventLoop.assumeIsolated().scheduleTask(in: delay) { [weak self] in
-      self?.keepaliveTimerFired()
-      return
+    keepaliveTimer = eventLoop.assumeIsolated().scheduleTask(in: delay) {
+      self.keepaliveTimerFired()
     }
   }
 

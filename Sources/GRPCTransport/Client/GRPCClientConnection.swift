@@ -114,7 +114,6 @@ package final class GRPCClientConnection: GRPCClientTransport, @unchecked Sendab
 
   /// Finds a place for a call that has none: on the connection, in the queue, or nowhere.
   func place(_ call: ClientCall) {
-    call.waitAgain()
     switch machine.state {
     case .ready:
       if let session, session.hasRoom, waiting.count == 0 {
@@ -157,9 +156,8 @@ package final class GRPCClientConnection: GRPCClientTransport, @unchecked Sendab
     guard let delay = machine.interrupted(now: .now(), using: &random) else { return }
     guard delay > .zero else { return startSession() }
     stateObserver?(.transientFailure)
-    retryTimer = eventLoop.assumeIsolated().scheduleTask(in: delay) { [weak self] in
-      guard let self, self.machine.retryDue() else { return }
-      self.startSession()
+    retryTimer = eventLoop.assumeIsolated().scheduleTask(in: delay) {
+      if self.machine.retryDue() { self.startSession() }
     }
     for call in waiting.take(where: { !$0.waitsForReady }) { call.end(unavailable) }
     tellReadyWaiters(.failure(unavailable))

@@ -115,9 +115,8 @@ final class DeadlineQueue {
       guard earliest < timer.at else { return }
       timer.task.cancel()
     }
-    let task = eventLoop.assumeIsolated().scheduleTask(deadline: earliest) { [weak self] in
-      self?.fire()
-      return
+    let task = eventLoop.assumeIsolated().scheduleTask(deadline: earliest) {
+      self.fire()
     }
     timer = (earliest, task)
   }

@@ -8,9 +8,6 @@ enum HTTP2Setup {
   /// often reset. The library allocates eight bytes for each, hence no "unlimited".
   private static let framesPer30Seconds = 10_000
 
-  /// Buffered bytes of a stream above which it is not writable, and below which it is again.
-  private static let streamWatermarks = (low: 16_384, high: 65_536)
-
   /// Bytes in the socket's queue above which no stream of the connection is writable. Larger than
   /// the library's 64 KiB, because each crossing is told to every stream.
   static let socketWatermarks = ChannelOptions.Types.WriteBufferWaterMark(
@@ -31,12 +28,9 @@ enum HTTP2Setup {
     return configuration
   }
 
-  /// Settings of the stream channels.
-  static func stream(windowBytes: Int) -> NIOHTTP2Handler.StreamConfiguration {
+  /// Limits on what peers do to streams.
+  static func stream() -> NIOHTTP2Handler.StreamConfiguration {
     var configuration = NIOHTTP2Handler.StreamConfiguration()
-    configuration.targetWindowSize = windowBytes
-    configuration.outboundBufferSizeHighWatermark = streamWatermarks.high
-    configuration.outboundBufferSizeLowWatermark = streamWatermarks.low
     configuration.streamResetFrameRateLimit.maximumCount = framesPer30Seconds
     configuration.streamErrorRateLimit.maximumCount = framesPer30Seconds
     return configuration

@@ -2,22 +2,24 @@ import NIOCore
 import NIOHPACK
 import NIOHTTP2
 
-/// What both ends of a call share: the handler of one HTTP/2 stream channel that turns DATA frames
-/// into messages and back, holds small messages until the connection flushes, and reads on demand.
+/// What both ends of a call share: one HTTP/2 stream, whose DATA frames it turns into messages and
+/// back. It holds small messages until the connection flushes, and refills the peer's window only as
+/// its owner reads.
 ///
-/// Everything happens on the event loop of the stream. Subclasses decide what headers, messages and
-/// ends mean. A class hierarchy, because the two live on the hot path: no existential, no closure
+/// Everything happens on the event loop of the connection. Subclasses decide what headers, messages
+/// and ends mean. A class hierarchy, because the two live on the hot path: no existential, no closure
 /// and no second object for each stream.
-class MessageStream: ChannelInboundHandler, ChannelOutboundHandler, CoalescedStream {
-  typealias InboundIn = HTTP2Frame.FramePayload
-  typealias OutboundIn = Never
-  typealias OutboundOut = HTTP2Frame.FramePayload
+class MessageStream {
+  /// Bytes waiting for flow control above which a stream is not writable, and below which it is again.
+  private static let watermarks = (low: 16_384, high: 65_536)
 
   /// Where everything happens.
   final let eventLoop: any EventLoop
   private final let maximumMessageBytes: Int
-  /// Set while the handler is in the pipeline of a stream channel.
-  private(set) final var context: ChannelHandlerContext?
+  private final let windowBytes: Int
+  /// Set while the stream is open on the connection.
+  private final var multiplexer: StreamMultiplexer?
+  private final var streamID = HTTP2StreamID.rootStream
   /// Whether messages are delivered and may be sent. The subclass sets it at the start of a call
   /// and unsets it at its end.
   final var isOpen = false
@@ -27,34 +29,35 @@ class MessageStream: ChannelInboundHandler, ChannelOutboundHandler, CoalescedStr
   final var inboundEncoding = MessageEncoding.identity
   /// Whether messages sent are compressed where that helps.
   final var compressesOutbound = false
-  /// The writability of the stream channel, kept here because asking the channel takes a lock.
+  /// Whether flow control and the socket take more.
   private(set) final var isChannelWritable = false
 
-  private final var coalescer: FlushCoalescer?
   private final var decoder: MessageDecoder
   private final var batch = MessageBatch()
   private final var isReading = true
   private final var isResumeScheduled = false
-  private final var isInReadCycle = false
   private final var isDelivering = false
   private final var isFlushPending = false
   private final var isEndDelivered = false
+  /// What the peer may still send, as the HTTP/2 handler last said.
+  private final var inboundWindow: Int?
+  /// Bytes written that flow control still holds.
+  private final var bufferedBytes = 0
+  private final var isOverWatermark = false
   /// Between the two frames of one message: nothing the owner does may get between them.
   private final var isWriting = false
   private final var isWritabilityNews = false
 
-  /// A client's stream has no coalescer before ``attach(to:)``.
-  init(eventLoop: any EventLoop, coalescer: FlushCoalescer?, maximumMessageBytes: Int) {
+  /// A stream that is not on a connection yet.
+  init(eventLoop: any EventLoop, maximumMessageBytes: Int, windowBytes: Int) {
     self.eventLoop = eventLoop
-    self.coalescer = coalescer
     self.maximumMessageBytes = maximumMessageBytes
+    self.windowBytes = windowBytes
     decoder = MessageDecoder(maximumMessageBytes: maximumMessageBytes)
   }
 
   // MARK: For subclasses to override
 
-  /// The stream channel is active: a client may send its headers.
-  func streamActive() {}
   /// A HEADERS frame came. `isRemoteEnded` is up to date.
   func receivedHeaders(_ headers: HPACKHeaders) {}
   /// One message, expanded. Called while `isOpen` only.
@@ -65,7 +68,7 @@ class MessageStream: ChannelInboundHandler, ChannelOutboundHandler, CoalescedStr
   func discarded(bytes: Int) {}
   /// The peer's bytes are no valid messages. Called while `isOpen` only.
   func messagesBroken(_ status: GRPCStatus) {}
-  /// The channel has become writable or stopped to be. Called while `isOpen` only.
+  /// The stream has become writable or stopped to be. Called while `isOpen` only.
   func writabilityMoved(_ isWritable: Bool) {}
   /// The stream was reset by the peer, or the library refused what was sent on it. `streamClosed`
   /// follows, unless the stream is still open after a refused write.
@@ -75,32 +78,32 @@ class MessageStream: ChannelInboundHandler, ChannelOutboundHandler, CoalescedStr
 
   // MARK: For subclasses to call
 
-  /// Gives the stream, which had none yet, its connection.
-  final func attach(to coalescer: FlushCoalescer) { self.coalescer = coalescer }
+  /// Whether the stream is open on a connection.
+  final var isAttached: Bool { multiplexer != nil }
 
   /// Writes a HEADERS frame after the messages collected so far.
   final func writeHeaders(
     _ headers: HPACKHeaders, endStream: Bool, promise: EventLoopPromise<Void>? = nil
   ) {
-    guard let context else {
+    guard let multiplexer else {
       promise?.fail(ChannelError.ioOnClosedChannel)
       return
     }
-    writeBatch(context)
-    context.write(
-      wrapOutboundOut(.headers(.init(headers: headers, endStream: endStream))), promise: promise)
+    writeBatch(multiplexer)
+    write(
+      .headers(.init(headers: headers, endStream: endStream)), multiplexer, promise: promise)
     wantsFlush()
   }
 
   /// Sends one message: collected if it is small, else written.
   final func writeMessage(_ message: ByteBuffer) {
-    guard let context else { return }
+    guard let multiplexer else { return }
     let compressed = compressesOutbound ? MessageEncoding.compressed(message) : nil
     let (first, second) = batch.append(
-      compressed ?? message, isCompressed: compressed != nil, allocator: context.channel.allocator)
+      compressed ?? message, isCompressed: compressed != nil, allocator: ByteBufferAllocator())
     isWriting = true
-    if let first { writeData(first, endStream: false, context) }
-    if let second { writeData(second, endStream: false, context) }
+    if let first { writeData(first, endStream: false, multiplexer) }
+    if let second { writeData(second, endStream: false, multiplexer) }
     isWriting = false
     wantsFlush()
     tellWritability()
@@ -109,29 +112,26 @@ class MessageStream: ChannelInboundHandler, ChannelOutboundHandler, CoalescedStr
   /// Ends this side of the stream with a DATA frame: that of the last messages, if it is still
   /// here.
   final func writeEnd() {
-    guard let context else { return }
-    writeData(batch.take() ?? ByteBuffer(), endStream: true, context)
+    guard let multiplexer else { return }
+    writeData(batch.take() ?? ByteBuffer(), endStream: true, multiplexer)
     wantsFlush()
   }
 
-  /// Writes RST_STREAM after what was written before.
+  /// Writes RST_STREAM after what was written before, as far as flow control lets that go.
   final func writeReset(_ reason: HTTP2ErrorCode) {
-    guard let context else { return }
-    context.write(wrapOutboundOut(.rstStream(reason)), promise: nil)
+    guard let multiplexer else { return }
+    writeBatch(multiplexer)
+    multiplexer.flush()
+    write(.rstStream(reason), multiplexer)
     wantsFlush()
   }
 
   /// Resets the stream with CANCEL if it is still there.
-  final func closeStream() { context?.close(promise: nil) }
-
-  /// Hands on what was collected, at once as far as the HTTP/2 handler; the socket's flush stays
-  /// coalesced.
-  final func flushBatch() {
-    guard isFlushPending else { return }
-    isFlushPending = false
-    guard let context else { return }
-    writeBatch(context)
-    context.flush()
+  final func closeStream() {
+    guard let multiplexer else { return }
+    write(.rstStream(.cancel), multiplexer)
+    multiplexer.flush()
+    multiplexer.coalescer.wantsDrain()
   }
 
   /// See ``GRPCServerCall/setReading(_:)``.
@@ -146,7 +146,7 @@ class MessageStream: ChannelInboundHandler, ChannelOutboundHandler, CoalescedStr
       self.isResumeScheduled = false
       guard self.isReading else { return }
       self.deliver()
-      if self.isReading { self.context?.read() }
+      self.refillWindow()
     }
   }
 
@@ -180,88 +180,115 @@ class MessageStream: ChannelInboundHandler, ChannelOutboundHandler, CoalescedStr
     }
   }
 
-  private final func writeBatch(_ context: ChannelHandlerContext) {
-    if let bytes = batch.take() { writeData(bytes, endStream: false, context) }
+  private final func writeBatch(_ multiplexer: StreamMultiplexer) {
+    if let bytes = batch.take() { writeData(bytes, endStream: false, multiplexer) }
   }
 
   private final func writeData(
-    _ bytes: ByteBuffer, endStream: Bool, _ context: ChannelHandlerContext
+    _ bytes: ByteBuffer, endStream: Bool, _ multiplexer: StreamMultiplexer
   ) {
-    context.write(
-      wrapOutboundOut(.data(.init(data: .byteBuffer(bytes), endStream: endStream))), promise: nil)
+    bufferedBytes += bytes.readableBytes
+    writabilityMayHaveChanged()
+    write(.data(.init(data: .byteBuffer(bytes), endStream: endStream)), multiplexer)
   }
 
-  private final func tellWritability() {
-    guard isWritabilityNews else { return }
-    isWritabilityNews = false
-    if isOpen { writabilityMoved(isChannelWritable) }
+  private final func write(
+    _ payload: HTTP2Frame.FramePayload, _ multiplexer: StreamMultiplexer,
+    promise: EventLoopPromise<Void>? = nil
+  ) {
+    multiplexer.write(HTTP2Frame(streamID: streamID, payload: payload), promise: promise)
   }
 
   private final func wantsFlush() {
-    guard !isFlushPending else { return }
+    guard !isFlushPending, let multiplexer else { return }
     isFlushPending = true
-    // In a read cycle of this stream `channelReadComplete` flushes, while the HTTP/2 handler still
-    // gathers the flushes of all its streams.
-    if !isInReadCycle { coalescer?.wantsFlush(self) }
+    multiplexer.wantsFlush(self)
   }
 
-  // MARK: Channel handler
-
-  final func handlerAdded(context: ChannelHandlerContext) {
-    self.context = context
-    isChannelWritable = context.channel.isWritable
+  /// Lets the peer send more once the owner has taken what came. Bytes of messages that wait for the
+  /// owner count as not received.
+  private final func refillWindow() {
+    guard let multiplexer, let inboundWindow, !isRemoteEnded else { return }
+    let waiting = isReading ? 0 : decoder.unreadBytes
+    guard
+      let increment = InboundWindow.increment(from: inboundWindow + waiting, target: windowBytes)
+    else { return }
+    write(.windowUpdate(windowSizeIncrement: increment), multiplexer)
+    multiplexer.coalescer.wantsDrain()
   }
 
-  final func handlerRemoved(context: ChannelHandlerContext) { self.context = nil }
+  // MARK: From the connection
 
-  final func channelActive(context: ChannelHandlerContext) {
-    streamActive()
-    context.fireChannelActive()
+  /// The stream has its place on a connection.
+  final func attach(to multiplexer: StreamMultiplexer, streamID: HTTP2StreamID) {
+    self.multiplexer = multiplexer
+    self.streamID = streamID
+    isChannelWritable = multiplexer.isWritable
   }
 
-  final func channelInactive(context: ChannelHandlerContext) {
+  /// The stream is over; nothing can be written any more. ``close(_:)`` follows.
+  final func detach() { multiplexer = nil }
+
+  /// The stream is over, in order or (`reason`) by a reset of either side.
+  final func close(_ reason: HTTP2ErrorCode?) {
+    detach()
+    if let reason {
+      streamFailed(NIOHTTP2Errors.streamClosed(streamID: streamID, errorCode: reason))
+    }
     streamClosed()
-    context.fireChannelInactive()
   }
 
-  final func channelRead(context: ChannelHandlerContext, data: NIOAny) {
-    isInReadCycle = true
-    switch unwrapInboundIn(data) {
-    case .data(let frame):
-      if frame.endStream { isRemoteEnded = true }
-      guard case .byteBuffer(let bytes) = frame.data else { return }
-      guard isOpen else { return discarded(bytes: bytes.readableBytes) }
-      decoder.append(bytes)
-      deliver()
-    case .headers(let frame):
-      if frame.endStream { isRemoteEnded = true }
-      receivedHeaders(frame.headers)
-    default:
-      break
+  final func received(_ headers: HPACKHeaders, endStream: Bool) {
+    if endStream { isRemoteEnded = true }
+    receivedHeaders(headers)
+  }
+
+  final func received(_ bytes: ByteBuffer, endStream: Bool) {
+    if endStream { isRemoteEnded = true }
+    guard isOpen else { return discarded(bytes: bytes.readableBytes) }
+    decoder.append(bytes)
+    deliver()
+  }
+
+  final func inboundWindowChanged(to window: Int) {
+    inboundWindow = window
+    refillWindow()
+  }
+
+  final func inboundWindowMoved(by delta: Int) {
+    guard let window = inboundWindow else { return }
+    inboundWindowChanged(to: window + delta)
+  }
+
+  /// Writes what is held back; the connection flushes it.
+  final func writeHeldBack() {
+    isFlushPending = false
+    if let multiplexer { writeBatch(multiplexer) }
+  }
+
+  /// Flow control let this many bytes go.
+  final func bytesWritten(_ count: Int) { bufferedBytes -= count }
+
+  /// Takes note of a change, which ``tellWritability()`` tells the owner. Answers whether there is one
+  /// to tell.
+  @discardableResult
+  final func writabilityMayHaveChanged() -> Bool {
+    if bufferedBytes > Self.watermarks.high {
+      isOverWatermark = true
+    } else if bufferedBytes < Self.watermarks.low {
+      isOverWatermark = false
     }
+    let isWritable = multiplexer?.isWritable == true && !isOverWatermark
+    guard isWritable != isChannelWritable else { return false }
+    isChannelWritable = isWritable
+    isWritabilityNews = true
+    return true
   }
 
-  final func channelReadComplete(context: ChannelHandlerContext) {
-    isInReadCycle = false
-    flushBatch()
-    context.fireChannelReadComplete()
-  }
-
-  final func channelWritabilityChanged(context: ChannelHandlerContext) {
-    let isWritable = context.channel.isWritable
-    if isWritable != isChannelWritable {
-      isChannelWritable = isWritable
-      isWritabilityNews = true
-      if !isWriting { tellWritability() }
-    }
-    context.fireChannelWritabilityChanged()
-  }
-
-  final func errorCaught(context: ChannelHandlerContext, error: any Error) { streamFailed(error) }
-
-  /// The only way bytes get in: while the owner does not read, the channel keeps what arrives and
-  /// the HTTP/2 window is not refilled.
-  final func read(context: ChannelHandlerContext) {
-    if isReading { context.read() }
+  /// Tells the owner of a change, unless one is between the frames of a message.
+  final func tellWritability() {
+    guard isWritabilityNews, !isWriting else { return }
+    isWritabilityNews = false
+    if isOpen { writabilityMoved(isChannelWritable) }
   }
 }

@@ -78,30 +78,24 @@ package final class GRPCServer: Sendable {
     let eventLoop = channel.eventLoop
     let connection = ServerConnection(
       eventLoop: eventLoop, configuration: configuration, router: router, logger: logger)
-    let shared = NIOLoopBound(connection, eventLoop: eventLoop)
     let settings: HTTP2Settings = [
       HTTP2Setting(
         parameter: .maxConcurrentStreams, value: configuration.maximumConcurrentStreams),
       HTTP2Setting(parameter: .initialWindowSize, value: configuration.windowBytes),
       HTTP2Setting(parameter: .maxHeaderListSize, value: configuration.maximumHeaderListBytes),
     ]
+    let streams = StreamMultiplexer(windowBytes: configuration.windowBytes) { _ in
+      ServerCall(connection: connection, eventLoop: eventLoop)
+    }
     let http2 = NIOHTTP2Handler(
-      mode: .server, eventLoop: eventLoop,
+      mode: .server, frameDelegate: streams,
       connectionConfiguration: HTTP2Setup.connection(
         settings: settings, windowBytes: configuration.windowBytes, rememberedResets: 1024),
-      streamConfiguration: HTTP2Setup.stream(windowBytes: configuration.windowBytes)
-    ) { stream in
-      do {
-        try stream.pipeline.syncOperations.addHandler(
-          ServerCall(connection: shared.value, eventLoop: stream.eventLoop))
-        return stream.eventLoop.makeSucceededVoidFuture()
-      } catch {
-        return stream.eventLoop.makeFailedFuture(error)
-      }
-    }
+      streamConfiguration: HTTP2Setup.stream())
     let pipeline = channel.pipeline.syncOperations
-    try pipeline.addHandler(connection.coalescer)
+    try pipeline.addHandler(streams.coalescer)
     try pipeline.addHandler(PrefaceGuard(http2: http2))
+    try pipeline.addHandler(streams)
     try pipeline.addHandler(connection)
   }
 }

@@ -2,7 +2,7 @@ import NIOCore
 import NIOHPACK
 import NIOHTTP2
 
-/// One call on the server: the handler of an inbound stream channel. Loop-bound.
+/// One call on the server: a stream that a client has opened. Loop-bound.
 final class ServerCall: MessageStream, GRPCServerCall, DeadlineHolder {
   private enum Phase {
     /// No headers yet.
@@ -37,8 +37,9 @@ final class ServerCall: MessageStream, GRPCServerCall, DeadlineHolder {
   init(connection: ServerConnection, eventLoop: any EventLoop) {
     self.connection = connection
     super.init(
-      eventLoop: eventLoop, coalescer: connection.coalescer,
-      maximumMessageBytes: connection.configuration.maximumMessageBytes)
+      eventLoop: eventLoop,
+      maximumMessageBytes: connection.configuration.maximumMessageBytes,
+      windowBytes: connection.configuration.windowBytes)
     connection.callOpened()
   }
 

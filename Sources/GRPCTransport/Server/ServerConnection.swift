@@ -29,8 +29,6 @@ final class ServerConnection: ChannelInboundHandler {
   let configuration: GRPCServerConfiguration
   /// Finds the handlers of calls.
   let router: any GRPCServerRouter
-  /// Gathers the flushes of all calls of this connection.
-  let coalescer = FlushCoalescer()
   /// The deadlines of all calls of this connection.
   let deadlines: DeadlineQueue
   /// For what operators of the server may ask about.
@@ -73,9 +71,8 @@ final class ServerConnection: ChannelInboundHandler {
     self.context = context
     handshakeTimer = context.eventLoop.assumeIsolated().scheduleTask(
       in: configuration.handshakeTimeout
-    ) { [weak self] in
-      self?.context?.close(promise: nil)
-      return
+    ) {
+      self.context?.close(promise: nil)
     }
     armIdleTimer(in: configuration.connectionIdleTimeout)
     if let keepalive { armKeepaliveTimer(in: keepalive.configuration.interval) }
@@ -157,9 +154,8 @@ final class ServerConnection: ChannelInboundHandler {
   }
 
   private func armIdleTimer(in delay: TimeAmount) {
-    idleTimer = context?.eventLoop.assumeIsolated().scheduleTask(in: delay) { [weak self] in
-      self?.idleTimerFired()
-      return
+    idleTimer = context?.eventLoop.assumeIsolated().scheduleTask(in: delay) {
+      self.idleTimerFired()
     }
   }
 
@@ -173,9 +169,8 @@ final class ServerConnection: ChannelInboundHandler {
   }
 
   private func armKeepaliveTimer(in delay: TimeAmount) {
-    keepaliveTimer = context?.eventLoop.assumeIsolated().scheduleTask(in: delay) { [weak self] in
-      self?.keepaliveTimerFired()
-      return
+    keepaliveTimer = context?.eventLoop.assumeIsolated().scheduleTask(in: delay) {
+      self.keepaliveTimerFired()
     }
   }
 

@@ -29,6 +29,9 @@ struct MessageDecoder {
   /// Whether bytes of an unfinished message are held: at the end of a stream that is a violation.
   var hasUnread: Bool { unread.readableBytes > 0 }
 
+  /// Bytes held, prefixes included.
+  var unreadBytes: Int { unread.readableBytes }
+
   /// Takes the next bytes of the stream.
   mutating func append(_ bytes: ByteBuffer) {
     if unread.readableBytes == 0 {
