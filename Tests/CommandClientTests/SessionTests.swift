@@ -60,8 +60,7 @@ import Testing
     var script = FakeNode.Script()
     script.onCommand = { _, _ in
       ScriptedAnswer(trailers: [
-        "cs-shard": "3", "cs-position": "42", "cs-epoch": "2", "cs-first-sequence": "7",
-        "cs-event-count": "2", "cs-duplicate": "true",
+        "cs-commitment": "shard=3;position=42;epoch=2;sequence=7;events=2;duplicate"
       ])
     }
     let node = FakeNode(script)
@@ -135,7 +134,7 @@ import Testing
     script.onCommand = { _, call in
       call % 7 == 0
         ? ScriptedAnswer(status: GRPCStatus(.unavailable, "moving"))
-        : ScriptedAnswer(trailers: ["cs-shard": "1", "cs-position": "\(call)"])
+        : ScriptedAnswer(trailers: ["cs-commitment": "shard=1;position=\(call)"])
     }
     let node = FakeNode(script)
     let lines = try await withReport { path in

@@ -1,3 +1,4 @@
+import CloudstateModel
 package import CommandLineKit
 package import GRPCTransport
 package import NIOCore

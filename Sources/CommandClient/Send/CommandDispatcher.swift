@@ -1,3 +1,4 @@
+import CloudstateModel
 import GRPCTransport
 package import NIOCore
 
@@ -58,7 +59,7 @@ package final class CommandDispatcher {
     let decision =
       mayRetry
       ? policy.decision(
-        after: outcome.status.code, saysRetryable: outcome["cs-retryable"] == "true",
+        after: outcome.status.code, saysRetryable: outcome[HeaderName.retryable] == "true",
         attempt: number, now: now, deadline: sending.deadline, random: .random(in: 0...1))
       : .accept
     switch decision {
@@ -67,7 +68,8 @@ package final class CommandDispatcher {
       sending.completion(
         CommandOutcome(
           status: outcome.status, reply: outcome.status.code == .ok ? outcome.message : nil,
-          commitment: CommandCommitment(outcome), attempts: number,
+          commitment: outcome[HeaderName.commitment].flatMap { Commitment(headerValue: $0) },
+          attempts: number,
           latency: now - sending.begin, server: server))
     case .retry(let delay):
       links.turn(from: server)

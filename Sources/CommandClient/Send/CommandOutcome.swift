@@ -1,28 +1,6 @@
+package import CloudstateModel
 package import GRPCTransport
 package import NIOCore
-
-/// Where the events of a command lie, as the node's answer tells (`cs-shard` and other headers).
-package struct CommandCommitment: Hashable, Sendable {
-  package var shard: UInt32
-  package var position: UInt64
-  package var epoch: UInt64
-  /// The number of the first event within its entity; without meaning when there are no events.
-  package var firstSequence: Int64
-  package var eventCount: Int
-  /// The answer was remembered from an earlier command with the same idempotency key.
-  package var isDuplicate: Bool
-
-  /// Reads the metadata of an answer; `nil` when the command did not concern a stateful entity.
-  package init?(_ metadata: UnaryOutcome) {
-    guard let shard = metadata["cs-shard"].flatMap({ UInt32($0) }) else { return nil }
-    self.shard = shard
-    position = metadata["cs-position"].flatMap { UInt64($0) } ?? 0
-    epoch = metadata["cs-epoch"].flatMap { UInt64($0) } ?? 0
-    firstSequence = metadata["cs-first-sequence"].flatMap { Int64($0) } ?? 0
-    eventCount = metadata["cs-event-count"].flatMap { Int($0) } ?? 0
-    isDuplicate = metadata["cs-duplicate"] == "true"
-  }
-}
 
 /// A command that is ready to be sent.
 package struct PreparedCommand: Sendable {
@@ -54,7 +32,7 @@ package struct CommandOutcome: Sendable {
   package var status: GRPCStatus
   /// The encoded reply message; `nil` unless the status is OK.
   package var reply: ByteBuffer?
-  package var commitment: CommandCommitment?
+  package var commitment: Commitment?
   /// How often the command was sent.
   package var attempts: Int
   /// From the first attempt to the end of the last.
@@ -63,7 +41,7 @@ package struct CommandOutcome: Sendable {
   package var server: GRPCAddress
 
   package init(
-    status: GRPCStatus, reply: ByteBuffer?, commitment: CommandCommitment?, attempts: Int,
+    status: GRPCStatus, reply: ByteBuffer?, commitment: Commitment?, attempts: Int,
     latency: TimeAmount, server: GRPCAddress
   ) {
     self.status = status

@@ -1,3 +1,4 @@
+import CloudstateModel
 package import CommandLineKit
 import GRPCTransport
 import NIOCore
@@ -51,8 +52,10 @@ extension CommandOutcome {
   private var commitmentMembers: [(String, JSONText)] {
     guard let commitment else { return [] }
     return [
-      ("shard", .integer(Int64(commitment.shard))), ("position", .unsigned(commitment.position)),
-      ("epoch", .unsigned(commitment.epoch)), ("sequence", .integer(commitment.firstSequence)),
+      ("shard", .integer(Int64(commitment.shard))),
+      ("position", .unsigned(commitment.position.number)),
+      ("epoch", .unsigned(commitment.epoch.number)),
+      ("sequence", .integer(commitment.firstSequence.number)),
       ("events", .integer(Int64(commitment.eventCount))),
       ("duplicate", .bool(commitment.isDuplicate)),
     ]

@@ -1,3 +1,4 @@
+import CloudstateModel
 import CloudstateProtocol
 import CommandLineKit
 import GRPCTransport
@@ -32,7 +33,7 @@ extension SendRun {
     }
     let selection = TailSelection(
       patterns: [], start: .new,
-      cursors: [commitment.shard: commitment.position - min(commitment.position, 1)],
+      cursors: [commitment.shard: commitment.position.number - min(commitment.position.number, 1)],
       endsAtCurrent: true)
     let format = plan.output
     let console = console
@@ -40,7 +41,9 @@ extension SendRun {
       session: session, selection: selection, limit: commitment.eventCount, startedAt: wallClock(),
       console: console
     ) { event in
-      guard event.shard == commitment.shard, event.position == commitment.position else { return }
+      guard event.shard == commitment.shard, event.position == commitment.position.number else {
+        return
+      }
       try console.output(
         format == .text ? event.textLine(offset: localOffset) : event.envelope.compact)
     }

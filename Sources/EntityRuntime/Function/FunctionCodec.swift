@@ -35,30 +35,52 @@ package enum FunctionCodec {
   package static func commandMessage(
     id: Int64, _ command: EntityCommand, passesMetadata: Bool
   ) -> ByteBuffer {
+    guard passesMetadata, !command.metadata.isEmpty else { return plainCommand(id: id, command) }
     var message = Cloudstate_Command()
     message.entityID = command.entity.entityID
     message.id = id
     message.name = command.method
     message.payload = any(
       OpaquePayload(typeURL: command.payloadTypeURL, value: command.payload))
-    if passesMetadata {
-      message.metadata.entries = command.metadata.map { entry in
-        var encoded = Cloudstate_MetadataEntry()
-        encoded.key = entry.key
-        switch entry.value {
-        case .text(let text): encoded.stringValue = text
-        case .bytes(let bytes): encoded.bytesValue = Data(bytes)
-        }
-        return encoded
+    message.metadata.entries = command.metadata.map { entry in
+      var encoded = Cloudstate_MetadataEntry()
+      encoded.key = entry.key
+      switch entry.value {
+      case .text(let text): encoded.stringValue = text
+      case .bytes(let bytes): encoded.bytesValue = Data(bytes)
       }
+      return encoded
     }
     return encode(.command(message))
+  }
+
+  /// A command without metadata, written field by field: it is on the way of every command.
+  private static func plainCommand(id: Int64, _ command: EntityCommand) -> ByteBuffer {
+    typealias Writer = ProtobufWriter
+    let number = UInt64(bitPattern: id)
+    let payloadBytes =
+      Writer.size(ofField: command.payloadTypeURL.utf8.count)
+      + Writer.size(ofField: command.payload.count)
+    let commandBytes =
+      Writer.size(ofField: command.entity.entityID.utf8.count)
+      + (number == 0 ? 0 : 1 + Writer.size(of: number))
+      + Writer.size(ofField: command.method.utf8.count) + Writer.size(ofMessage: payloadBytes)
+    var writer = Writer(capacity: Writer.size(ofMessage: commandBytes))
+    writer.beginMessage(length: commandBytes, field: 3)
+    writer.write(command.entity.entityID, field: 1)
+    writer.write(number, field: 2)
+    writer.write(command.method, field: 3)
+    writer.beginMessage(length: payloadBytes, field: 4)
+    writer.write(command.payloadTypeURL, field: 1)
+    writer.write(command.payload, field: 2)
+    return writer.buffer
   }
 
   /// Reads what the function sent.
   ///
   /// - Throws: a decoding error if the bytes are not an `EventSourcedStreamOut`.
   package static func decode(_ buffer: ByteBuffer) throws -> FunctionMessage {
+    if let usual = FunctionReplyReader.read(buffer) { return .reply(usual) }
     let out = try Cloudstate_Eventsourced_EventSourcedStreamOut(decoding: buffer)
     switch out.message {
     case .reply(let reply): return .reply(functionReply(reply))

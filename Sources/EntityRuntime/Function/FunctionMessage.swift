@@ -2,7 +2,7 @@ package import CloudstateModel
 package import ShardStore
 
 /// What a user function says on an entity's stream, in words of our own (protocol section 3.1).
-package enum FunctionMessage: Sendable {
+package enum FunctionMessage: Hashable, Sendable {
   case reply(FunctionReply)
   /// `Failure` on the stream itself: the entity is broken.
   case failure(commandID: Int64, description: String)
@@ -11,7 +11,7 @@ package enum FunctionMessage: Sendable {
 }
 
 /// The function's answer to one command.
-package struct FunctionReply: Sendable {
+package struct FunctionReply: Hashable, Sendable {
   package var commandID: Int64
   package var action: FunctionAction
   package var events: [OpaquePayload]
@@ -32,7 +32,7 @@ package struct FunctionReply: Sendable {
 }
 
 /// `ClientAction` (protocol section 2.3).
-package enum FunctionAction: Sendable {
+package enum FunctionAction: Hashable, Sendable {
   /// `nil` when the function answered without a message.
   case reply(ReplyPayload?)
   case forward(target: String)

@@ -240,7 +240,7 @@ final class EntityHost {
   }
 
   /// Ends what has lasted too long. The list is ordered by activity, so the walk stops at the first entity
-  /// that was active recently.
+  /// that was active recently; those that this sweep itself moved to the end of the list are among them.
   private func sweepOnce() {
     let now = now()
     let commandLimit = configuration.commandTimeout.inNanoseconds
@@ -251,11 +251,11 @@ final class EntityHost {
       min
     ).inNanoseconds
     var candidate = activity.oldest
-    while let instance = candidate, now - instance.lastActivity >= shortest {
+    while let instance = candidate, now.since(instance.lastActivity) >= shortest {
       candidate = instance.next
-      let age = now - instance.lastActivity
+      let age = now.since(instance.lastActivity)
       if let sentAt = instance.commandSentAt {
-        if now - sentAt >= commandLimit { instance.commandTimedOut() }
+        if now.since(sentAt) >= commandLimit { instance.commandTimedOut() }
       } else if instance.isClosing {
         if age >= closeLimit { instance.closeTimedOut() }
       } else if instance.isIdle,
@@ -309,6 +309,11 @@ final class EntityHost {
     stopped = []
     completions.forEach { $0() }
   }
+}
+
+extension UInt64 {
+  /// The nanoseconds since another moment of the same clock; 0 if that is later.
+  fileprivate func since(_ earlier: UInt64) -> UInt64 { self > earlier ? self - earlier : 0 }
 }
 
 /// Hands commit outcomes from the committer thread to the host's loop, one hop per sync.

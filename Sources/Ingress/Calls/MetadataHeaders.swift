@@ -33,20 +33,11 @@ enum MetadataHeaders {
     return headers
   }
 
-  /// Says in trailers where a command's events lie. The values differ in every answer, so they stay out of the
-  /// header compression's table.
+  /// Says in a trailer where a command's events lie. The value differs in every answer, so it stays out of
+  /// the header compression's table.
   static func add(_ commitment: Commitment, to trailers: inout GRPCMetadata) {
-    func add(_ name: String, _ value: String) {
-      trailers.headers.add(name: name, value: value, indexing: .nonIndexable)
-    }
-    add(HeaderName.shard, String(commitment.shard))
-    if commitment.eventCount > 0 {
-      add(HeaderName.position, String(commitment.position.number))
-      add(HeaderName.epoch, String(commitment.epoch.number))
-      add(HeaderName.firstSequence, String(commitment.firstSequence.number))
-      add(HeaderName.eventCount, String(commitment.eventCount))
-    }
-    if commitment.isDuplicate { add(HeaderName.duplicate, "true") }
+    trailers.headers.add(
+      name: HeaderName.commitment, value: commitment.headerValue, indexing: .nonIndexable)
   }
 
   private static func isReserved(_ name: String) -> Bool {

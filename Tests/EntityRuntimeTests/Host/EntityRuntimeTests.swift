@@ -95,6 +95,26 @@ import Testing
     }
   }
 
+  @Test("A sweep that passivates many entities at once comes to an end")
+  func passivationOfMany() async throws {
+    var configuration = EntityRuntimeConfiguration()
+    configuration.passivationTimeout = .milliseconds(30)
+    try await withRuntime(configuration: configuration) { harness in
+      for round in 1...3 {
+        await withTaskGroup(of: Void.self) { group in
+          for entity in 0..<50 {
+            group.addTask {
+              #expect(await harness.send("add", to: "e\(entity)").text == "\(round)")
+            }
+          }
+        }
+        try await eventually("all entities are gone") {
+          harness.runtime.counters.activeEntities.load(ordering: .relaxed) == 0
+        }
+      }
+    }
+  }
+
   @Test("Idle entities are passivated and replayed when they are needed again")
   func passivation() async throws {
     var configuration = EntityRuntimeConfiguration()
