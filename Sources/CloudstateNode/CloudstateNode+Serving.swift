@@ -19,7 +19,7 @@ extension CloudstateNode {
   /// Starts everything and serves until the task is cancelled. What was started is in `teardown`.
   func serve(_ teardown: Teardown) async throws {
     let group = MultiThreadedEventLoopGroup(
-      numberOfThreads: configuration.eventLoops ?? System.coreCount)
+      numberOfThreads: configuration.eventLoops ?? NodeConfiguration.defaultEventLoops)
     teardown.add("event loops") { try await group.shutdownGracefully() }
     let loops = Array(group.makeIterator())
     let reader = NIOThreadPool(numberOfThreads: 2)

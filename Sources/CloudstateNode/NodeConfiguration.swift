@@ -1,6 +1,7 @@
 package import CloudstateModel
 package import EntityRuntime
 package import GRPCTransport
+import NIOCore
 
 /// Everything a node can be told. Flags and files of `cs-node` end here.
 package struct NodeConfiguration: Sendable {
@@ -29,8 +30,11 @@ package struct NodeConfiguration: Sendable {
   package var maximumStreams: Int?
   /// How long answers are kept under their idempotency keys. Default 24 h.
   package var idempotencyRetention: Duration = .seconds(24 * 3600)
-  /// Event loops; `nil` for one per core.
+  /// Event loops; `nil` for ``defaultEventLoops``.
   package var eventLoops: Int?
+  /// One for every two cores: the user function and the committer want the others, and a command that
+  /// stays on one loop is the cheapest.
+  package static var defaultEventLoops: Int { max(1, System.coreCount / 2) }
   /// Largest message from clients and from the function, in bytes. Default 12 MiB, as the reference.
   package var maximumMessageBytes = 12 * 1024 * 1024
   /// Limit of each step of a graceful stop. Default 10 s, as the reference.

@@ -21,7 +21,7 @@ struct BenchProcess {
     let result = posix_spawn(&processID, program, nil, nil, &argv, environ)
     guard result == 0 else {
       throw ProgramError.system(
-        "cannot start \(program)", code: result, hint: "swift build -c release")
+        "cannot start \(program)", code: result, hint: "Scripts/build")
     }
     return BenchProcess(processID: processID)
   }

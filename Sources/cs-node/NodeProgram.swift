@@ -58,7 +58,7 @@ struct NodeProgram: AsyncParsableCommand {
   var maxStreams: Int?
   @Option(help: "How long answers are kept under idempotency keys.")
   var idempotencyRetention: Duration = .seconds(24 * 3600)
-  @Option(help: "Event loops; default: one per core.") var loops: Int?
+  @Option(help: "Event loops; default: one for every two cores.") var loops: Int?
   @Option(help: "Largest message in bytes.") var maxMessageBytes = 12 * 1024 * 1024
   @Option(help: "Protocol versions accepted: compatible (0.0 to 0.2), strict (0.2), any.")
   var versionCheck = "compatible"

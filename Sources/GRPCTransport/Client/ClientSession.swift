@@ -44,7 +44,9 @@ final class ClientSession: ChannelInboundHandler {
     self.configuration = configuration
     self.logger = logger
     streamLimit = configuration.maximumConcurrentStreams
-    streams = StreamMultiplexer(windowBytes: configuration.windowBytes, accept: nil)
+    streams = StreamMultiplexer(
+      windowBytes: configuration.windowBytes, firstStreamID: configuration.firstStreamID,
+      accept: nil)
   }
 
   /// Whether the connection below is up, as seen before any of its streams hears otherwise.

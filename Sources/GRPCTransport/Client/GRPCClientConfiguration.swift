@@ -1,4 +1,5 @@
 package import NIOCore
+import NIOHTTP2
 
 /// Settings of a ``GRPCClientConnection``. Sizes are bytes.
 package struct GRPCClientConfiguration: Sendable {
@@ -30,6 +31,9 @@ package struct GRPCClientConfiguration: Sendable {
   package var compressesRequests = false
   /// The `user-agent` header.
   package var userAgent = "grpc-swift-cloudstate/1"
+
+  /// The number of a connection's first stream; a test of what happens after the last begins near it.
+  var firstStreamID: HTTP2StreamID = 1
 
   /// All defaults.
   package init() {}
