@@ -204,7 +204,7 @@ let testTargets: [Target] = [
     dependencies: [
       "TestSupport", "cs-node", "cs-coordinator", "cs-up", "cs-send", "cs-tail", "shopping-cart",
     ],
-    exclude: ["Clients"], swiftSettings: swiftSettings),
+    exclude: ["Clients", "Kinds"], swiftSettings: swiftSettings),
 ]
 
 let package = Package(

@@ -116,3 +116,7 @@ int cs_reap_group(pid_t pid, int *status) {
 }
 
 int cs_pipe(int ends[2]) { return pipe2(ends, O_CLOEXEC); }
+
+int cs_spawn_actions_close_from(posix_spawn_file_actions_t *actions, int first) {
+  return posix_spawn_file_actions_addclosefrom_np(actions, first);
+}

@@ -40,6 +40,11 @@ extension CloudstateNode {
 
     let runtime = try await startEntities(
       spec, function: function, store: store, loops: loops, reader: reader, teardown)
+    let actions = ActionRuntime(
+      links: try await function.links(), loops: loops,
+      statelessFunctions: Set(
+        spec.entities.filter { $0.kind == .statelessFunction }.map(\.serviceName)),
+      unaryTimeout: Self.timeAmount(configuration.entities.commandTimeout))
     let methods = EntityMethods(spec)
     let commands = RoutedCommandServer(
       bus: bus, service: configuration.service, shardCount: configuration.shardCount,
@@ -50,8 +55,8 @@ extension CloudstateNode {
     let streams = startStreams(
       spec, store: store, bus: bus, cluster: cluster, reader: reader, loop: loops[0])
     let ingress = makeIngress(
-      spec, methods: methods, function: function, runtime: runtime, bus: bus, cluster: cluster,
-      streams: streams)
+      spec, methods: methods, function: function, runtime: runtime, actions: actions, bus: bus,
+      cluster: cluster, streams: streams)
     let server = try await bind {
       try await GRPCServer.start(
         configuration: serverConfiguration, router: ingress, group: group, logger: logger)
@@ -87,6 +92,9 @@ extension CloudstateNode {
     var settings = ZeroMQBusConfiguration()
     settings.requestBind = configuration.busRequests
     settings.publishBind = configuration.busPublications
+    // Whatever a client may send or get must fit through, with what is said about it.
+    settings.maximumMessageBytes = max(
+      settings.maximumMessageBytes, configuration.maximumMessageBytes + (1 << 20))
     let bus = try ZeroMQMessageBus.start(
       configuration: settings, nodeID: configuration.nodeID, logger: logger)
     teardown.add("bus") { bus.shutdown() }
@@ -132,6 +140,8 @@ extension CloudstateNode {
     if !settings.usesSnapshots {
       logger.info("the function's library cannot restore snapshots: journals are replayed whole")
     }
+    settings.valueEntities = Set(
+      spec.entities.filter { $0.kind == .valueEntity }.map(\.serviceName))
     for entity in spec.entities {
       settings.passivationTimeouts[entity.serviceName] = entity.passivationTimeout
     }
@@ -165,21 +175,29 @@ extension CloudstateNode {
 
   private func makeIngress(
     _ spec: ServiceSpec, methods: EntityMethods, function: UserFunction, runtime: EntityRuntime,
-    bus: any MessageBus, cluster: ClusterReference, streams: EventStreamsService
+    actions: ActionRuntime, bus: any MessageBus, cluster: ClusterReference,
+    streams: EventStreamsService
   ) -> Ingress {
     let router = CommandRouter(
-      cluster: cluster, runtime: runtime, bus: bus, service: configuration.service,
-      shardCount: configuration.shardCount,
+      cluster: cluster, runtime: runtime, bus: bus, methods: methods,
+      service: configuration.service, shardCount: configuration.shardCount,
       commandTimeout: Self.timeAmount(configuration.entities.commandTimeout),
       ownerTimeout: Self.timeAmount(configuration.ownerTimeout))
+    let logger = logger
+    let report: @Sendable (String) -> Void = { text in
+      logger.warning("\(text)")
+      function.report(text)
+    }
+    let runner = CommandRunner(
+      router: router, actions: actions, methods: methods, report: report)
     var settings = IngressConfiguration()
     settings.capturesMetadata = configuration.entities.passesMetadata
     let reflection = ReflectionService(
       pool: spec.pool, services: spec.entities.map(\.serviceName))
     return Ingress(
-      configuration: settings, routes: methods.routes, dispatcher: router,
+      configuration: settings, routes: methods.routes, dispatcher: runner,
       mounts: [{ streams.handler(for: $0) }, { reflection.handler(for: $0) }],
-      reportToFunction: { function.report($0) }, logger: logger)
+      report: report)
   }
 
   private var serverConfiguration: GRPCServerConfiguration {

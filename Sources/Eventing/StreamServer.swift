@@ -116,6 +116,9 @@ package final class StreamServer: Sendable {
       let since = Timestamp(unixMilliseconds: asked.locateSinceUnixMilliseconds)
       response.locatedPosition = try store.firstPosition(of: shard, since: since).number
     } else {
+      guard asked.afterPosition < .max else {
+        throw StoreError(.readFailed, "no shard has a position \(asked.afterPosition)")
+      }
       let page = try LocalStreamReader.page(
         of: shard, after: Position(asked.afterPosition),
         byteLimit: min(Int(asked.byteLimit), maximumByteLimit), in: store)

@@ -13,6 +13,9 @@ final class TailCall: GRPCServerCallHandler {
   /// `nil` once the call is over.
   private var call: (any GRPCServerCall)?
   private var machine: TailMachine?
+  private var isPerforming = false
+  /// Something happened while actions were performed.
+  private var mustGoOn = false
   private var subscription: UInt64?
   private var timer: Scheduled<Void>?
   private var timerDeadline: NIODeadline?
@@ -81,10 +84,21 @@ final class TailCall: GRPCServerCallHandler {
   }
 
   /// Performs what the machine wants until the next input.
+  ///
+  /// An input that comes while actions are performed waits for the last of them: cursors must not go out
+  /// before the events that they count.
   private func goOn() {
-    guard let actions = machine?.actions(now: .now()) else { return }
-    for action in actions { perform(action) }
-    arrangeTimer()
+    guard !isPerforming else {
+      mustGoOn = true
+      return
+    }
+    isPerforming = true
+    repeat {
+      mustGoOn = false
+      for action in machine?.actions(now: .now()) ?? [] { perform(action) }
+    } while mustGoOn
+    isPerforming = false
+    if machine != nil { arrangeTimer() }
   }
 
   private func perform(_ action: TailMachine.Action) {

@@ -5,27 +5,32 @@ import ShardStore
 
 /// What answers mean for a shard.
 extension TailMachine {
-  /// Takes the outstanding lookup off a shard; answers its slot, or `nil` for an answer nobody waits
-  /// for.
-  mutating func takeAnswer(of shard: UInt32) -> Int? {
-    guard !isFinished, let slot = slots[shard], shards[slot].outstanding != nil else { return nil }
-    if case .read = shards[slot].outstanding {
+  /// Takes the outstanding lookup off a shard; answers it with the shard's slot, or `nil` for an answer
+  /// nobody waits for.
+  mutating func takeAnswer(of shard: UInt32) -> (slot: Int, lookup: Lookup)? {
+    guard !isFinished, let slot = slots[shard], let lookup = shards[slot].outstanding else {
+      return nil
+    }
+    if case .read = lookup {
       outstandingReads -= 1
     } else {
       outstandingQuestions -= 1
     }
     shards[slot].outstanding = nil
-    return slot
+    return (slot, lookup)
   }
 
   /// Plans another try and, when the trouble lasts, a notice.
-  mutating func failed(_ slot: Int, _ reason: StreamReadFailure, now: NIODeadline) {
+  mutating func failed(
+    _ slot: Int, _ reason: StreamReadFailure, of lookup: Lookup, now: NIODeadline
+  ) {
     let earlier = shards[slot].failing
     let count = (earlier?.count ?? 0) + 1
     let since = earlier?.since ?? now
     shards[slot].failing = TailedShard.Failing(
       since: since, count: count, retryAt: now + settings.retryDelay(afterFailures: count),
-      reason: reason, isAnnounced: earlier?.isAnnounced ?? false)
+      reason: reason, isAnnounced: earlier?.isAnnounced ?? false,
+      failedRead: lookup.isRead || earlier?.failedRead == true)
     if earlier?.isAnnounced != true {
       notices.failing(since: since, patience: settings.noticeAfter)
     }
@@ -35,9 +40,14 @@ extension TailMachine {
     }
   }
 
-  /// Ends a row of failures.
-  mutating func succeeded(_ slot: Int, now: NIODeadline) {
+  /// Ends a row of failures. Where a read has failed only a read ends it: an owner that answers small
+  /// questions may still be unable to read its events.
+  mutating func succeeded(_ slot: Int, with lookup: Lookup, now: NIODeadline) {
     shards[slot].lastContact = now
+    if shards[slot].failing?.failedRead == true, !lookup.isRead {
+      shards[slot].failing?.mayRead = true
+      return
+    }
     if let failing = shards[slot].failing, failing.isAnnounced {
       notices.recovered(shards[slot].index, now: now)
     }
@@ -45,9 +55,11 @@ extension TailMachine {
   }
 
   /// Uses a position that was asked for.
-  mutating func positioned(_ slot: Int, at position: Position) {
+  mutating func positioned(_ slot: Int, at position: Position, by lookup: Lookup) {
     switch shards[slot].phase {
     case .starting(.since):
+      // The answer to an older question, asked before the shard was given up, says something else.
+      guard case .locate = lookup else { return }
       shards[slot].cursor = Position(position.number - min(position.number, 1))
       shards[slot].known = max(shards[slot].known, shards[slot].cursor)
       shards[slot].phase = .following

@@ -23,6 +23,11 @@ package struct TailMachine: Sendable {
     case poll
     /// Answered with the first position committed at or after the time.
     case locate(since: Timestamp)
+
+    /// Whether events are asked for.
+    var isRead: Bool {
+      if case .read = self { true } else { false }
+    }
   }
 
   package enum Action: Hashable, Sendable {
@@ -109,11 +114,11 @@ package struct TailMachine: Sendable {
   package mutating func answered(
     _ shard: UInt32, page: Result<StreamPage, StreamReadFailure>, now: NIODeadline
   ) {
-    guard let slot = takeAnswer(of: shard) else { return }
+    guard let (slot, lookup) = takeAnswer(of: shard) else { return }
     switch page {
-    case .failure(let failure): failed(slot, failure, now: now)
+    case .failure(let failure): failed(slot, failure, of: lookup, now: now)
     case .success(let page):
-      succeeded(slot, now: now)
+      succeeded(slot, with: lookup, now: now)
       if case .scanning(var scan) = shards[slot].phase {
         scan.accept(page.batches, of: shard, filter: plan.filter)
         shards[slot].phase = scan.nextRead == nil ? .scanned(scan.result) : .scanning(scan)
@@ -127,12 +132,12 @@ package struct TailMachine: Sendable {
   package mutating func answered(
     _ shard: UInt32, position: Result<Position, StreamReadFailure>, now: NIODeadline
   ) {
-    guard let slot = takeAnswer(of: shard) else { return }
+    guard let (slot, lookup) = takeAnswer(of: shard) else { return }
     switch position {
-    case .failure(let failure): failed(slot, failure, now: now)
+    case .failure(let failure): failed(slot, failure, of: lookup, now: now)
     case .success(let position):
-      succeeded(slot, now: now)
-      positioned(slot, at: position)
+      succeeded(slot, with: lookup, now: now)
+      positioned(slot, at: position, by: lookup)
     }
   }
 

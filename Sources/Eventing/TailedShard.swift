@@ -23,6 +23,10 @@ struct TailedShard: Sendable {
     var reason: StreamReadFailure
     /// The client has been told.
     var isAnnounced: Bool
+    /// A read was among the lookups that failed.
+    var failedRead: Bool
+    /// The owner has answered a question since, so that a read may be tried.
+    var mayRead = false
   }
 
   let index: UInt32
@@ -66,6 +70,9 @@ struct TailedShard: Sendable {
   /// Whether the client has not been told of the newest cursor.
   var isUnannounced: Bool { isFollowing && announced != cursor }
 
+  /// Whether a failing owner has to answer a question before it is given a read.
+  private var mustAskFirst: Bool { failing != nil && failing?.mayRead != true }
+
   /// What to ask the owner next, if anything.
   func wanted(now: NIODeadline, byteLimit: Int, endsAtCurrent: Bool) -> TailMachine.Lookup? {
     guard outstanding == nil else { return nil }
@@ -74,14 +81,14 @@ struct TailedShard: Sendable {
     case .starting(.since(let time)): return .locate(since: time)
     case .starting: return .lastPosition
     case .scanning(let scan):
-      if failing != nil { return .poll }
+      if mustAskFirst { return .poll }
       return scan.nextRead.map { .read(after: $0, byteLimit: byteLimit) }
     case .scanned: return nil
     case .following:
       if end == nil { return .lastPosition }
       if endsAtCurrent, isCaughtUp { return nil }
       // An owner that hangs must not keep the places of reads: it is asked a small question first.
-      if failing != nil { return .poll }
+      if mustAskFirst { return .poll }
       if cursor < known { return .read(after: cursor, byteLimit: byteLimit) }
       return isPollDue ? .poll : nil
     }

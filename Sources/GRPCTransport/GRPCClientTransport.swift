@@ -20,6 +20,8 @@ package protocol GRPCClientTransport: AnyObject {
 package protocol GRPCClientStream: AnyObject {
   /// `false` while the peer's window or the connection is full, or before it is up.
   var isWritable: Bool { get }
+  /// Whether the call has not begun, because there is no connection or no room on it.
+  var isWaiting: Bool { get }
   func send(_ message: ByteBuffer)
   /// Half-closes: no more messages from this side.
   func sendEnd()

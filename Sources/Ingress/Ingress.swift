@@ -1,6 +1,5 @@
 import CloudstateModel
 package import GRPCTransport
-package import Logging
 
 /// The public gRPC API of a node: the methods of the user function's services, and whatever else is mounted
 /// (reflection, event streams). Shared by all connections.
@@ -12,26 +11,31 @@ package final class Ingress: GRPCServerRouter {
   let dispatcher: any CommandDispatcher
   private let routes: [String: IngressRoute]
   private let mounts: [Mount]
-  private let reportToFunction: @Sendable (String) -> Void
-  private let logger: Logger
+  /// Tells the user function and the log what went wrong.
+  let report: @Sendable (String) -> Void
 
-  /// - Parameter reportToFunction: sends `reportError` to the user function, best effort.
   package init(
     configuration: IngressConfiguration, routes: [IngressRoute],
     dispatcher: any CommandDispatcher, mounts: [Mount],
-    reportToFunction: @escaping @Sendable (String) -> Void, logger: Logger
+    report: @escaping @Sendable (String) -> Void
   ) {
     self.configuration = configuration
     self.dispatcher = dispatcher
     self.routes = Dictionary(routes.map { ($0.path, $0) }) { first, _ in first }
     self.mounts = mounts
-    self.reportToFunction = reportToFunction
-    self.logger = logger
+    self.report = report
   }
 
   package func handler(for call: any GRPCServerCall) -> (any GRPCServerCallHandler)? {
     if let route = routes[call.path] {
-      return EntityCallHandler(call: call, route: route, ingress: self)
+      switch route.target {
+      case .entity(let persistenceID, let entityID):
+        return EntityCallHandler(
+          call: call, route: route, persistenceID: persistenceID, entityID: entityID,
+          ingress: self)
+      case .action(let shape):
+        return ActionCallHandler(call: call, route: route, shape: shape, ingress: self)
+      }
     }
     for mount in mounts {
       if let handler = mount(call) { return handler }
@@ -39,8 +43,11 @@ package final class Ingress: GRPCServerRouter {
     return nil
   }
 
-  func report(_ text: String) {
-    logger.warning("\(text)")
-    reportToFunction(text)
+  /// Tells the user function of a reply that is not what the method declares (proxy behaviour, section 4.4).
+  func check(_ payload: ReplyPayload, against route: IngressRoute) {
+    guard payload.typeURL != route.outputTypeURL else { return }
+    report(
+      "Warning: \(route.serviceName).\(route.method): Expected reply type_url to be "
+        + "[\(route.outputTypeURL)] but was [\(payload.typeURL)].")
   }
 }

@@ -1,25 +1,33 @@
-/// One client-facing method of an entity.
+package import CloudstateModel
+
+/// One client-facing method of a service of the user function.
 package struct IngressRoute: Sendable {
+  /// Who runs the method's commands.
+  package enum Target: Sendable {
+    /// The instance named by a serialized request (proxy behaviour, section 4.3).
+    case entity(persistenceID: String, entityID: EntityIDReader)
+    case action(ActionShape)
+  }
+
+  package typealias EntityIDReader = @Sendable (UnsafeRawBufferPointer) throws -> String
+
   package var serviceName: String
   package var method: String
-  package var persistenceID: String
+  package var target: Target
   /// `type.googleapis.com/` and the declared input type.
   package var inputTypeURL: String
   /// `type.googleapis.com/` and the declared output type; replies of another type are reported.
   package var outputTypeURL: String
-  /// Reads the entity id from a serialized request (proxy behaviour, section 4.3).
-  package var entityID: @Sendable (UnsafeRawBufferPointer) throws -> String
 
   package init(
-    serviceName: String, method: String, persistenceID: String, inputTypeURL: String,
-    outputTypeURL: String, entityID: @escaping @Sendable (UnsafeRawBufferPointer) throws -> String
+    serviceName: String, method: String, target: Target, inputTypeURL: String,
+    outputTypeURL: String
   ) {
     self.serviceName = serviceName
     self.method = method
-    self.persistenceID = persistenceID
+    self.target = target
     self.inputTypeURL = inputTypeURL
     self.outputTypeURL = outputTypeURL
-    self.entityID = entityID
   }
 
   /// `/package.Service/Method`.

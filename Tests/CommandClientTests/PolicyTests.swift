@@ -57,7 +57,7 @@ import Testing
     }
     #expect(deadline(true, attempt: 1, left: 60_000) == moment(2000))
     #expect(deadline(true, attempt: 3, left: 60_000) == moment(8000))
-    #expect(deadline(true, attempt: 99, left: 60_000) == moment(60_000))
+    #expect(deadline(true, attempt: 99, left: 60_000) == moment(8000))
     #expect(deadline(true, attempt: 1, left: 500) == moment(500))
     #expect(deadline(false, attempt: 1, left: 60_000) == moment(60_000))
   }

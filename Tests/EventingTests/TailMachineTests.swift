@@ -309,6 +309,62 @@ import Testing
     #expect(sent == ["0:1/0"])
   }
 
+  @Test("A shard that was given up begins where the call began, whatever an older answer says")
+  func lateAnswerAfterOutage() throws {
+    var machine = TailMachine(try tailPlan(shardCount: 2) { $0.last = 1 })
+    var waiting: TailMachine.Lookup?
+    for time in stride(from: 0, through: 5000, by: 50) {
+      for (shard, lookup) in machine.actions(now: moment(time)).compactMap(\.lookup) {
+        switch lookup {
+        case _ where shard == 1 && time < 500:
+          machine.answered(1, position: .failure(StreamReadFailure("away")), now: moment(time))
+        case _ where shard == 1: waiting = lookup
+        case .read:
+          machine.answered(0, page: page(batch(1, types: ["A"]), last: 1), now: moment(time))
+        default: machine.answered(0, position: .success(Position(1)), now: moment(time))
+        }
+      }
+    }
+    #expect(waiting == .lastPosition)
+    machine.answered(1, position: .success(Position(100)), now: moment(5100))
+    let next = machine.actions(now: moment(5100)).compactMap(\.lookup).filter { $0.shard == 1 }
+    guard case .locate? = next.first?.1 else {
+      Issue.record("\(next)")
+      return
+    }
+    machine.answered(1, position: .success(Position(90)), now: moment(5200))
+    #expect(machine.actions(now: moment(5200)).compactMap(\.lookup).map(\.1) == [.lastPosition])
+    machine.answered(1, position: .success(Position(100)), now: moment(5200))
+    let reads = machine.actions(now: moment(5200)).compactMap(\.lookup)
+    #expect(reads.map(\.1) == [.read(after: Position(89), byteLimit: 32 * 1024)])
+  }
+
+  @Test("An owner that answers questions and cannot read its events is given up too")
+  func unreadableShard() throws {
+    var machine = TailMachine(
+      try tailPlan(shardCount: 1) {
+        $0.start = .all
+        $0.endAtCurrent = true
+      })
+    var reads = 0
+    var end: GRPCStatus?
+    for time in stride(from: 0, through: 60_000, by: 50) where end == nil {
+      for action in machine.actions(now: moment(time)) {
+        if case .finish(let status) = action { end = status }
+        switch action.lookup?.1 {
+        case .read:
+          reads += 1
+          machine.answered(0, page: .failure(StreamReadFailure("damaged")), now: moment(time))
+        case .some: machine.answered(0, position: .success(Position(5)), now: moment(time))
+        case nil: break
+        }
+      }
+    }
+    #expect(end?.code == .unavailable)
+    #expect(end?.message.contains("damaged") == true)
+    #expect((2...40).contains(reads), "\(reads) reads: tries must become rarer")
+  }
+
   @Test("A cursor beyond the end is told of and does not move backwards")
   func cursorBeyondEnd() throws {
     var machine = TailMachine(try tailPlan(shardCount: 1) { $0.cursors = [cursor(0, 9)] })

@@ -22,13 +22,13 @@ struct LinkContractTests {
     try await harness.link(a, b)
     let held = Recorder<BusRequest>()
     _ = b.serve(try pattern("hold")) { held.append($0) }
-    async let pending = a.ask("hold", "", of: b.nodeID, timeout: .minutes(10))
+    async let pending = a.ask("hold", "", of: b.nodeID, timeout: .seconds(60))
     try await eventually("the request is there") { held.count == 1 }
     b.shutdown()
     let failure = await pending
     #expect(failure.failureCode == .timeout)
     #expect(failure.failureMessage.contains("link to b broke"))
-    let next = await a.ask("hold", "", of: b.nodeID, timeout: .minutes(10))
+    let next = await a.ask("hold", "", of: b.nodeID, timeout: .seconds(60))
     #expect(next.failureCode == .unreachable)
   }
 
@@ -39,7 +39,7 @@ struct LinkContractTests {
     try await harness.link(a, b)
     let old = Recorder<BusRequest>()
     _ = b.serve(try pattern("hold")) { old.append($0) }
-    async let first = a.ask("hold", "1", of: b.nodeID, timeout: .minutes(10))
+    async let first = a.ask("hold", "1", of: b.nodeID, timeout: .seconds(60))
     try await eventually("the request is there") { old.count == 1 }
     b.shutdown()
     #expect(await first.failureCode == .timeout)
@@ -65,12 +65,12 @@ struct LinkContractTests {
     try await harness.link(a, b)
     let held = Recorder<BusRequest>()
     _ = b.serve(try pattern("hold")) { held.append($0) }
-    async let pending = a.ask("hold", "", of: b.nodeID, timeout: .minutes(10))
+    async let pending = a.ask("hold", "", of: b.nodeID, timeout: .seconds(60))
     try await eventually("the request is there") { held.count == 1 }
     let peer = b.peer(incarnation: harness.nextIncarnation())
     a.connect(to: peer)
     #expect(await pending.failureCode == .timeout)
-    async let next = a.ask("hold", "", of: b.nodeID, timeout: .minutes(10))
+    async let next = a.ask("hold", "", of: b.nodeID, timeout: .seconds(60))
     try await eventually("the next request is there") { held.count == 2 }
     a.connect(to: peer)
     held.all.last?.answer(.success(ByteBuffer(string: "kept")))
@@ -95,7 +95,7 @@ struct LinkContractTests {
     try await harness.link(a, b)
     let held = Recorder<BusRequest>()
     _ = b.serve(try pattern("hold")) { held.append($0) }
-    async let pending = a.ask("hold", "", of: b.nodeID, timeout: .minutes(10))
+    async let pending = a.ask("hold", "", of: b.nodeID, timeout: .seconds(60))
     try await eventually("the request is there") { held.count == 1 }
     a.shutdown()
     #expect(await pending.failureCode == .closed)

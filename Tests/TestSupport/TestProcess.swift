@@ -1,4 +1,5 @@
-package import Glibc
+package import CLinux
+import Glibc
 
 /// A program under test: started at once, its output captured in files, killed and reaped at the
 /// latest when the value goes away. Any thread may call.
@@ -138,8 +139,7 @@ private func mergedEnvironment(_ changes: [String: String]) -> [String] {
   return merged.filter { !$0.value.isEmpty }.map { "\($0.key)=\($0.value)" }
 }
 
-/// Starts a program with standard input from `/dev/null`. Other descriptors of the test are marked
-/// close-on-exec by whoever opened them.
+/// Starts a program with standard input from `/dev/null` and no other descriptor of the test.
 private func spawn(
   _ program: String, arguments: [String], environment: [String],
   standardOutput: String, standardError: String
@@ -151,6 +151,9 @@ private func spawn(
   posix_spawn_file_actions_addopen(&actions, 0, "/dev/null", O_RDONLY, 0)
   posix_spawn_file_actions_addopen(&actions, 1, standardOutput, creating, 0o600)
   posix_spawn_file_actions_addopen(&actions, 2, standardError, creating, 0o600)
+  // Sockets of other tests are not close-on-exec; a child that holds them would keep their ports and hide
+  // the ends of their connections.
+  cs_spawn_actions_close_from(&actions, 3)
 
   var attributes = posix_spawnattr_t()
   posix_spawnattr_init(&attributes)

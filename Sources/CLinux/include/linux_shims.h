@@ -4,6 +4,7 @@
 
 #include <errno.h>
 #include <signal.h>
+#include <spawn.h>
 #include <stdint.h>
 #include <sys/eventfd.h>
 #include <sys/prctl.h>
@@ -39,6 +40,9 @@ int cs_signal_pipe(void);
 /// Writes the number of `signal` into the pipe of `cs_signal_pipe` whenever it arrives, instead of what
 /// the signal did before; 0 or -1 with `errno` set. `cs_signal_pipe` must have succeeded.
 int cs_signal_divert(int signal);
+
+/// Has a child started by posix_spawn close all descriptors from `first` on; 0 or an error number.
+int cs_spawn_actions_close_from(posix_spawn_file_actions_t *actions, int first);
 
 /// What `cs_spawn` starts. Pointers must stay valid during the call only.
 struct cs_spawn_request {

@@ -3,10 +3,15 @@ package struct CommandAnswer: Hashable, Sendable {
   package var outcome: CommandOutcome
   /// Where the command's events lie, if it had any.
   package var commitment: Commitment?
+  /// To be run, in order, before the outcome is released.
+  package var effects: [SideEffect]
 
-  package init(_ outcome: CommandOutcome, commitment: Commitment? = nil) {
+  package init(
+    _ outcome: CommandOutcome, commitment: Commitment? = nil, effects: [SideEffect] = []
+  ) {
     self.outcome = outcome
     self.commitment = commitment
+    self.effects = effects
   }
 
   package static func error(_ error: CommandError) -> CommandAnswer {
@@ -19,6 +24,8 @@ package enum CommandOutcome: Hashable, Sendable {
   case reply(ReplyPayload?)
   /// The function refused in its regular way (`ClientAction.failure`); the text is for the client.
   case failure(String)
+  /// The function handed the command over; the caller gets the target's answer.
+  case forward(FunctionCall)
   /// The machinery failed.
   case error(CommandError)
 }

@@ -33,22 +33,34 @@ package struct CommandError: Error, Hashable, Sendable, CustomStringConvertible 
     case invalidArgument = "invalid-argument"
     /// The function used a part of the protocol that this release does not serve.
     case unsupported
+    /// The function forwarded to a service or method that it does not serve.
+    case routingFailed = "routing-failed"
+    /// The function's forwards or effects lead on and on.
+    case tooManyHops = "too-many-hops"
+    /// The function answered an action with an error of its own.
+    case actionFailed = "action-failed"
   }
 
   package var code: Code
   package var message: String
+  /// The gRPC status with which the user function itself ended an action's call, passed on as it is.
+  package var passedStatusCode: Int?
 
-  package init(_ code: Code, _ message: String) {
+  package init(_ code: Code, _ message: String, passedStatusCode: Int? = nil) {
     self.code = code
     self.message = message
+    self.passedStatusCode = passedStatusCode
   }
 
   /// The gRPC status code of proxy behaviour section 21, with its weak points mended.
   package var grpcStatusCode: Int {
-    switch code {
+    if let passedStatusCode { return passedStatusCode }
+    return switch code {
     case .unexpectedReply, .unexpectedFailure, .unexpectedMessage, .unexpectedTermination,
       .entityTerminated:
       2
+    case .routingFailed, .tooManyHops: 13
+    case .actionFailed: 2
     case .invalidArgument: 3
     case .timeout: 4
     case .overloaded: 8
@@ -68,7 +80,8 @@ package struct CommandError: Error, Hashable, Sendable, CustomStringConvertible 
       .shardUnavailable, .outcomeUnknown, .stopping, .storeFailed:
       true
     case .unexpectedReply, .unexpectedFailure, .unexpectedMessage, .recoveryFailed,
-      .idempotencyKeyReused, .invalidArgument, .unsupported:
+      .idempotencyKeyReused, .invalidArgument, .unsupported, .routingFailed, .tooManyHops,
+      .actionFailed:
       false
     }
   }

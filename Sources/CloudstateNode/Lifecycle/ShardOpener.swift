@@ -17,15 +17,15 @@ struct ShardOpener {
   }
 
   /// Opens what is new in `snapshot`. A shard that cannot be opened is named in the log and in the answers to
-  /// its commands; the others are not affected.
+  /// its commands, and tried again with the next snapshot; the others are not affected.
   mutating func open(_ snapshot: ClusterSnapshot) async {
     for assignment in snapshot.shardMap.assignments {
       guard let assignment, assignment.primary == nodeID,
         opened[assignment.shard].map({ $0 < assignment.epoch }) ?? true
       else { continue }
-      opened[assignment.shard] = assignment.epoch
       do {
         try await runtime.open(assignment.shard, epoch: assignment.epoch)
+        opened[assignment.shard] = assignment.epoch
       } catch {
         logger.error("shard \(assignment.shard) stays closed: \(error)")
       }

@@ -1,7 +1,6 @@
 import CloudstateModel
 import ClusterControl
 import EntityRuntime
-import Ingress
 import MessageBus
 import NIOCore
 import Synchronization
@@ -12,7 +11,7 @@ import Synchronization
 /// While the owner cannot be reached, or the shard is not assigned, a command that was not sent yet is held
 /// and tried again: a node that restarts, or a plan that is on its way, is usually back before a client would
 /// be. Time and number of held commands are bounded.
-final class CommandRouter: CommandDispatcher {
+final class CommandRouter: Sendable {
   /// Commands that may be held at once; the next is refused at once.
   private static let maximumHeld = 10_000
   private static let retryInterval = TimeAmount.milliseconds(25)
@@ -20,6 +19,7 @@ final class CommandRouter: CommandDispatcher {
   private let cluster: ClusterReference
   private let runtime: EntityRuntime
   private let bus: any MessageBus
+  private let methods: EntityMethods
   private let service: ServiceName
   private let shardCount: UInt32
   private let commandTimeout: TimeAmount
@@ -30,19 +30,22 @@ final class CommandRouter: CommandDispatcher {
   ///   - commandTimeout: how long a routed command may take when the caller sets no deadline.
   ///   - ownerTimeout: how long a command waits for an owner that cannot be reached.
   init(
-    cluster: ClusterReference, runtime: EntityRuntime, bus: any MessageBus, service: ServiceName,
-    shardCount: UInt32, commandTimeout: TimeAmount, ownerTimeout: TimeAmount
+    cluster: ClusterReference, runtime: EntityRuntime, bus: any MessageBus, methods: EntityMethods,
+    service: ServiceName, shardCount: UInt32, commandTimeout: TimeAmount, ownerTimeout: TimeAmount
   ) {
     self.cluster = cluster
     self.runtime = runtime
     self.bus = bus
+    self.methods = methods
     self.service = service
     self.shardCount = shardCount
     self.commandTimeout = commandTimeout
     self.ownerTimeout = ownerTimeout
   }
 
-  func dispatch(
+  /// Brings a command to its entity and answers what the entity's node made of it. `completion` is called
+  /// exactly once, on `eventLoop`, from which the call must come too.
+  func route(
     _ command: EntityCommand, on eventLoop: any EventLoop,
     completion: @escaping @Sendable (CommandAnswer) -> Void
   ) {
@@ -89,7 +92,8 @@ final class CommandRouter: CommandDispatcher {
     let timeout = remainingTime(of: routed.command)
     bus.request(
       .command(service: service, method: routed.command.method),
-      payload: RoutedCommandCodec.encode(routed.command, timeout: timeout), to: owner,
+      payload: RoutedCommandCodec.encode(routed.command, methods: methods, timeout: timeout),
+      to: owner,
       timeout: timeout, on: eventLoop
     ) { result in
       self.answered(RoutedCommandCodec.answer(result, owner: owner), routed, on: eventLoop)

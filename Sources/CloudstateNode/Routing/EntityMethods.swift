@@ -1,26 +1,49 @@
+import CloudstateModel
 import DynamicProtobuf
 import EntityRuntime
 import Ingress
 
-/// The methods of all entities that the user function serves, by service and name.
+/// The methods of all services that the user function serves, by service and name.
 struct EntityMethods: Sendable {
   let routes: [IngressRoute]
-  private let byPath: [String: IngressRoute]
+  private let byService: [String: [String: IngressRoute]]
 
   init(_ spec: ServiceSpec) {
-    routes = spec.entities.flatMap { entity in
-      entity.methods.values.compactMap { method -> IngressRoute? in
-        guard let extractor = method.keyExtractor else { return nil }
-        return IngressRoute(
-          serviceName: entity.serviceName, method: method.name,
-          persistenceID: entity.persistenceID, inputTypeURL: method.inputTypeURL,
-          outputTypeURL: method.outputTypeURL, entityID: { try extractor.key(of: $0) })
+    let routes = spec.entities.flatMap { entity in
+      entity.methods.values.compactMap { method in
+        Self.target(of: method, in: entity).map {
+          IngressRoute(
+            serviceName: entity.serviceName, method: method.name, target: $0,
+            inputTypeURL: method.inputTypeURL, outputTypeURL: method.outputTypeURL)
+        }
       }
     }
-    byPath = Dictionary(routes.map { ($0.path, $0) }) { first, _ in first }
+    self.routes = routes
+    byService = Dictionary(grouping: routes, by: \.serviceName).mapValues { routes in
+      Dictionary(routes.map { ($0.method, $0) }) { first, _ in first }
+    }
   }
 
   subscript(serviceName: String, method: String) -> IngressRoute? {
-    byPath["/\(serviceName)/\(method)"]
+    byService[serviceName]?[method]
+  }
+
+  func serves(_ serviceName: String) -> Bool { byService[serviceName] != nil }
+
+  private static func target(
+    of method: ServedMethod, in entity: ServedEntity
+  ) -> IngressRoute.Target? {
+    switch entity.kind {
+    case .eventSourced, .valueEntity:
+      method.keyExtractor.map { extractor in
+        .entity(persistenceID: entity.persistenceID, entityID: { try extractor.key(of: $0) })
+      }
+    case .action, .statelessFunction:
+      .action(
+        ActionShape(
+          isClientStreaming: method.isClientStreaming, isServerStreaming: method.isServerStreaming))
+    case .crdt:
+      nil
+    }
   }
 }

@@ -8,12 +8,17 @@ import NIOCore
 
 /// Between commands and their form on the bus (`cloudstate.internal.cluster.RoutedCommand`).
 enum RoutedCommandCodec {
-  static func encode(_ command: EntityCommand, timeout: TimeAmount) -> ByteBuffer {
+  static func encode(
+    _ command: EntityCommand, methods: EntityMethods, timeout: TimeAmount
+  ) -> ByteBuffer {
     var message = Cloudstate_Internal_Cluster_RoutedCommand()
     message.serviceName = command.serviceName
     message.method = command.method
     message.entityID = command.entity.entityID
     message.payload = Data(command.payload)
+    if methods[command.serviceName, command.method]?.inputTypeURL != command.payloadTypeURL {
+      message.payloadTypeURL = command.payloadTypeURL
+    }
     message.metadata = command.metadata.map(AnswerCodec.metadataMessage)
     message.idempotencyKey = command.idempotencyKey ?? ""
     message.timeoutMilliseconds = UInt64(clamping: timeout.nanoseconds / 1_000_000)
@@ -24,13 +29,16 @@ enum RoutedCommandCodec {
   static func decode(_ payload: ByteBuffer, methods: EntityMethods) -> EntityCommand? {
     guard
       let message = try? Cloudstate_Internal_Cluster_RoutedCommand(decoding: payload),
-      let method = methods[message.serviceName, message.method], !message.entityID.isEmpty
+      let method = methods[message.serviceName, message.method], !message.entityID.isEmpty,
+      case .entity(let persistenceID, _) = method.target
     else { return nil }
     let timeout = TimeAmount.milliseconds(Int64(clamping: message.timeoutMilliseconds))
     return EntityCommand(
       serviceName: message.serviceName, method: message.method,
-      entity: EntityKey(persistenceID: method.persistenceID, entityID: message.entityID),
-      payloadTypeURL: method.inputTypeURL, payload: [UInt8](message.payload),
+      entity: EntityKey(persistenceID: persistenceID, entityID: message.entityID),
+      payloadTypeURL: message.payloadTypeURL.isEmpty
+        ? method.inputTypeURL : message.payloadTypeURL,
+      payload: [UInt8](message.payload),
       metadata: message.metadata.compactMap(AnswerCodec.metadata),
       idempotencyKey: message.idempotencyKey.isEmpty ? nil : message.idempotencyKey,
       deadline: timeout > .zero ? (NIODeadline.now() + timeout).uptimeNanoseconds : nil)
@@ -55,8 +63,9 @@ enum RoutedCommandCodec {
 
   private static func code(of error: BusError) -> CommandError.Code {
     switch error.code {
-    case .unreachable, .noResponder, .rejected: .shardUnavailable
-    case .timeout: .outcomeUnknown
+    case .unreachable, .noResponder: .shardUnavailable
+    // The owner may have run the command and found its answer too long for the bus.
+    case .timeout, .rejected: .outcomeUnknown
     case .overloaded: .overloaded
     case .closed: .stopping
     }

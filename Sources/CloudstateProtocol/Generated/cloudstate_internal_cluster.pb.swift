@@ -378,6 +378,10 @@ package nonisolated struct Cloudstate_Internal_Cluster_RoutedCommand: Sendable {
   /// How long the sender still waits; 0 = no limit.
   package var timeoutMilliseconds: UInt64 = 0
 
+  /// The type of the payload where it is not the method's declared one: a function that forwards a
+  /// command chooses it.
+  package var payloadTypeURL: String = String()
+
   package var unknownFields = SwiftProtobuf.UnknownStorage()
 
   package init() {}
@@ -454,6 +458,15 @@ package nonisolated struct Cloudstate_Internal_Cluster_CommandAnswer: Sendable {
     set {outcome = .error(newValue)}
   }
 
+  /// The function hands the command over to another method; whoever asked follows it.
+  package var forward: Cloudstate_Internal_Cluster_FunctionCall {
+    get {
+      if case .forward(let v)? = outcome {return v}
+      return Cloudstate_Internal_Cluster_FunctionCall()
+    }
+    set {outcome = .forward(newValue)}
+  }
+
   package var commitment: Cloudstate_Internal_Cluster_Commitment {
     get {_commitment ?? Cloudstate_Internal_Cluster_Commitment()}
     set {_commitment = newValue}
@@ -463,6 +476,9 @@ package nonisolated struct Cloudstate_Internal_Cluster_CommandAnswer: Sendable {
   /// Clears the value of `commitment`. Subsequent reads from it will return its default value.
   package mutating func clearCommitment() {self._commitment = nil}
 
+  /// To be run, in this order, before the outcome is released.
+  package var effects: [Cloudstate_Internal_Cluster_AnswerEffect] = []
+
   package var unknownFields = SwiftProtobuf.UnknownStorage()
 
   package nonisolated enum OneOf_Outcome: Equatable, Sendable {
@@ -471,12 +487,59 @@ package nonisolated struct Cloudstate_Internal_Cluster_CommandAnswer: Sendable {
     case failure(Cloudstate_Internal_Cluster_AnswerFailure)
     /// The machinery failed; never stored.
     case error(Cloudstate_Internal_Cluster_AnswerError)
+    /// The function hands the command over to another method; whoever asked follows it.
+    case forward(Cloudstate_Internal_Cluster_FunctionCall)
 
   }
 
   package init() {}
 
   fileprivate var _commitment: Cloudstate_Internal_Cluster_Commitment? = nil
+}
+
+/// A command that a user function wants to be run: a forward or a side effect.
+package nonisolated struct Cloudstate_Internal_Cluster_FunctionCall: Sendable {
+  // SwiftProtobuf.Message conformance is added in an extension below. See the
+  // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
+  // methods supported on all messages.
+
+  /// Full gRPC service name of the same user function.
+  package var serviceName: String = String()
+
+  package var method: String = String()
+
+  package var typeURL: String = String()
+
+  package var value: Data = Data()
+
+  package var metadata: [Cloudstate_Internal_Cluster_MetadataEntry] = []
+
+  package var unknownFields = SwiftProtobuf.UnknownStorage()
+
+  package init() {}
+}
+
+package nonisolated struct Cloudstate_Internal_Cluster_AnswerEffect: Sendable {
+  // SwiftProtobuf.Message conformance is added in an extension below. See the
+  // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
+  // methods supported on all messages.
+
+  package var call: Cloudstate_Internal_Cluster_FunctionCall {
+    get {_call ?? Cloudstate_Internal_Cluster_FunctionCall()}
+    set {_call = newValue}
+  }
+  /// Returns true if `call` has been explicitly set.
+  package var hasCall: Bool {self._call != nil}
+  /// Clears the value of `call`. Subsequent reads from it will return its default value.
+  package mutating func clearCall() {self._call = nil}
+
+  package var synchronous: Bool = false
+
+  package var unknownFields = SwiftProtobuf.UnknownStorage()
+
+  package init() {}
+
+  fileprivate var _call: Cloudstate_Internal_Cluster_FunctionCall? = nil
 }
 
 package nonisolated struct Cloudstate_Internal_Cluster_AnswerReply: Sendable {
@@ -1219,7 +1282,7 @@ nonisolated extension Cloudstate_Internal_Cluster_PlanAcknowledgement: SwiftProt
 
 nonisolated extension Cloudstate_Internal_Cluster_RoutedCommand: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
   package static let protoMessageName: String = _protobuf_package + ".RoutedCommand"
-  package static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{3}service_name\0\u{1}method\0\u{3}entity_id\0\u{1}payload\0\u{1}metadata\0\u{3}idempotency_key\0\u{3}timeout_milliseconds\0")
+  package static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{3}service_name\0\u{1}method\0\u{3}entity_id\0\u{1}payload\0\u{1}metadata\0\u{3}idempotency_key\0\u{3}timeout_milliseconds\0\u{3}payload_type_url\0")
 
   package mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
     while let fieldNumber = try decoder.nextFieldNumber() {
@@ -1234,6 +1297,7 @@ nonisolated extension Cloudstate_Internal_Cluster_RoutedCommand: SwiftProtobuf.M
       case 5: try { try decoder.decodeRepeatedMessageField(value: &self.metadata) }()
       case 6: try { try decoder.decodeSingularStringField(value: &self.idempotencyKey) }()
       case 7: try { try decoder.decodeSingularUInt64Field(value: &self.timeoutMilliseconds) }()
+      case 8: try { try decoder.decodeSingularStringField(value: &self.payloadTypeURL) }()
       default: break
       }
     }
@@ -1261,6 +1325,9 @@ nonisolated extension Cloudstate_Internal_Cluster_RoutedCommand: SwiftProtobuf.M
     if self.timeoutMilliseconds != 0 {
       try visitor.visitSingularUInt64Field(value: self.timeoutMilliseconds, fieldNumber: 7)
     }
+    if !self.payloadTypeURL.isEmpty {
+      try visitor.visitSingularStringField(value: self.payloadTypeURL, fieldNumber: 8)
+    }
     try unknownFields.traverse(visitor: &visitor)
   }
 
@@ -1272,6 +1339,7 @@ nonisolated extension Cloudstate_Internal_Cluster_RoutedCommand: SwiftProtobuf.M
     if lhs.metadata != rhs.metadata {return false}
     if lhs.idempotencyKey != rhs.idempotencyKey {return false}
     if lhs.timeoutMilliseconds != rhs.timeoutMilliseconds {return false}
+    if lhs.payloadTypeURL != rhs.payloadTypeURL {return false}
     if lhs.unknownFields != rhs.unknownFields {return false}
     return true
   }
@@ -1341,7 +1409,7 @@ nonisolated extension Cloudstate_Internal_Cluster_MetadataEntry: SwiftProtobuf.M
 
 nonisolated extension Cloudstate_Internal_Cluster_CommandAnswer: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
   package static let protoMessageName: String = _protobuf_package + ".CommandAnswer"
-  package static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}reply\0\u{1}failure\0\u{1}error\0\u{1}commitment\0")
+  package static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}reply\0\u{1}failure\0\u{1}error\0\u{1}commitment\0\u{1}forward\0\u{1}effects\0")
 
   package mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
     while let fieldNumber = try decoder.nextFieldNumber() {
@@ -1389,6 +1457,20 @@ nonisolated extension Cloudstate_Internal_Cluster_CommandAnswer: SwiftProtobuf.M
         }
       }()
       case 4: try { try decoder.decodeSingularMessageField(value: &self._commitment) }()
+      case 5: try {
+        var v: Cloudstate_Internal_Cluster_FunctionCall?
+        var hadOneofValue = false
+        if let current = self.outcome {
+          hadOneofValue = true
+          if case .forward(let m) = current {v = m}
+        }
+        try decoder.decodeSingularMessageField(value: &v)
+        if let v = v {
+          if hadOneofValue {try decoder.handleConflictingOneOf()}
+          self.outcome = .forward(v)
+        }
+      }()
+      case 6: try { try decoder.decodeRepeatedMessageField(value: &self.effects) }()
       default: break
       }
     }
@@ -1412,17 +1494,113 @@ nonisolated extension Cloudstate_Internal_Cluster_CommandAnswer: SwiftProtobuf.M
       guard case .error(let v)? = self.outcome else { preconditionFailure() }
       try visitor.visitSingularMessageField(value: v, fieldNumber: 3)
     }()
-    case nil: break
+    default: break
     }
     try { if let v = self._commitment {
       try visitor.visitSingularMessageField(value: v, fieldNumber: 4)
     } }()
+    try { if case .forward(let v)? = self.outcome {
+      try visitor.visitSingularMessageField(value: v, fieldNumber: 5)
+    } }()
+    if !self.effects.isEmpty {
+      try visitor.visitRepeatedMessageField(value: self.effects, fieldNumber: 6)
+    }
     try unknownFields.traverse(visitor: &visitor)
   }
 
   package static func ==(lhs: Cloudstate_Internal_Cluster_CommandAnswer, rhs: Cloudstate_Internal_Cluster_CommandAnswer) -> Bool {
     if lhs.outcome != rhs.outcome {return false}
     if lhs._commitment != rhs._commitment {return false}
+    if lhs.effects != rhs.effects {return false}
+    if lhs.unknownFields != rhs.unknownFields {return false}
+    return true
+  }
+}
+
+nonisolated extension Cloudstate_Internal_Cluster_FunctionCall: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
+  package static let protoMessageName: String = _protobuf_package + ".FunctionCall"
+  package static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{3}service_name\0\u{1}method\0\u{3}type_url\0\u{1}value\0\u{1}metadata\0")
+
+  package mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
+    while let fieldNumber = try decoder.nextFieldNumber() {
+      // The use of inline closures is to circumvent an issue where the compiler
+      // allocates stack space for every case branch when no optimizations are
+      // enabled. https://github.com/apple/swift-protobuf/issues/1034
+      switch fieldNumber {
+      case 1: try { try decoder.decodeSingularStringField(value: &self.serviceName) }()
+      case 2: try { try decoder.decodeSingularStringField(value: &self.method) }()
+      case 3: try { try decoder.decodeSingularStringField(value: &self.typeURL) }()
+      case 4: try { try decoder.decodeSingularBytesField(value: &self.value) }()
+      case 5: try { try decoder.decodeRepeatedMessageField(value: &self.metadata) }()
+      default: break
+      }
+    }
+  }
+
+  package func traverse<V: SwiftProtobuf.Visitor>(visitor: inout V) throws {
+    if !self.serviceName.isEmpty {
+      try visitor.visitSingularStringField(value: self.serviceName, fieldNumber: 1)
+    }
+    if !self.method.isEmpty {
+      try visitor.visitSingularStringField(value: self.method, fieldNumber: 2)
+    }
+    if !self.typeURL.isEmpty {
+      try visitor.visitSingularStringField(value: self.typeURL, fieldNumber: 3)
+    }
+    if !self.value.isEmpty {
+      try visitor.visitSingularBytesField(value: self.value, fieldNumber: 4)
+    }
+    if !self.metadata.isEmpty {
+      try visitor.visitRepeatedMessageField(value: self.metadata, fieldNumber: 5)
+    }
+    try unknownFields.traverse(visitor: &visitor)
+  }
+
+  package static func ==(lhs: Cloudstate_Internal_Cluster_FunctionCall, rhs: Cloudstate_Internal_Cluster_FunctionCall) -> Bool {
+    if lhs.serviceName != rhs.serviceName {return false}
+    if lhs.method != rhs.method {return false}
+    if lhs.typeURL != rhs.typeURL {return false}
+    if lhs.value != rhs.value {return false}
+    if lhs.metadata != rhs.metadata {return false}
+    if lhs.unknownFields != rhs.unknownFields {return false}
+    return true
+  }
+}
+
+nonisolated extension Cloudstate_Internal_Cluster_AnswerEffect: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
+  package static let protoMessageName: String = _protobuf_package + ".AnswerEffect"
+  package static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}call\0\u{1}synchronous\0")
+
+  package mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
+    while let fieldNumber = try decoder.nextFieldNumber() {
+      // The use of inline closures is to circumvent an issue where the compiler
+      // allocates stack space for every case branch when no optimizations are
+      // enabled. https://github.com/apple/swift-protobuf/issues/1034
+      switch fieldNumber {
+      case 1: try { try decoder.decodeSingularMessageField(value: &self._call) }()
+      case 2: try { try decoder.decodeSingularBoolField(value: &self.synchronous) }()
+      default: break
+      }
+    }
+  }
+
+  package func traverse<V: SwiftProtobuf.Visitor>(visitor: inout V) throws {
+    // The use of inline closures is to circumvent an issue where the compiler
+    // allocates stack space for every if/case branch local when no optimizations
+    // are enabled. https://github.com/apple/swift-protobuf/issues/1034 and
+    // https://github.com/apple/swift-protobuf/issues/1182
+    try { if let v = self._call {
+      try visitor.visitSingularMessageField(value: v, fieldNumber: 1)
+    } }()
+    if self.synchronous != false {
+      try visitor.visitSingularBoolField(value: self.synchronous, fieldNumber: 2)
+    }
+    try unknownFields.traverse(visitor: &visitor)
+  }
+
+  package static func ==(lhs: Cloudstate_Internal_Cluster_AnswerEffect, rhs: Cloudstate_Internal_Cluster_AnswerEffect) -> Bool {
+    if lhs._call != rhs._call {return false}
+    if lhs.synchronous != rhs.synchronous {return false}
     if lhs.unknownFields != rhs.unknownFields {return false}
     return true
   }

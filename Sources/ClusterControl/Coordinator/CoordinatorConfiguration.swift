@@ -29,7 +29,7 @@ package struct CoordinatorConfiguration: Hashable, Sendable {
   package var maximumRetryDelay: Duration
   /// Members the cluster may have; a registration beyond is refused. Default 512.
   package var maximumMembers: Int
-  /// Shards a service may have; a registration with more is refused. Default 4096.
+  /// Shards a service may have; a registration with more is refused. Default 65536, as many as a node may be given.
   package var maximumShardCount: UInt32
   /// Registrations that may wait for the disk at once; more are refused. Default 1024.
   package var maximumWaitingRegistrations: Int
@@ -49,7 +49,7 @@ package struct CoordinatorConfiguration: Hashable, Sendable {
     initialRetryDelay = .milliseconds(100)
     maximumRetryDelay = .seconds(2)
     maximumMembers = 512
-    maximumShardCount = 4096
+    maximumShardCount = 65_536
     maximumWaitingRegistrations = 1024
   }
 

@@ -14,7 +14,7 @@ package struct MembershipConfiguration: Hashable, Sendable {
   /// Default 100 ms.
   package var initialRetryDelay: Duration = .milliseconds(100)
   /// Default 2 s. Higher spares the coordinator and makes a node come back later.
-  package var maximumRetryDelay: Duration = .seconds(2)
+  package var maximumRetryDelay: Duration = .milliseconds(500)
   /// Without an answer for this long the coordinator counts as unreachable. Default 3 s.
   package var coordinatorTimeout: Duration = .seconds(3)
 

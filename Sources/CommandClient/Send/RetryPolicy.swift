@@ -43,11 +43,15 @@ package struct RetryPolicy: Hashable, Sendable {
     return now + delay < deadline ? .retry(after: delay) : .accept
   }
 
+  private static let longestAttempt = TimeAmount.seconds(8)
+
   /// When an attempt (counted from 1) that begins now must have ended.
   package func attemptDeadline(
     attempt: Int, now: NIODeadline, deadline: NIODeadline
   ) -> NIODeadline {
     guard isEnabled else { return deadline }
-    return min(now + attemptTimeout * (1 << min(max(attempt - 1, 0), 10)), deadline)
+    // Not longer than a good while: one attempt that gets lost must leave time for others.
+    let full = min(attemptTimeout * (1 << min(max(attempt - 1, 0), 10)), Self.longestAttempt)
+    return min(now + max(full, attemptTimeout), deadline)
   }
 }

@@ -89,8 +89,8 @@ package struct SendPlan: Sendable {
 
   private static func mode(of arguments: Arguments) throws(ProgramError) -> Mode {
     if let count = arguments.count, count < 1 { throw tooSmall("--count", "1") }
-    if let rate = arguments.rate, !(rate > 0 && rate <= 10_000_000) {
-      throw ProgramError("--rate takes commands per second above 0", status: .usage)
+    if let rate = arguments.rate, !(rate >= 0.001 && rate <= 10_000_000) {
+      throw ProgramError("--rate takes commands per second, 0.001 to 10000000", status: .usage)
     }
     if let duration = arguments.duration, duration <= .zero { throw tooSmall("--duration", "1ms") }
     if let concurrency = arguments.concurrency, !(1...maximumConcurrency).contains(concurrency) {

@@ -32,6 +32,9 @@ package struct ReconnectPolicy: Sendable {
     return failingSince.map { now - $0 }
   }
 
+  /// A server has answered, but with nothing that brings the tail nearer to its end.
+  package mutating func connected() { hasBeenConnected = true }
+
   /// A call has failed.
   ///
   /// - Parameter random: between 0 and 1; spreads waits over half of their length.

@@ -132,12 +132,17 @@ package struct TailRun: Sendable {
   private func take(
     _ response: Cloudstate_Streams_TailResponse, from links: ServerLinks, _ state: inout State
   ) -> Bool {
-    if let outage = state.policy.succeeded(now: .now()) {
+    let before = state.follower.cursor
+    let step = state.follower.receive(response)
+    // A tail that is to end must not be kept by a server that talks and never gets on.
+    let getsOn = !selection.endsAtCurrent || step.isDone || state.follower.cursor != before
+    if !getsOn {
+      state.policy.connected()
+    } else if let outage = state.policy.succeeded(now: .now()) {
       let seconds = LoadSummary.decimal(Double(outage.nanoseconds) / 1e9, places: 1)
       console.info("\(links.currentAddress): connected again after \(seconds) s")
       state.shouldTell = true
     }
-    let step = state.follower.receive(response)
     if let notice = step.notice { console.info("notice: \(notice)") }
     do {
       for event in step.show { try show(event) }

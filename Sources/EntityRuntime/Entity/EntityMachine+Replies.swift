@@ -17,7 +17,7 @@ extension EntityMachine {
       guard phase == .active, case .atFunction(let id, let command) = outstanding,
         reply.commandID == id
       else {
-        crash(CommandError(.unexpectedReply, "Unexpected entity reply"), into: &actions)
+        crash(.unexpectedReply, into: &actions)
         return
       }
       _ = takeOutstanding()
@@ -27,9 +27,9 @@ extension EntityMachine {
     case .failure(let commandID, let description):
       actions.append(
         .report("Entity failed by its function on command \(commandID): \(description)"))
-      crash(CommandError(.unexpectedFailure, "Unexpected entity failure"), into: &actions)
+      crash(.unexpectedFailure, into: &actions)
     case .empty:
-      crash(CommandError(.unexpectedMessage, "Unexpected entity message"), into: &actions)
+      crash(.unexpectedMessage, into: &actions)
     }
   }
 
@@ -37,30 +37,22 @@ extension EntityMachine {
   private mutating func settle(
     _ reply: FunctionReply, of queued: QueuedCommand, into actions: inout [EntityAction]
   ) {
-    if !reply.sideEffects.isEmpty {
-      actions.append(
-        .report(
-          "Side effects are not served by this release and were not run: "
-            + reply.sideEffects.joined(separator: ", ")))
-    }
     var answer: CommandAnswer
     switch reply.action {
     case .reply(let payload):
-      answer = CommandAnswer(.reply(payload))
+      answer = CommandAnswer(.reply(payload), effects: reply.sideEffects)
     case .failure(let description, restart: false):
-      answer = CommandAnswer(.failure(description))
+      answer = CommandAnswer(.failure(description), effects: reply.sideEffects)
     case .failure(let description, restart: true):
       // The function's state already holds events of the failed command: they are thrown away with it.
       release(
-        CommandAnswer(.failure(description)), to: queued.ticket, ownsBatch: false, into: &actions)
+        CommandAnswer(.failure(description), effects: reply.sideEffects), to: queued.ticket,
+        into: &actions)
       reopensEagerly = true
       close(gracefully: true, into: &actions)
       return
-    case .forward(let target):
-      actions.append(.report("Forwards are not served by this release: \(target)"))
-      answer = .error(
-        CommandError(
-          .unsupported, "the function forwarded to \(target): not served by this release"))
+    case .forward(let call):
+      answer = CommandAnswer(.forward(call), effects: reply.sideEffects)
     }
 
     if !reply.events.isEmpty {
@@ -70,10 +62,11 @@ extension EntityMachine {
     }
     let remembered = rememberedAnswer(answer, for: queued.command)
     guard !reply.events.isEmpty || remembered != nil else {
-      release(answer, to: queued.ticket, ownsBatch: false, into: &actions)
+      release(answer, to: queued.ticket, into: &actions)
       return
     }
     submittedBatches += 1
+    unsettledBatchesHoldEvents.append(!reply.events.isEmpty)
     actions.append(
       .commit(
         CommitOrder(
@@ -85,7 +78,7 @@ extension EntityMachine {
       undurableAnswers[remembered.key] = UndurableAnswer(
         remembered: remembered, batch: submittedBatches)
     }
-    release(answer, to: queued.ticket, ownsBatch: true, into: &actions)
+    release(answer, to: queued.ticket, positionBatch: submittedBatches, into: &actions)
   }
 
   /// What to keep under the command's idempotency key. Errors of the machinery are not kept: repeating the
@@ -106,21 +99,17 @@ extension EntityMachine {
   ) {
     assert(settledBatches < submittedBatches, "an outcome without a batch")
     settledBatches += 1
+    let heldEvents = unsettledBatchesHoldEvents.popFirst() ?? true
     switch result {
     case .success(let position):
-      while let first = releases.first, first.batches <= settledBatches {
-        var answer = first.answer
-        if first.ownsBatch && first.batches == settledBatches {
-          answer.commitment?.position = position
-        }
-        actions.append(.complete(first.ticket, answer))
-        releases.removeFirst()
+      for index in releases.indices where releases[index].positionBatch == settledBatches {
+        releases[index].answer.commitment?.position = position
       }
-      if !undurableAnswers.isEmpty {
-        undurableAnswers = undurableAnswers.filter { $0.value.batch > settledBatches }
-      }
-    case .failure(let error):
+      releaseDurable(into: &actions)
+    case .failure(let error) where heldEvents:
       discardUndurable(error, into: &actions)
+    case .failure(let error):
+      forgetUnremembered(error, into: &actions)
     }
     if phase == .settling {
       settleIfDurable(now: now, into: &actions)
@@ -129,20 +118,57 @@ extension EntityMachine {
     }
   }
 
+  /// Gives out what waited for no more than the batches that have an outcome.
+  private mutating func releaseDurable(into actions: inout [EntityAction]) {
+    while let first = releases.first, first.batches <= settledBatches {
+      actions.append(.complete(first.ticket, first.answer))
+      releases.removeFirst()
+    }
+    if !undurableAnswers.isEmpty {
+      undurableAnswers = undurableAnswers.filter { $0.value.batch > settledBatches }
+    }
+  }
+
+  /// A batch failed that held no events, only an answer to remember: the entity's state is what it was, and
+  /// what was decided after it stands.
+  private mutating func forgetUnremembered(
+    _ error: StoreError, into actions: inout [EntityAction]
+  ) {
+    let failed = settledBatches
+    for index in releases.indices where releases[index].positionBatch == failed {
+      releases[index].answer = .error(Self.failure(of: error))
+    }
+    releaseDurable(into: &actions)
+  }
+
   /// A batch failed: nothing that was decided after it ever happened.
   private mutating func discardUndurable(
     _ error: StoreError, into actions: inout [EntityAction]
   ) {
-    let failure = CommandError(
-      .storeFailed, "the events could not be made durable (\(error.message)); nothing was stored")
     while let release = releases.popFirst() {
-      actions.append(.complete(release.ticket, .error(failure)))
+      actions.append(.complete(release.ticket, .error(Self.failure(of: error))))
     }
     undurableAnswers.removeAll()
+    // These were not given to the store.
+    let notStored = CommandError(
+      .storeFailed, "the events could not be made durable (\(error.message)); nothing was stored")
     if let command = takeOutstanding() {
-      actions.append(.complete(command.ticket, .error(failure)))
+      actions.append(.complete(command.ticket, .error(notStored)))
     }
-    failQueue(failure, into: &actions)
+    failQueue(notStored, into: &actions)
     if phase == .active || phase == .recovering { close(gracefully: false, into: &actions) }
+  }
+
+  /// What the callers of a batch that failed hear. A write or sync that failed may all the same have reached
+  /// the disk, and then it is there after the restart.
+  private static func failure(of error: StoreError) -> CommandError {
+    error.code == .writeFailed
+      ? CommandError(
+        .outcomeUnknown,
+        "the disk failed while the events were written (\(error.message)): they may or may not be there "
+          + "after the node's restart; repeat the command with the same idempotency key")
+      : CommandError(
+        .storeFailed,
+        "the events could not be made durable (\(error.message)); nothing was stored")
   }
 }

@@ -10,6 +10,7 @@ extension EntityMachine {
       return
     }
     phase = .recovering
+    recoveryProgressAt = now
     reopensEagerly = false
     hasSentInit = false
     lastSequence = .none
@@ -35,6 +36,7 @@ extension EntityMachine {
     _ result: Result<RecoveryPage, StoreError>, now: UInt64, into actions: inout [EntityAction]
   ) {
     guard phase == .recovering else { return }
+    recoveryProgressAt = now
     switch result {
     case .failure(let error):
       failRecovery(error.message, into: &actions)
@@ -65,7 +67,7 @@ extension EntityMachine {
 
   private mutating func failRecovery(_ reason: String, into actions: inout [EntityAction]) {
     failQueue(
-      CommandError(.recoveryFailed, "Error recovering event log: \(reason)"), into: &actions)
+      CommandError(.recoveryFailed, "\(kind.recoveryError): \(reason)"), into: &actions)
     close(gracefully: false, into: &actions)
   }
 
@@ -78,8 +80,7 @@ extension EntityMachine {
       if case .unreachable(let reason) = end {
         failAll(CommandError(.functionUnavailable, reason), into: &actions)
       } else {
-        failAll(
-          CommandError(.unexpectedTermination, "Unexpected entity termination"), into: &actions)
+        failAll(kind.crash(.unexpectedTermination), into: &actions)
       }
     case .closing:
       break
@@ -102,7 +103,11 @@ extension EntityMachine {
 
   /// The function broke the rules (proxy behaviour, section 7.5): the caller, then the queue, then the
   /// stream. Answers that only wait for their batch are not touched.
-  mutating func crash(_ error: CommandError, into actions: inout [EntityAction]) {
+  mutating func crash(_ code: CommandError.Code, into actions: inout [EntityAction]) {
+    crash(kind.crash(code), into: &actions)
+  }
+
+  private mutating func crash(_ error: CommandError, into actions: inout [EntityAction]) {
     failAll(error, into: &actions)
     close(gracefully: false, into: &actions)
   }
@@ -112,8 +117,7 @@ extension EntityMachine {
       actions.append(.complete(command.ticket, .error(error)))
     }
     let queued =
-      error.code == .functionUnavailable
-      ? error : CommandError(.entityTerminated, "Entity terminated")
+      error.code == .functionUnavailable ? error : kind.crash(.entityTerminated)
     failQueue(queued, into: &actions)
   }
 
@@ -138,6 +142,15 @@ extension EntityMachine {
     crash(
       CommandError(.timeout, "the user function did not answer the command in time"),
       into: &actions)
+  }
+
+  /// The function does not take the journal: nothing has moved for as long as a command may take.
+  package mutating func recoveryTimedOut(into actions: inout [EntityAction]) {
+    guard phase == .recovering else { return }
+    failQueue(
+      CommandError(.timeout, "the user function did not take the entity's journal in time"),
+      into: &actions)
+    close(gracefully: false, into: &actions)
   }
 
   /// The function has not closed its side after the half-close in time.

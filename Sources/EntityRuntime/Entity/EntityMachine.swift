@@ -2,7 +2,8 @@ package import CloudstateModel
 import DequeModule
 import ShardStore
 
-/// The life of one event sourced entity (proxy behaviour, section 7) as a value: events in, actions out.
+/// The life of one event sourced or value entity (proxy behaviour, sections 7 and 8) as a value: events in,
+/// actions out.
 ///
 /// ```
 ///             command               granted              journal read
@@ -20,6 +21,9 @@ import ShardStore
 ///
 /// A new stream is opened only after the old one has ended and every submitted batch has an outcome, so
 /// recovery always reads a journal that holds still.
+///
+/// A value entity differs in little: each change replaces the state, so it is stored as an event together
+/// with the same snapshot, and recovery needs the snapshot only. Texts of crashes have words of their own.
 package struct EntityMachine: Sendable {
   /// Bounds of one entity.
   package struct Limits: Sendable {
@@ -65,8 +69,8 @@ package struct EntityMachine: Sendable {
     let ticket: CommandTicket
     var answer: CommandAnswer
     let batches: UInt64
-    /// The answer's own batch is the last of them, and its position belongs into the answer.
-    let ownsBatch: Bool
+    /// The batch whose position belongs into the answer, counted from the first.
+    let positionBatch: UInt64?
   }
 
   struct UndurableAnswer {
@@ -74,6 +78,7 @@ package struct EntityMachine: Sendable {
     let batch: UInt64
   }
 
+  package let kind: StatefulKind
   package let limits: Limits
   let shard: UInt32
   let epoch: Epoch
@@ -90,6 +95,8 @@ package struct EntityMachine: Sendable {
   var lastCommandID: Int64 = 0
   var commandsThisTurn = 0
   var submittedBatches: UInt64 = 0
+  /// Whether the batches that have no outcome yet hold events, the oldest first.
+  var unsettledBatchesHoldEvents: Deque<Bool> = []
   var settledBatches: UInt64 = 0
   var hasSentInit = false
   /// Open the next stream without waiting for a command (proxy behaviour, section 7.4).
@@ -97,8 +104,14 @@ package struct EntityMachine: Sendable {
   var isStopping = false
   /// When the outstanding command went to the function, on the clock of `now` arguments.
   package private(set) var commandSentAt: UInt64?
+  /// When recovery began or last got on, on the same clock.
+  package var recoveringSince: UInt64? { phase == .recovering ? recoveryProgressAt : nil }
+  var recoveryProgressAt: UInt64 = 0
 
-  package init(shard: UInt32, epoch: Epoch, limits: Limits = Limits()) {
+  package init(
+    kind: StatefulKind = .eventSourced, shard: UInt32, epoch: Epoch, limits: Limits = Limits()
+  ) {
+    self.kind = kind
     self.shard = shard
     self.epoch = epoch
     self.limits = limits
@@ -183,7 +196,8 @@ package struct EntityMachine: Sendable {
       }
       if let early = undurableAnswers[key] {
         releaseRemembered(
-          early.remembered.fingerprint, early.remembered.answer, to: next, into: &actions)
+          early.remembered.fingerprint, early.remembered.answer, batch: early.batch, to: next,
+          into: &actions)
         continue
       }
       outstanding = .checkingKey(next)
@@ -211,7 +225,7 @@ package struct EntityMachine: Sendable {
     case .absent:
       send(next, now: now, into: &actions)
     case .remembered(let fingerprint, let answer):
-      releaseRemembered(fingerprint, answer, to: next, into: &actions)
+      releaseRemembered(fingerprint, answer, batch: nil, to: next, into: &actions)
       advance(now: now, into: &actions)
     case .failed(let error):
       actions.append(
@@ -221,7 +235,7 @@ package struct EntityMachine: Sendable {
   }
 
   private mutating func releaseRemembered(
-    _ fingerprint: UInt64, _ answer: CommandAnswer, to next: QueuedCommand,
+    _ fingerprint: UInt64, _ answer: CommandAnswer, batch: UInt64?, to next: QueuedCommand,
     into actions: inout [EntityAction]
   ) {
     guard fingerprint == next.command.fingerprint else {
@@ -241,20 +255,21 @@ package struct EntityMachine: Sendable {
         shard: shard, position: .start, epoch: epoch, firstSequence: .none, eventCount: 0,
         isDuplicate: true)
     }
-    release(duplicate, to: next.ticket, ownsBatch: false, into: &actions)
+    release(duplicate, to: next.ticket, positionBatch: batch, into: &actions)
   }
 
   // MARK: Answers out
 
   mutating func release(
-    _ answer: CommandAnswer, to ticket: CommandTicket, ownsBatch: Bool,
+    _ answer: CommandAnswer, to ticket: CommandTicket, positionBatch: UInt64? = nil,
     into actions: inout [EntityAction]
   ) {
     if submittedBatches == settledBatches {
       actions.append(.complete(ticket, answer))
     } else {
       releases.append(
-        Release(ticket: ticket, answer: answer, batches: submittedBatches, ownsBatch: ownsBatch))
+        Release(
+          ticket: ticket, answer: answer, batches: submittedBatches, positionBatch: positionBatch))
     }
   }
 

@@ -23,6 +23,14 @@ package enum AnswerCodec {
     case .error(let error):
       message.error.code = error.code.rawValue
       message.error.message = error.message
+    case .forward(let call):
+      message.forward = self.call(call)
+    }
+    message.effects = answer.effects.map { effect in
+      var message = Cloudstate_Internal_Cluster_AnswerEffect()
+      message.call = call(effect.call)
+      message.synchronous = effect.isSynchronous
+      return message
     }
     if let commitment = answer.commitment {
       message.commitment.shard = commitment.shard
@@ -53,18 +61,41 @@ package enum AnswerCodec {
     case .error(let error):
       guard let code = CommandError.Code(rawValue: error.code) else { return nil }
       outcome = .error(CommandError(code, error.message))
+    case .forward(let forward):
+      outcome = .forward(call(forward))
     case nil:
       return nil
     }
-    guard message.hasCommitment else { return CommandAnswer(outcome) }
     return CommandAnswer(
-      outcome,
-      commitment: Commitment(
-        shard: message.commitment.shard, position: Position(message.commitment.position),
-        epoch: Epoch(message.commitment.epoch),
-        firstSequence: SequenceNumber(message.commitment.firstSequence),
-        eventCount: Int(message.commitment.eventCount),
-        isDuplicate: message.commitment.duplicate))
+      outcome, commitment: message.hasCommitment ? commitment(message.commitment) : nil,
+      effects: message.effects.map {
+        SideEffect(call($0.call), isSynchronous: $0.synchronous)
+      })
+  }
+
+  private static func commitment(
+    _ message: Cloudstate_Internal_Cluster_Commitment
+  ) -> Commitment {
+    Commitment(
+      shard: message.shard, position: Position(message.position), epoch: Epoch(message.epoch),
+      firstSequence: SequenceNumber(message.firstSequence), eventCount: Int(message.eventCount),
+      isDuplicate: message.duplicate)
+  }
+
+  private static func call(_ call: FunctionCall) -> Cloudstate_Internal_Cluster_FunctionCall {
+    var message = Cloudstate_Internal_Cluster_FunctionCall()
+    message.serviceName = call.serviceName
+    message.method = call.method
+    message.typeURL = call.payloadTypeURL
+    message.value = Data(call.payload)
+    message.metadata = call.metadata.map(metadataMessage)
+    return message
+  }
+
+  private static func call(_ message: Cloudstate_Internal_Cluster_FunctionCall) -> FunctionCall {
+    FunctionCall(
+      serviceName: message.serviceName, method: message.method, payloadTypeURL: message.typeURL,
+      payload: [UInt8](message.value), metadata: message.metadata.compactMap(metadata))
   }
 
   package static func bytes(_ answer: CommandAnswer) -> [UInt8] {

@@ -16,12 +16,11 @@ package struct FunctionReply: Hashable, Sendable {
   package var action: FunctionAction
   package var events: [OpaquePayload]
   package var snapshot: OpaquePayload?
-  /// Targets of requested side effects, `service.method` each.
-  package var sideEffects: [String]
+  package var sideEffects: [SideEffect]
 
   package init(
     commandID: Int64, action: FunctionAction, events: [OpaquePayload] = [],
-    snapshot: OpaquePayload? = nil, sideEffects: [String] = []
+    snapshot: OpaquePayload? = nil, sideEffects: [SideEffect] = []
   ) {
     self.commandID = commandID
     self.action = action
@@ -35,6 +34,6 @@ package struct FunctionReply: Hashable, Sendable {
 package enum FunctionAction: Hashable, Sendable {
   /// `nil` when the function answered without a message.
   case reply(ReplyPayload?)
-  case forward(target: String)
+  case forward(FunctionCall)
   case failure(description: String, restart: Bool)
 }

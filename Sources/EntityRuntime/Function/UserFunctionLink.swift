@@ -38,14 +38,15 @@ package final class UserFunctionLink: FunctionLink {
   }
 
   package func openStream(
-    path: String, handler: any GRPCClientStreamHandler
+    path: String, deadline: NIODeadline?, handler: any GRPCClientStreamHandler
   ) -> any GRPCClientStream {
     let stream = connection.openStream(
-      path: path, metadata: GRPCMetadata(), deadline: nil, waitForReady: true, handler: handler)
+      path: path, metadata: GRPCMetadata(), deadline: deadline, waitForReady: true,
+      handler: handler)
     if !isReady {
       // Streams of a function that stays away must not wait for ever.
-      connection.eventLoop.assumeIsolated().scheduleTask(in: connectTimeout) { [weak self] in
-        if self?.isReady == false { stream.cancel() }
+      connection.eventLoop.assumeIsolated().scheduleTask(in: connectTimeout) {
+        if stream.isWaiting { stream.cancel() }
       }
     }
     return stream

@@ -81,7 +81,8 @@ final class EntityHost {
   ) -> EntityInstance {
     if let known = entities[command.entity] { return known }
     let instance = EntityInstance(
-      key: command.entity, serviceName: command.serviceName, shard: shard, epoch: epoch,
+      key: command.entity, serviceName: command.serviceName,
+      kind: configuration.kind(of: command.serviceName), shard: shard, epoch: epoch,
       limits: configuration.limits, host: self)
     entities[command.entity] = instance
     counters.activeEntities.add(1, ordering: .relaxed)
@@ -128,12 +129,16 @@ final class EntityHost {
     var candidate = activity.oldest
     while closing < slots.waiting, let instance = candidate {
       candidate = instance.next
-      if instance.isIdle, instance.passivate() { closing += 1 }
+      guard instance.isIdle else { continue }
+      // Counted first: what follows from the passivation may come here again.
+      closing += 1
+      if !instance.passivate() { closing -= 1 }
     }
   }
 
   func openStream(handler: EntityInstance) -> any GRPCClientStream {
-    function.openStream(path: FunctionCodec.handlePath, handler: handler)
+    function.openStream(
+      path: FunctionCodec.handlePath(handler.kind), deadline: nil, handler: handler)
   }
 
   func releaseStream() {
@@ -147,9 +152,9 @@ final class EntityHost {
 
   func streamEnd(_ status: GRPCStatus) -> StreamEnd { function.streamEnd(status) }
 
-  func encode(id: Int64, _ command: EntityCommand) -> ByteBuffer {
+  func encode(_ kind: StatefulKind, id: Int64, _ command: EntityCommand) -> ByteBuffer {
     FunctionCodec.commandMessage(
-      id: id, command, passesMetadata: configuration.passesMetadata)
+      kind, id: id, command, passesMetadata: configuration.passesMetadata)
   }
 
   func report(_ text: String) {
@@ -201,15 +206,22 @@ final class EntityHost {
   ) {
     let (store, key, shard) = (store, instance.key, instance.shard)
     let limit = configuration.replayPageBytes
-    let wantsSnapshot = sequence == nil && configuration.usesSnapshots
+    let isValue = instance.kind == .value
+    let wantsSnapshot = sequence == nil && (isValue || configuration.usesSnapshots)
     reader.runIfActive(eventLoop: eventLoop) { () -> Result<RecoveryPage, StoreError> in
       do throws(StoreError) {
         let snapshot = wantsSnapshot ? try store.snapshot(of: key, in: shard) : nil
+        // The newest change of a value is the value.
+        if isValue { return .success(RecoveryPage(snapshot: snapshot, events: [], hasMore: false)) }
         let start = sequence ?? snapshot?.sequence ?? .none
         let events = try store.events(of: key, in: shard, after: start, byteLimit: limit)
-        let bytes = events.reduce(0) { $0 + $1.payload.value.count }
-        return .success(
-          RecoveryPage(snapshot: snapshot, events: events, hasMore: bytes >= limit))
+        // Only the store knows where it cut the page.
+        var hasMore = false
+        if let last = events.last {
+          hasMore = try !store.events(of: key, in: shard, after: last.sequence, byteLimit: 0)
+            .isEmpty
+        }
+        return .success(RecoveryPage(snapshot: snapshot, events: events, hasMore: hasMore))
       } catch {
         return .failure(error)
       }
@@ -256,6 +268,8 @@ final class EntityHost {
       let age = now.since(instance.lastActivity)
       if let sentAt = instance.commandSentAt {
         if now.since(sentAt) >= commandLimit { instance.commandTimedOut() }
+      } else if let since = instance.recoveringSince {
+        if now.since(since) >= commandLimit { instance.recoveryTimedOut() }
       } else if instance.isClosing {
         if age >= closeLimit { instance.closeTimedOut() }
       } else if instance.isIdle,
@@ -288,9 +302,14 @@ final class EntityHost {
     if entities.isEmpty { finishStopping() }
   }
 
-  /// Gives up on what has not finished: its callers get an error, and entities are let go of.
+  /// Gives up on what has not finished: its callers get an error, and entities are let go of. What has been
+  /// given to the store may still become durable.
   func abandon() {
-    for completion in waitingCallers.values { completion(.error(EntityMachine.stopping)) }
+    let unknown = CommandError(
+      .outcomeUnknown,
+      "the node stopped before the outcome was known; repeat the command with the same idempotency key"
+    )
+    for completion in waitingCallers.values { completion(.error(unknown)) }
     waitingCallers.removeAll()
     uncommitted.removeAll()
     for instance in entities.values { activity.remove(instance) }

@@ -8,6 +8,7 @@ import ShardStore
 final class EntityInstance {
   let key: EntityKey
   let serviceName: String
+  let kind: StatefulKind
   let shard: ShardID
   let epoch: Epoch
   /// When the entity last did or heard something, in nanoseconds of the monotonic clock.
@@ -29,26 +30,31 @@ final class EntityInstance {
   private var isPerforming = false
 
   init(
-    key: EntityKey, serviceName: String, shard: ShardID, epoch: Epoch, limits: EntityMachine.Limits,
-    host: EntityHost
+    key: EntityKey, serviceName: String, kind: StatefulKind, shard: ShardID, epoch: Epoch,
+    limits: EntityMachine.Limits, host: EntityHost
   ) {
     self.key = key
     self.serviceName = serviceName
+    self.kind = kind
     self.shard = shard
     self.epoch = epoch
     self.host = host
     self.lastActivity = host.now()
-    self.machine = EntityMachine(shard: shard.index, epoch: epoch, limits: limits)
+    self.machine = EntityMachine(
+      kind: kind, shard: shard.index, epoch: epoch, limits: limits)
   }
 
   var isIdle: Bool { machine.isIdle }
   var isClosing: Bool { machine.isClosing }
   var commandSentAt: UInt64? { machine.commandSentAt }
+  var recoveringSince: UInt64? { machine.recoveringSince }
 
   // MARK: What happens to the entity
 
+  /// A command that only queues is no activity: the entity waits for something that may never come, and the
+  /// sweep must find it among those that have been waiting longest.
   func receive(_ command: EntityCommand, ticket: CommandTicket) {
-    step { $0.receive(command, ticket: ticket, now: $2, into: &$1) }
+    step(isActivity: machine.isIdle) { $0.receive(command, ticket: ticket, now: $2, into: &$1) }
   }
 
   func streamGranted() { step { $0.streamGranted(now: $2, into: &$1) } }
@@ -67,6 +73,9 @@ final class EntityInstance {
     return agreed
   }
 
+  func recoveryTimedOut() {
+    step { machine, actions, _ in machine.recoveryTimedOut(into: &actions) }
+  }
   func commandTimedOut() { step { machine, actions, _ in machine.commandTimedOut(into: &actions) } }
   func closeTimedOut() { step { machine, actions, _ in machine.closeTimedOut(into: &actions) } }
   func stop() { step { $0.stop(now: $2, into: &$1) } }
@@ -75,10 +84,15 @@ final class EntityInstance {
 
   /// Feeds one event to the machine and carries out what it asks for. An event that happens while actions
   /// are being carried out adds its actions behind them.
-  private func step(_ event: (inout EntityMachine, inout [EntityAction], UInt64) -> Void) {
+  private func step(
+    isActivity: Bool = true,
+    _ event: (inout EntityMachine, inout [EntityAction], UInt64) -> Void
+  ) {
     let now = host.now()
-    lastActivity = now
-    host.touched(self)
+    if isActivity {
+      lastActivity = now
+      host.touched(self)
+    }
     event(&machine, &actions, now)
     guard !isPerforming else { return }
     isPerforming = true
@@ -108,14 +122,14 @@ final class EntityInstance {
     case .sendInit(let snapshot):
       stream?.send(
         FunctionCodec.initMessage(
-          serviceName: serviceName, entityID: key.entityID, snapshot: snapshot))
+          kind, serviceName: serviceName, entityID: key.entityID, snapshot: snapshot))
     case .sendEvents(let events):
       for event in events { stream?.send(FunctionCodec.eventMessage(event)) }
     case .lookUpKey(let idempotencyKey):
       let lookup = host.lookUp(idempotencyKey, of: self)
       step { $0.keyLookedUp(lookup, now: $2, into: &$1) }
     case .sendCommand(let id, let command):
-      stream?.send(host.encode(id: id, command))
+      stream?.send(host.encode(kind, id: id, command))
     case .commit(let order): host.commit(order, of: self)
     case .complete(let ticket, let answer): host.complete(ticket, with: answer)
     case .endStream: stream?.sendEnd()
@@ -142,7 +156,7 @@ extension EntityInstance: GRPCClientStreamHandler {
   func receive(_ message: ByteBuffer) {
     let decoded: FunctionMessage
     do {
-      decoded = try FunctionCodec.decode(message)
+      decoded = try FunctionCodec.decode(message, of: kind)
     } catch {
       // Bytes that are no message at all are treated like one without content.
       host.report("\(serviceName) [\(key.entityID)]: undecodable message (\(error))")

@@ -7,6 +7,8 @@ package struct EntityRuntimeConfiguration: Sendable {
   package var passivationTimeout: Duration = .seconds(30)
   /// Idle times that entities asked for at discovery, by service name.
   package var passivationTimeouts: [String: Duration] = [:]
+  /// Services whose entities are value entities; all others are event sourced.
+  package var valueEntities: Set<String> = []
   /// How long the function may take for one command. Default 1 min, as the reference's `relay-timeout`.
   package var commandTimeout: Duration = .seconds(60)
   /// How long the function may take to close its side of a half-closed stream. Default 10 s.
@@ -23,6 +25,10 @@ package struct EntityRuntimeConfiguration: Sendable {
   package var passesMetadata = false
 
   package init() {}
+
+  func kind(of serviceName: String) -> StatefulKind {
+    valueEntities.contains(serviceName) ? .value : .eventSourced
+  }
 
   func passivationTimeout(of serviceName: String) -> Duration {
     passivationTimeouts[serviceName] ?? passivationTimeout

@@ -56,6 +56,7 @@ final class ClientCall: MessageStream, GRPCClientStream, DeadlineHolder {
   }
 
   var isWritable: Bool { isOpen && isChannelWritable && !isLocalEnded }
+  var isWaiting: Bool { phase == .waiting }
 
   // MARK: From the caller
 
@@ -145,7 +146,9 @@ final class ClientCall: MessageStream, GRPCClientStream, DeadlineHolder {
   /// other.
   private func releaseStream() {
     guard isAttached else { return }
-    guard isRemoteEnded, isLocalEnded || isChannelWritable else { return closeStream() }
+    guard isRemoteEnded, !hasBufferedBytes, isLocalEnded || isChannelWritable else {
+      return closeStream()
+    }
     if !isLocalEnded {
       isLocalEnded = true
       writeEnd()
@@ -239,7 +242,7 @@ final class ClientCall: MessageStream, GRPCClientStream, DeadlineHolder {
       return GRPCStatus(.unavailable, "the connection to \(connection.target) was lost")
     }
     // The library reports streams the server's GOAWAY left out as if they had been cancelled.
-    if !session.isUsable, failure?.code == .cancelled {
+    if session.hasLeftOut(self), failure?.code == .cancelled {
       return GRPCStatus(.unavailable, "the server at \(connection.target) is going away")
     }
     return failure ?? GRPCStatus(.unavailable, "the stream was closed")

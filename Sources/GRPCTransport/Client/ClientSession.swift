@@ -29,6 +29,8 @@ final class ClientSession: ChannelInboundHandler {
   private var phase = Phase.connecting
   private var context: ChannelHandlerContext?
   private var openStreams = 0
+  /// The server takes no notice of streams beyond this.
+  private var lastAcceptedStreamID = HTTP2StreamID.maxID
   private var streamLimit: Int
   private var failure: (any Error)?
   private var connectTimer: Scheduled<Void>?
@@ -56,6 +58,8 @@ final class ClientSession: ChannelInboundHandler {
   /// Whether a stream that has room may begin. Not while the socket is full: the HTTP/2 handler
   /// would keep the request, and send it even when the call has been cancelled meanwhile.
   private var mayBegin: Bool { isUsable && context?.channel.isWritable == true }
+  /// Whether the server's GOAWAY left a stream out, so that it never began.
+  func hasLeftOut(_ stream: MessageStream) -> Bool { stream.streamID > lastAcceptedStreamID }
   /// Whether one more stream may be opened now.
   var hasRoom: Bool { openStreams < streamLimit && mayBegin }
 
@@ -115,7 +119,8 @@ final class ClientSession: ChannelInboundHandler {
     let http2 = NIOHTTP2Handler(
       mode: .client, frameDelegate: streams,
       connectionConfiguration: HTTP2Setup.connection(
-        settings: settings, windowBytes: configuration.windowBytes, rememberedResets: 8192),
+        settings: settings, windowBytes: configuration.windowBytes,
+        concurrentStreams: configuration.maximumConcurrentStreams, rememberedResets: 8192),
       streamConfiguration: HTTP2Setup.stream())
     let pipeline = channel.pipeline.syncOperations
     try pipeline.addHandler(streams.coalescer)
@@ -142,7 +147,8 @@ final class ClientSession: ChannelInboundHandler {
       } else {
         owner?.roomFreed(in: self)
       }
-    case .goAway(_, let reason, _):
+    case .goAway(let last, let reason, _):
+      lastAcceptedStreamID = min(lastAcceptedStreamID, last)
       drain(becauseOf: "the server sent GOAWAY (code \(reason.networkCode))")
     default:
       break

@@ -15,13 +15,16 @@ enum HTTP2Setup {
 
   /// Settings of a connection's HTTP/2 handler; `settings` go to the peer.
   static func connection(
-    settings: HTTP2Settings, windowBytes: Int, rememberedResets: Int
+    settings: HTTP2Settings, windowBytes: Int, concurrentStreams: Int, rememberedResets: Int
   ) -> NIOHTTP2Handler.ConnectionConfiguration {
     var configuration = NIOHTTP2Handler.ConnectionConfiguration()
     configuration.initialSettings = settings
     configuration.targetWindowSize = windowBytes
     configuration.maximumConnectionGlitches = .max
     configuration.maximumSequentialEmptyDataFrames = 100
+    // Headers, trailers and resets wait here while the socket is full; beyond the limit the connection is
+    // closed, and with it calls that were answered.
+    configuration.maximumBufferedControlFrames = max(10_000, 4 * concurrentStreams)
     configuration.controlFrameRateLimit.maximumCount = framesPer30Seconds
     // A frame for a stream that was reset longer ago than this many resets closes the connection.
     configuration.maximumRecentlyResetStreams = rememberedResets

@@ -19,7 +19,8 @@ class MessageStream {
   private final let windowBytes: Int
   /// Set while the stream is open on the connection.
   private final var multiplexer: StreamMultiplexer?
-  private final var streamID = HTTP2StreamID.rootStream
+  /// The stream's number on its connection.
+  private(set) final var streamID = HTTP2StreamID.rootStream
   /// Whether messages are delivered and may be sent. The subclass sets it at the start of a call
   /// and unsets it at its end.
   final var isOpen = false
@@ -44,8 +45,6 @@ class MessageStream {
   /// Bytes written that flow control still holds.
   private final var bufferedBytes = 0
   private final var isOverWatermark = false
-  /// Between the two frames of one message: nothing the owner does may get between them.
-  private final var isWriting = false
   private final var isWritabilityNews = false
 
   /// A stream that is not on a connection yet.
@@ -78,6 +77,9 @@ class MessageStream {
 
   // MARK: For subclasses to call
 
+  /// Whether flow control holds something that was written.
+  final var hasBufferedBytes: Bool { bufferedBytes > 0 }
+
   /// Whether the stream is open on a connection.
   final var isAttached: Bool { multiplexer != nil }
 
@@ -101,12 +103,9 @@ class MessageStream {
     let compressed = compressesOutbound ? MessageEncoding.compressed(message) : nil
     let (first, second) = batch.append(
       compressed ?? message, isCompressed: compressed != nil, allocator: ByteBufferAllocator())
-    isWriting = true
     if let first { writeData(first, endStream: false, multiplexer) }
     if let second { writeData(second, endStream: false, multiplexer) }
-    isWriting = false
     wantsFlush()
-    tellWritability()
   }
 
   /// Ends this side of the stream with a DATA frame: that of the last messages, if it is still
@@ -188,7 +187,7 @@ class MessageStream {
     _ bytes: ByteBuffer, endStream: Bool, _ multiplexer: StreamMultiplexer
   ) {
     bufferedBytes += bytes.readableBytes
-    writabilityMayHaveChanged()
+    multiplexer.noteWritability(of: self)
     write(.data(.init(data: .byteBuffer(bytes), endStream: endStream)), multiplexer)
   }
 
@@ -271,7 +270,6 @@ class MessageStream {
 
   /// Takes note of a change, which ``tellWritability()`` tells the owner. Answers whether there is one
   /// to tell.
-  @discardableResult
   final func writabilityMayHaveChanged() -> Bool {
     if bufferedBytes > Self.watermarks.high {
       isOverWatermark = true
@@ -285,9 +283,9 @@ class MessageStream {
     return true
   }
 
-  /// Tells the owner of a change, unless one is between the frames of a message.
+  /// Tells the owner of a change.
   final func tellWritability() {
-    guard isWritabilityNews, !isWriting else { return }
+    guard isWritabilityNews else { return }
     isWritabilityNews = false
     if isOpen { writabilityMoved(isChannelWritable) }
   }

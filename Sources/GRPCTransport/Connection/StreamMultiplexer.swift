@@ -38,6 +38,10 @@ final class StreamMultiplexer: ChannelInboundHandler, FlushSource {
   private var ended: [(stream: MessageStream, reason: HTTP2ErrorCode?)] = []
   /// Streams that may have become writable; told outside of the write.
   private var relieved: [MessageStream] = []
+  /// Whether the handlers behind this one are to hear that the socket takes more, or no more.
+  private var isParentNews = false
+  /// Above zero while something is written, in the middle of an owner's call: what happens to streams
+  /// meanwhile is only noted.
   private var writeDepth = 0
 
   /// - Parameters:
@@ -79,7 +83,18 @@ final class StreamMultiplexer: ChannelInboundHandler, FlushSource {
   func wantsFlush(_ stream: MessageStream) {
     waiting.append(stream)
     coalescer.wantsDrain()
-    if waiting.count >= Self.streamsPerFlush { coalescer.flushGroup() }
+    guard waiting.count >= Self.streamsPerFlush else { return }
+    writeDepth += 1
+    coalescer.flushGroup()
+    writeDepth -= 1
+  }
+
+  /// A stream may have become writable, or stopped to be, while something is written: its owner hears of
+  /// it afterwards.
+  func noteWritability(of stream: MessageStream) {
+    guard stream.writabilityMayHaveChanged() else { return }
+    relieved.append(stream)
+    coalescer.wantsDrain()
   }
 
   /// Moves what was written through flow control. The socket's flush stays coalesced.
@@ -108,14 +123,15 @@ final class StreamMultiplexer: ChannelInboundHandler, FlushSource {
       ended.removeAll()
       for (stream, reason) in batch { stream.close(reason) }
     }
-    relieve()
-  }
-
-  private func relieve() {
-    guard !relieved.isEmpty else { return }
-    let batch = relieved
-    relieved.removeAll()
-    for stream in batch { stream.tellWritability() }
+    if !relieved.isEmpty {
+      let batch = relieved
+      relieved.removeAll()
+      for stream in batch { stream.tellWritability() }
+    }
+    if isParentNews, let context {
+      isParentNews = false
+      context.fireChannelWritabilityChanged()
+    }
   }
 
   // MARK: Channel handler
@@ -131,16 +147,27 @@ final class StreamMultiplexer: ChannelInboundHandler, FlushSource {
   }
 
   func channelInactive(context: ChannelHandlerContext) {
-    endAll()
-    context.fireChannelInactive()
+    guard writeDepth > 0 else {
+      endAll()
+      context.fireChannelInactive()
+      return
+    }
+    // A write has found out. Handlers are removed in a later tick still.
+    context.eventLoop.assumeIsolated().execute {
+      self.endAll()
+      context.fireChannelInactive()
+    }
   }
 
   private func endAll() {
-    settle()
-    let left = streams.values
+    for stream in streams.values {
+      stream.detach()
+      ended.append((stream, nil))
+    }
     streams = [:]
     waiting.removeAll()
-    for stream in left { stream.close(nil) }
+    isParentNews = false
+    settle()
   }
 
   func channelRead(context: ChannelHandlerContext, data: NIOAny) {
@@ -204,12 +231,11 @@ final class StreamMultiplexer: ChannelInboundHandler, FlushSource {
 
   func channelWritabilityChanged(context: ChannelHandlerContext) {
     isWritable = context.channel.isWritable
-    relieve()
-    for stream in Array(streams.values) {
-      stream.writabilityMayHaveChanged()
-      stream.tellWritability()
+    for stream in streams.values where stream.writabilityMayHaveChanged() {
+      relieved.append(stream)
     }
-    context.fireChannelWritabilityChanged()
+    isParentNews = true
+    if writeDepth > 0 { coalescer.wantsDrain() } else { settle() }
   }
 
   func errorCaught(context: ChannelHandlerContext, error: any Error) {

@@ -90,7 +90,8 @@ package final class GRPCServer: Sendable {
     let http2 = NIOHTTP2Handler(
       mode: .server, frameDelegate: streams,
       connectionConfiguration: HTTP2Setup.connection(
-        settings: settings, windowBytes: configuration.windowBytes, rememberedResets: 1024),
+        settings: settings, windowBytes: configuration.windowBytes,
+        concurrentStreams: configuration.maximumConcurrentStreams, rememberedResets: 1024),
       streamConfiguration: HTTP2Setup.stream())
     let pipeline = channel.pipeline.syncOperations
     try pipeline.addHandler(streams.coalescer)

@@ -66,15 +66,16 @@ final class ServerCall: MessageStream, GRPCServerCall, DeadlineHolder {
     eventLoop.assertInEventLoop()
     guard isOpen else { return }
     guard !isRemoteEnded else { return close(status, trailers: trailers) }
-    // The short while begins when the trailers are out: a slow reader may first have much to read.
     let written = eventLoop.makePromise(of: Void.self)
+    close(status, trailers: trailers, promise: written)
+    guard isAttached else { return }
+    phase = .lingering
+    setReading(true)
+    // The short while begins when the trailers are out: a slow reader may first have much to read.
     written.futureResult.assumeIsolated().whenSuccess {
       guard self.phase == .lingering else { return }
       self.connection.deadlines.insert(self, deadline: .now() + Self.lingerTime)
     }
-    close(status, trailers: trailers, promise: written)
-    phase = .lingering
-    setReading(true)
   }
 
   // MARK: From the stream

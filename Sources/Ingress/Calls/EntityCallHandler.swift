@@ -10,6 +10,8 @@ import NIOCore
 final class EntityCallHandler: GRPCServerCallHandler {
   private let call: any GRPCServerCall
   private let route: IngressRoute
+  private let persistenceID: String
+  private let entityID: IngressRoute.EntityIDReader
   private let ingress: Ingress
   private let idempotencyKey: String?
   private let metadata: [CommandMetadata]
@@ -18,12 +20,19 @@ final class EntityCallHandler: GRPCServerCallHandler {
   private var hasEnded = false
   private var isOver = false
   private var messages = 0
+  private var started = 0
+  private var waitingBytes = 0
   private var repliesSent = 0
   private var trailers = GRPCMetadata()
 
-  init(call: any GRPCServerCall, route: IngressRoute, ingress: Ingress) {
+  init(
+    call: any GRPCServerCall, route: IngressRoute, persistenceID: String,
+    entityID: @escaping IngressRoute.EntityIDReader, ingress: Ingress
+  ) {
     self.call = call
     self.route = route
+    self.persistenceID = persistenceID
+    self.entityID = entityID
     self.ingress = ingress
     self.idempotencyKey = call.metadata[HeaderName.idempotencyKey]
     self.metadata =
@@ -33,9 +42,10 @@ final class EntityCallHandler: GRPCServerCallHandler {
   func receive(_ message: ByteBuffer) {
     guard !isOver else { return }
     messages += 1
-    if isRunning {
+    if isRunning || !call.isWritable {
       waiting.append(message)
-      if waiting.count >= ingress.configuration.queuedMessagesPerCall { call.setReading(false) }
+      waitingBytes += message.readableBytes
+      adjustReading()
     } else {
       run(message)
     }
@@ -43,7 +53,7 @@ final class EntityCallHandler: GRPCServerCallHandler {
 
   func receiveEnd() {
     hasEnded = true
-    guard !isOver, !isRunning else { return }
+    guard !isOver, !isRunning, waiting.isEmpty else { return }
     if messages == 0 {
       finish(.error(CommandError(.invalidArgument, "the call carried no request message")))
     } else {
@@ -51,7 +61,10 @@ final class EntityCallHandler: GRPCServerCallHandler {
     }
   }
 
-  func writabilityChanged(_ isWritable: Bool) {}
+  /// Replies wait for a client that does not read, so commands wait for it too.
+  func writabilityChanged(_ isWritable: Bool) {
+    if isWritable, !isOver, !isRunning { runNext() }
+  }
 
   func cancelled(_ status: GRPCStatus) {
     // A command that is already running is not undone (proxy behaviour, section 4.4).
@@ -59,7 +72,25 @@ final class EntityCallHandler: GRPCServerCallHandler {
     waiting.removeAll()
   }
 
+  private func runNext() {
+    guard call.isWritable || waiting.isEmpty else { return }
+    if let next = waiting.popFirst() {
+      waitingBytes -= next.readableBytes
+      adjustReading()
+      run(next)
+    } else if hasEnded {
+      finishAfterLastReply()
+    }
+  }
+
+  private func adjustReading() {
+    call.setReading(
+      waiting.count < ingress.configuration.queuedMessagesPerCall
+        && waitingBytes < ingress.configuration.queuedBytesPerCall)
+  }
+
   private func run(_ message: ByteBuffer) {
+    started += 1
     let command: EntityCommand
     switch makeCommand(message) {
     case .success(let made): command = made
@@ -77,7 +108,7 @@ final class EntityCallHandler: GRPCServerCallHandler {
   private func makeCommand(_ message: ByteBuffer) -> Result<EntityCommand, CommandError> {
     let entityID: String
     do {
-      entityID = try message.withUnsafeReadableBytes { try route.entityID($0) }
+      entityID = try message.withUnsafeReadableBytes { try self.entityID($0) }
     } catch {
       return .failure(
         CommandError(.invalidArgument, "the request is not a valid message: \(error)"))
@@ -100,12 +131,12 @@ final class EntityCallHandler: GRPCServerCallHandler {
               + "\(ingress.configuration.maximumIdempotencyKeyBytes) bytes"))
       }
       // Each message of a call is a command of its own.
-      if messages > 1 { key = "\(given)#\(messages)" }
+      if started > 1 { key = "\(given)#\(started)" }
     }
     return .success(
       EntityCommand(
         serviceName: route.serviceName, method: route.method,
-        entity: EntityKey(persistenceID: route.persistenceID, entityID: entityID),
+        entity: EntityKey(persistenceID: persistenceID, entityID: entityID),
         payloadTypeURL: route.inputTypeURL, payload: [UInt8](buffer: message), metadata: metadata,
         idempotencyKey: key, deadline: call.deadline?.uptimeNanoseconds))
   }
@@ -113,26 +144,17 @@ final class EntityCallHandler: GRPCServerCallHandler {
   private func answered(_ answer: CommandAnswer) {
     isRunning = false
     guard !isOver else { return }
-    if let commitment = answer.commitment { MetadataHeaders.add(commitment, to: &trailers) }
+    if let commitment = answer.commitment { MetadataHeaders.set(commitment, in: &trailers) }
     guard case .reply(let payload) = answer.outcome else {
       finish(answer)
       return
     }
     if let payload { send(payload) }
-    if let next = waiting.popFirst() {
-      if waiting.isEmpty { call.setReading(true) }
-      run(next)
-    } else if hasEnded {
-      finishAfterLastReply()
-    }
+    runNext()
   }
 
   private func send(_ payload: ReplyPayload) {
-    if payload.typeURL != route.outputTypeURL {
-      ingress.report(
-        "Warning: \(route.serviceName).\(route.method): Expected reply type_url to be "
-          + "[\(route.outputTypeURL)] but was [\(payload.typeURL)].")
-    }
+    ingress.check(payload, against: route)
     if repliesSent == 0, !payload.metadata.isEmpty {
       call.sendHeaders(MetadataHeaders.headers(payload.metadata))
     }
@@ -148,17 +170,6 @@ final class EntityCallHandler: GRPCServerCallHandler {
   private func finish(_ answer: CommandAnswer) {
     isOver = true
     waiting.removeAll()
-    switch answer.outcome {
-    case .reply:
-      call.finish(.ok, trailers: trailers)
-    case .failure(let description):
-      call.finish(GRPCStatus(.unknown, description), trailers: trailers)
-    case .error(let error):
-      trailers.add(HeaderName.errorCode, error.code.rawValue)
-      trailers.add(HeaderName.retryable, error.isWorthRetrying ? "true" : "false")
-      call.finish(
-        GRPCStatus(GRPCStatus.Code(rawValue: error.grpcStatusCode) ?? .unknown, error.message),
-        trailers: trailers)
-    }
+    CallEnding.finish(call, with: answer.outcome, trailers: trailers)
   }
 }

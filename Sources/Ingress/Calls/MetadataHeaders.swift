@@ -35,8 +35,9 @@ enum MetadataHeaders {
 
   /// Says in a trailer where a command's events lie. The value differs in every answer, so it stays out of
   /// the header compression's table.
-  static func add(_ commitment: Commitment, to trailers: inout GRPCMetadata) {
-    trailers.headers.add(
+  /// Of a call with many commands, the last.
+  static func set(_ commitment: Commitment, in trailers: inout GRPCMetadata) {
+    trailers.headers.replaceOrAdd(
       name: HeaderName.commitment, value: commitment.headerValue, indexing: .nonIndexable)
   }
 

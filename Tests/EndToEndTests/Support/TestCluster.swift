@@ -10,6 +10,8 @@ final class TestCluster {
     case swift
     /// The Python sample on the unmodified `cloudstate` 0.1.1, run by this interpreter.
     case python(interpreter: String)
+    /// One entity of each kind, without a library, and the folder of its stubs.
+    case kinds(interpreter: String, stubs: String)
   }
 
   final class Node {
@@ -102,6 +104,13 @@ final class TestCluster {
       node.function = try TestProcess(
         interpreter, ["\(repositoryFolder)/Sources/Samples/ShoppingCartPython/shopping_cart.py"],
         environment: environment)
+    case .kinds(let interpreter, let stubs):
+      node.function = try TestProcess(
+        interpreter,
+        [
+          "\(repositoryFolder)/Tests/EndToEndTests/Kinds/kinds_function.py", stubs,
+          "\(node.functionPort)",
+        ])
     }
   }
 

@@ -67,7 +67,9 @@ struct EntitySpecValidationTests {
     Mistake(
       row: "8 unsupported type",
       text: "Service [shop.Cart] has declared an unsupported entity type [cloudstate.crdt.Crdt]. "
-        + "Supported types are cloudstate.eventsourced.EventSourced"
+        + "Supported types are cloudstate.action.ActionProtocol, "
+        + "cloudstate.function.StatelessFunction, cloudstate.valueentity.ValueEntity, "
+        + "cloudstate.eventsourced.EventSourced"
     ) { try SpecFixture.spec(entities: [SpecFixture.entity(type: "cloudstate.crdt.Crdt")]) },
     Mistake(
       row: "9 streamed methods",

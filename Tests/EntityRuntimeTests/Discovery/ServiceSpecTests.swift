@@ -114,7 +114,11 @@ struct ServiceSpecTests {
     let info = ProxyAnnouncement.message(policy: policy)
     #expect(info.protocolMajorVersion == 0)
     #expect(info.protocolMinorVersion == 2)
-    #expect(info.supportedEntityTypes == ["cloudstate.eventsourced.EventSourced"])
+    #expect(
+      info.supportedEntityTypes == [
+        "cloudstate.action.ActionProtocol", "cloudstate.function.StatelessFunction",
+        "cloudstate.valueentity.ValueEntity", "cloudstate.eventsourced.EventSourced",
+      ])
     #expect(!info.proxyName.isEmpty && !info.proxyVersion.isEmpty)
     policy.supportedKinds = [.crdt, .eventSourced]
     policy.hasStore = false

@@ -54,13 +54,59 @@ import Testing
     entity.reply(1, events: 1)
     entity.reply(2, events: 0)
     _ = entity.taken()
-    entity.commitFailed()
+    entity.commitFailed(.overloaded)
     entity.expect([
       "error 1 store-failed", "error 2 store-failed", "error 3 store-failed",
       "error 4 store-failed", "reset",
     ])
     entity.streamEnded()
     entity.expect(["releaseStream", "retire"])
+  }
+
+  @Test(
+    "After a failed sync nobody can know what is stored, and only what was not sent to it is denied"
+  )
+  func failedSync() {
+    var entity = Trace.active()
+    for ticket in 1...3 { entity.command(UInt64(ticket)) }
+    entity.reply(1, events: 1)
+    _ = entity.taken()
+    entity.commitFailed(.writeFailed)
+    entity.expect([
+      "error 1 outcome-unknown", "error 2 store-failed", "error 3 store-failed", "reset",
+    ])
+  }
+
+  @Test("An answer that could not be remembered fails its own caller only")
+  func failedRemembering() {
+    var entity = Trace.active()
+    entity.command(1, key: "k")
+    entity.command(2)
+    entity.lookedUp(.absent)
+    entity.reply(1, events: 0)
+    entity.reply(2, events: 1)
+    _ = entity.taken()
+    entity.commitFailed(.overloaded)
+    entity.expect(["error 1 store-failed"])
+    entity.committed(1)
+    entity.expect(["reply 2 at 1"])
+  }
+
+  @Test("A function that does not take the journal loses the entity's stream")
+  func recoveryTimeout() {
+    var entity = Trace()
+    entity.now = 5
+    entity.command(1)
+    entity.granted()
+    _ = entity.taken()
+    #expect(entity.machine.recoveringSince == 5)
+    entity.now = 9
+    entity.recovered(events: [1], hasMore: true)
+    #expect(entity.machine.recoveringSince == 9)
+    _ = entity.taken()
+    entity.recoveryTimedOut()
+    entity.expect(["error 1 timeout", "reset"])
+    #expect(entity.machine.recoveringSince == nil)
   }
 
   @Test("A reply nobody asked for crashes the entity: the caller, then the queue, then the stream")
@@ -250,16 +296,39 @@ import Testing
     entity.expect(["releaseStream", "reply 1 at 1", "reply 2", "retire"])
   }
 
-  @Test("A forward is refused in words, and events that came with it are kept")
+  @Test("A forward with its side effects is released when the events that came with it are durable")
   func forward() {
+    let call = FunctionCall(
+      serviceName: "a.B", method: "C", payloadTypeURL: "type.googleapis.com/In", payload: [1])
     var entity = Trace.active()
     entity.command(1)
     _ = entity.taken()
     entity.message(
-      .reply(FunctionReply(commandID: 1, action: .forward(target: "a.B.C"), events: [.sample])))
-    entity.expect(["report", "commit(1..1)"])
+      .reply(
+        FunctionReply(
+          commandID: 1, action: .forward(call), events: [.sample],
+          sideEffects: [SideEffect(call, isSynchronous: true)])))
+    entity.expect(["commit(1..1)"])
     entity.committed(1)
-    entity.expect(["error 1 unsupported at 1"])
+    entity.expect(["forward 1 to a.B.C effects 1 at 1"])
+  }
+
+  @Test("A value entity recovers from its value alone, and crashes in words of its own")
+  func valueEntity() {
+    var entity = Trace(kind: .value)
+    entity.command(1)
+    entity.granted()
+    entity.recovered(snapshot: 7)
+    entity.expect(["requestStream", "openStream", "recover(snapshot)", "init(7)", "send(1)"])
+    entity.reply(1, events: 1)
+    entity.command(2)
+    entity.expect(["commit(8..8)", "send(2)"])
+    entity.committed(1)
+    entity.command(3)
+    entity.expect(["reply 1 at 1"])
+    entity.message(.empty)
+    let texts = entity.takenErrors()
+    #expect(texts == ["Unexpected Value entity failure", "Value entity terminated"])
   }
 
   // MARK: Idempotency keys

@@ -17,8 +17,8 @@ struct Trace {
   var now: UInt64 = 0
   private var actions: [EntityAction] = []
 
-  init(limits: EntityMachine.Limits = .init()) {
-    machine = EntityMachine(shard: 3, epoch: Epoch(1), limits: limits)
+  init(kind: StatefulKind = .eventSourced, limits: EntityMachine.Limits = .init()) {
+    machine = EntityMachine(kind: kind, shard: 3, epoch: Epoch(1), limits: limits)
   }
 
   /// An entity with an empty journal whose stream is open and idle.
@@ -78,8 +78,8 @@ struct Trace {
     machine.committed(.success(Position(position)), now: now, into: &actions)
   }
 
-  mutating func commitFailed() {
-    machine.committed(.failure(StoreError(.writeFailed, "disk full")), now: now, into: &actions)
+  mutating func commitFailed(_ code: StoreError.Code = .writeFailed) {
+    machine.committed(.failure(StoreError(code, "disk full")), now: now, into: &actions)
   }
 
   mutating func streamEnded(_ end: StreamEnd = .ended) {
@@ -87,6 +87,7 @@ struct Trace {
   }
 
   mutating func passivate() -> Bool { machine.passivate(into: &actions) }
+  mutating func recoveryTimedOut() { machine.recoveryTimedOut(into: &actions) }
   mutating func commandTimedOut() { machine.commandTimedOut(into: &actions) }
   mutating func stop() { machine.stop(now: now, into: &actions) }
 
@@ -102,6 +103,16 @@ struct Trace {
   ) {
     let actual = taken()
     #expect(actual == expected, sourceLocation: sourceLocation)
+  }
+
+  /// The texts of the errors that callers got since the last call.
+  mutating func takenErrors() -> [String] {
+    takenActions().compactMap { action in
+      guard case .complete(_, let answer) = action, case .error(let error) = answer.outcome else {
+        return nil
+      }
+      return error.message
+    }
   }
 
   /// The raw actions since the last call.
@@ -139,9 +150,11 @@ struct Trace {
       case .reply: "reply \(ticket.number)"
       case .failure: "failure \(ticket.number)"
       case .error(let error): "error \(ticket.number) \(error.code.rawValue)"
+      case .forward(let call): "forward \(ticket.number) to \(call)"
       }
-    guard let commitment = answer.commitment else { return outcome }
+    let effects = answer.effects.isEmpty ? "" : " effects \(answer.effects.count)"
+    guard let commitment = answer.commitment else { return outcome + effects }
     if commitment.isDuplicate { return outcome + " duplicate" }
-    return outcome + " at \(commitment.position)"
+    return outcome + effects + " at \(commitment.position)"
   }
 }

@@ -17,7 +17,8 @@ struct FunctionCodecTests {
       let sent = Self.reply(&random)
       var out = Cloudstate_Eventsourced_EventSourcedStreamOut()
       out.reply = sent
-      #expect(try FunctionCodec.decode(out.encoded) == .reply(Self.expected(sent)))
+      #expect(
+        try FunctionCodec.decode(out.encoded, of: .eventSourced) == .reply(Self.expected(sent)))
     }
   }
 
@@ -31,7 +32,7 @@ struct FunctionCodecTests {
     let unknown: [UInt8] = [0x7a, 1, 9]
     for body in [reply + unknown, unknown + reply, reply + reply] {
       let bytes = [0x0a, UInt8(body.count)] + body
-      let message = try FunctionCodec.decode(ByteBuffer(bytes: bytes))
+      let message = try FunctionCodec.decode(ByteBuffer(bytes: bytes), of: .eventSourced)
       #expect(message == .reply(Self.expected(sent)))
     }
   }
@@ -51,7 +52,7 @@ struct FunctionCodecTests {
       }
       let buffer = ByteBuffer(bytes: bytes)
       let theirs = try? Cloudstate_Eventsourced_EventSourcedStreamOut(decoding: buffer)
-      let ours = try? FunctionCodec.decode(buffer)
+      let ours = try? FunctionCodec.decode(buffer, of: .eventSourced)
       #expect((ours == nil) == (theirs == nil))
       guard let ours, case .reply(let read)? = theirs?.message else { continue }
       #expect(ours == .reply(Self.expected(read)))
@@ -72,7 +73,8 @@ struct FunctionCodecTests {
         metadata: [CommandMetadata(key: "k", value: .text("v"))], idempotencyKey: nil,
         deadline: nil)
       let message = try Cloudstate_Eventsourced_EventSourcedStreamIn(
-        decoding: FunctionCodec.commandMessage(id: id, command, passesMetadata: passesMetadata))
+        decoding: FunctionCodec.commandMessage(
+          .eventSourced, id: id, command, passesMetadata: passesMetadata))
       #expect(message.command.id == id)
       #expect(message.command.entityID == command.entity.entityID)
       #expect(message.command.name == "Method")
@@ -133,7 +135,11 @@ struct FunctionCodecTests {
       switch reply.clientAction.action {
       case .failure(let failure):
         .failure(description: failure.description_p, restart: failure.restart)
-      case .forward(let forward): .forward(target: "\(forward.serviceName).\(forward.commandName)")
+      case .forward(let forward):
+        .forward(
+          FunctionCall(
+            serviceName: forward.serviceName, method: forward.commandName,
+            payloadTypeURL: forward.payload.typeURL, payload: [UInt8](forward.payload.value)))
       case .reply(let answer) where answer.hasPayload:
         .reply(
           ReplyPayload(
@@ -151,10 +157,113 @@ struct FunctionCodecTests {
     return FunctionReply(
       commandID: reply.commandID, action: action, events: reply.events.map(opaque),
       snapshot: reply.hasSnapshot ? opaque(reply.snapshot) : nil,
-      sideEffects: reply.sideEffects.map { "\($0.serviceName).\($0.commandName)" })
+      sideEffects: reply.sideEffects.map {
+        SideEffect(
+          FunctionCall(
+            serviceName: $0.serviceName, method: $0.commandName,
+            payloadTypeURL: $0.payload.typeURL, payload: [UInt8]($0.payload.value)),
+          isSynchronous: $0.synchronous)
+      })
   }
 
   private static func opaque(_ any: Google_Protobuf_Any) -> OpaquePayload {
     OpaquePayload(typeURL: any.typeURL, value: [UInt8](any.value))
+  }
+}
+
+/// The stream of value entities: a change of the value is stored as an event and as the state after it.
+struct ValueEntityCodecTests {
+  private static let payload = OpaquePayload(typeURL: "type.googleapis.com/a.Cart", value: [1, 2])
+
+  private func decode(
+    _ change: (inout Cloudstate_Valueentity_ValueEntityReply) -> Void
+  ) throws -> FunctionMessage {
+    var reply = Cloudstate_Valueentity_ValueEntityReply()
+    reply.commandID = 3
+    change(&reply)
+    var out = Cloudstate_Valueentity_ValueEntityStreamOut()
+    out.reply = reply
+    return try FunctionCodec.decode(out.encoded, of: .value)
+  }
+
+  @Test("An update is an event and the state")
+  func update() throws {
+    let message = try decode {
+      $0.clientAction.reply.payload.typeURL = "type.googleapis.com/a.B"
+      $0.stateAction.update.value.typeURL = Self.payload.typeURL
+      $0.stateAction.update.value.value = Data(Self.payload.value)
+    }
+    let answer = ReplyPayload(typeURL: "type.googleapis.com/a.B", value: [])
+    #expect(
+      message
+        == .reply(
+          FunctionReply(
+            commandID: 3, action: .reply(answer), events: [Self.payload], snapshot: Self.payload)))
+  }
+
+  @Test("A deletion is an event, and leaves a state that the next activation does not see")
+  func deletion() throws {
+    let message = try decode { $0.stateAction.delete = .init() }
+    guard case .reply(let reply) = message, let state = reply.snapshot else {
+      Issue.record("\(message)")
+      return
+    }
+    #expect(reply.events == [ValueChange.deletion])
+    let initial = try Cloudstate_Valueentity_ValueEntityStreamIn(
+      decoding: FunctionCodec.initMessage(
+        .value, serviceName: "s", entityID: "e",
+        snapshot: StoredSnapshot(sequence: SequenceNumber(4), payload: state)))
+    #expect(initial.init_p.hasState)
+    #expect(!initial.init_p.state.hasValue)
+  }
+
+  @Test("The value is handed over at activation; without one the state is there and empty")
+  func initial() throws {
+    for payload in [Self.payload, nil] {
+      let message = try Cloudstate_Valueentity_ValueEntityStreamIn(
+        decoding: FunctionCodec.initMessage(
+          .value, serviceName: "s", entityID: "e",
+          snapshot: payload.map { StoredSnapshot(sequence: SequenceNumber(1), payload: $0) }))
+      #expect(message.init_p.serviceName == "s")
+      #expect(message.init_p.entityID == "e")
+      #expect(message.init_p.hasState)
+      #expect(message.init_p.state.hasValue == (payload != nil))
+      #expect([UInt8](message.init_p.state.value.value) == payload?.value ?? [])
+    }
+  }
+
+  @Test("A state action without content breaks the entity; a restart is none of its business")
+  func violations() throws {
+    for change in [
+      { $0.stateAction = .init() },
+      { $0.stateAction.update = .init() },
+    ] as [(inout Cloudstate_Valueentity_ValueEntityReply) -> Void] {
+      guard case .failure(commandID: 3, _) = try decode(change) else {
+        Issue.record("an empty state action was let through")
+        return
+      }
+    }
+    let failed = try decode {
+      $0.clientAction.failure.description_p = "no"
+      $0.clientAction.failure.restart = true
+    }
+    #expect(
+      failed
+        == .reply(
+          FunctionReply(commandID: 3, action: .failure(description: "no", restart: false))))
+  }
+
+  @Test("Commands go into the oneof of this stream")
+  func command() throws {
+    for metadata in [[], [CommandMetadata(key: "k", value: .text("v"))]] {
+      let command = EntityCommand(
+        serviceName: "a.S", method: "M", entity: EntityKey(persistenceID: "p", entityID: "e"),
+        payloadTypeURL: "t", payload: [9], metadata: metadata)
+      let message = try Cloudstate_Valueentity_ValueEntityStreamIn(
+        decoding: FunctionCodec.commandMessage(.value, id: 5, command, passesMetadata: true))
+      #expect(message.command.id == 5)
+      #expect(message.command.name == "M")
+      #expect(message.command.metadata.entries.count == metadata.count)
+    }
   }
 }

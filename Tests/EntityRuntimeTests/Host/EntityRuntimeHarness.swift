@@ -52,15 +52,22 @@ final class EntityRuntimeHarness: Sendable {
   func send(
     _ method: String, to entity: String, key: String? = nil
   ) async -> CommandAnswer {
+    await withCheckedContinuation { continuation in
+      submit(method, to: entity, key: key) { continuation.resume(returning: $0) }
+    }
+  }
+
+  func submit(
+    _ method: String, to entity: String, key: String? = nil,
+    completion: @escaping @Sendable (CommandAnswer) -> Void = { _ in }
+  ) {
     let entityKey = EntityKey(persistenceID: "counter", entityID: entity)
     let command = EntityCommand(
       serviceName: "Counter", method: method, entity: entityKey,
       payloadTypeURL: "type.googleapis.com/In", payload: [], idempotencyKey: key)
     let shard = ShardID(
       service: Self.service, index: entityKey.shardIndex(shardCount: Self.shardCount))
-    return await withCheckedContinuation { continuation in
-      runtime.submit(command, shard: shard) { continuation.resume(returning: $0) }
-    }
+    runtime.submit(command, shard: shard, completion: completion)
   }
 
   /// Runs on the function's loop.
@@ -79,6 +86,7 @@ extension CommandAnswer {
     case .reply(let payload): String(decoding: payload?.value ?? [], as: UTF8.self)
     case .failure(let description): "failure: \(description)"
     case .error(let error): "error: \(error.code.rawValue)"
+    case .forward(let call): "forward: \(call)"
     }
   }
 }

@@ -65,8 +65,8 @@ import Testing
     try await withRuntime(configuration: configuration) { harness in
       try await harness.withFunction { $0.isSilent = true }
       async let first = harness.send("add", to: "a")
-      try await eventually("a holds the stream") {
-        try await harness.withFunction { $0.open } == 1
+      try await eventually("a's command is with the function") {
+        try await harness.withFunction { $0.unanswered } == 1
       }
       async let second = harness.send("add", to: "b")
       try await eventually("b waits") {
@@ -92,6 +92,57 @@ import Testing
       #expect(died.text == "error: unexpected-termination")
       let after = await harness.send("add", to: "a")
       #expect(after.text == "2")
+    }
+  }
+
+  @Test("A journal of many pages is replayed to its end")
+  func longReplay() async throws {
+    var configuration = EntityRuntimeConfiguration()
+    configuration.passivationTimeout = .milliseconds(30)
+    configuration.replayPageBytes = 64
+    configuration.usesSnapshots = false
+    try await withRuntime(configuration: configuration) { harness in
+      for _ in 0..<40 { _ = await harness.send("add", to: "a") }
+      try await eventually("the entity is gone") {
+        harness.runtime.counters.activeEntities.load(ordering: .relaxed) == 0
+      }
+      #expect(await harness.send("add", to: "a").text == "41")
+    }
+  }
+
+  @Test("A function that hangs is given up although commands keep coming")
+  func hangingFunction() async throws {
+    var configuration = EntityRuntimeConfiguration()
+    configuration.commandTimeout = .milliseconds(100)
+    try await withRuntime(configuration: configuration) { harness in
+      _ = await harness.send("add", to: "a")
+      try await harness.withFunction { $0.isSilent = true }
+      let first = try await withThrowingTaskGroup(of: String.self) { group in
+        group.addTask { await harness.send("add", to: "a").text }
+        let clients = Task {
+          while !Task.isCancelled {
+            harness.submit("add", to: "a")
+            // The pace of clients, not a wait for anything.
+            try await Task.sleep(for: .milliseconds(5))
+          }
+        }
+        defer { clients.cancel() }
+        return try await group.next()
+      }
+      try await harness.withFunction { $0.isSilent = false }
+      #expect(first == "error: timeout")
+    }
+  }
+
+  @Test("One entity that wants a stream costs one idle entity its stream")
+  func roomForOne() async throws {
+    var configuration = EntityRuntimeConfiguration()
+    configuration.maximumStreams = 4
+    try await withRuntime(configuration: configuration) { harness in
+      for entity in ["a", "b", "c", "d"] { _ = await harness.send("add", to: entity) }
+      _ = await harness.send("add", to: "e")
+      let open = try await harness.withFunction { $0.open }
+      #expect(open == 4)
     }
   }
 
@@ -214,7 +265,9 @@ import Testing
       for await text in group { texts.insert(text) }
       return texts
     }
-    try await harness.stop()
+    await harness.runtime.stop(grace: .seconds(5))
     #expect(await answers.isSubset(of: ["1", "error: stopping"]))
+    // Only now: a command that comes when its loop is gone gets no answer.
+    try await harness.stop()
   }
 }

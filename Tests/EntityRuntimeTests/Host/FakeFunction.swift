@@ -18,12 +18,14 @@ final class FakeFunction: FunctionLink {
   private(set) var reports: [String] = []
   /// When set, commands get no reply.
   var isSilent = false
+  /// Commands that got none.
+  fileprivate(set) var unanswered = 0
   private var streams: [FakeStream] = []
 
   init(eventLoop: any EventLoop) { self.eventLoop = eventLoop }
 
   func openStream(
-    path: String, handler: any GRPCClientStreamHandler
+    path: String, deadline: NIODeadline?, handler: any GRPCClientStreamHandler
   ) -> any GRPCClientStream {
     open += 1
     opened += 1
@@ -60,6 +62,7 @@ final class FakeStream: GRPCClientStream {
   }
 
   var isWritable: Bool { true }
+  var isWaiting: Bool { false }
   func setReading(_ reading: Bool) {}
 
   func send(_ message: ByteBuffer) {
@@ -86,7 +89,10 @@ final class FakeStream: GRPCClientStream {
   }
 
   private func answer(_ command: Cloudstate_Command) {
-    guard !function.isSilent else { return }
+    guard !function.isSilent else {
+      function.unanswered += 1
+      return
+    }
     if command.name == "die" {
       later { $0.end(GRPCStatus(.unknown, "exception")) }
       return

@@ -79,26 +79,3 @@ struct ReflectionServiceTests {
     #expect(call.finishes == 0)
   }
 }
-
-/// A call that keeps what its handler does.
-private final class RecordedCall: GRPCServerCall {
-  let eventLoop: any EventLoop = EmbeddedEventLoop()
-  let path: String
-  let metadata = GRPCMetadata()
-  let deadline: NIODeadline? = nil
-  var isWritable = true
-  var isReading = true
-  var sent: [ByteBuffer] = []
-  var status: GRPCStatus?
-  var finishes = 0
-
-  init(_ path: String) { self.path = path }
-
-  func sendHeaders(_ metadata: GRPCMetadata) {}
-  func send(_ message: ByteBuffer) { sent.append(message) }
-  func finish(_ status: GRPCStatus, trailers: GRPCMetadata) {
-    self.status = status
-    finishes += 1
-  }
-  func setReading(_ reading: Bool) { isReading = reading }
-}

@@ -26,7 +26,10 @@ struct QueueTests {
   ) async throws {
     let disk = FaultyDisk()
     let store = try StoreHome(kind).open(configuration, fault: disk.fault)
-    defer { store.close() }
+    defer {
+      disk.release()
+      store.close()
+    }
     let own = try shard(0)
     try store.openShard(own, epoch: Epoch(1))
     let recorder = OutcomeRecorder()
@@ -67,7 +70,10 @@ struct QueueTests {
   func oneCallPerSync(kind: StoreKind) async throws {
     let disk = FaultyDisk()
     let store = try StoreHome(kind).open(fault: disk.fault)
-    defer { store.close() }
+    defer {
+      disk.release()
+      store.close()
+    }
     let own = try shard(0)
     try store.openShard(own, epoch: Epoch(1))
     let growth = Mutex<[[ShardID: Position]]>([])

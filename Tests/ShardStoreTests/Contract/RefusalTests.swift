@@ -34,7 +34,10 @@ struct RefusalTests {
   func epochBetweenBatches(kind: StoreKind) async throws {
     let disk = FaultyDisk()
     let store = try StoreHome(kind).open(fault: disk.fault)
-    defer { store.close() }
+    defer {
+      disk.release()
+      store.close()
+    }
     let (own, other) = (try shard(0), try shard(1))
     try store.openShard(own, epoch: Epoch(1))
     try store.openShard(other, epoch: Epoch(1))
@@ -128,7 +131,10 @@ struct RefusalTests {
   func failedGroup(kind: StoreKind) async throws {
     let disk = FaultyDisk()
     let store = try StoreHome(kind).open(fault: disk.fault)
-    defer { store.close() }
+    defer {
+      disk.release()
+      store.close()
+    }
     let (own, other) = (try shard(0), try shard(1))
     try store.openShard(own, epoch: Epoch(1))
     try store.openShard(other, epoch: Epoch(1))
@@ -163,7 +169,10 @@ struct RefusalTests {
   func failedEpoch(kind: StoreKind) throws {
     let disk = FaultyDisk()
     let store = try StoreHome(kind).open(fault: disk.fault)
-    defer { store.close() }
+    defer {
+      disk.release()
+      store.close()
+    }
     disk.failNext(at: .sync)
     let first = try #require(throws: StoreError.self) {
       try store.openShard(try shard(0), epoch: Epoch(1))

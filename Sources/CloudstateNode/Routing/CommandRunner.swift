@@ -1,0 +1,200 @@
+import CloudstateModel
+import EntityRuntime
+import Ingress
+import NIOCore
+
+/// Runs commands with everything that follows from them: side effects, one after the other, then the forward
+/// or the reply (proxy behaviour, section 6). What a command changed is durable before any of it begins, and
+/// is not undone by it.
+///
+/// Runs on the node that the client asked. Effects never change the result of their command: what goes wrong
+/// with them is reported to the user function.
+final class CommandRunner: CommandDispatcher {
+  private let router: CommandRouter
+  private let actions: ActionRuntime
+  private let methods: EntityMethods
+  private let report: @Sendable (String) -> Void
+
+  /// - Parameter report: tells the user function and the log what went wrong.
+  init(
+    router: CommandRouter, actions: ActionRuntime, methods: EntityMethods,
+    report: @escaping @Sendable (String) -> Void
+  ) {
+    self.router = router
+    self.actions = actions
+    self.methods = methods
+    self.report = report
+  }
+
+  // MARK: From the ingress
+
+  func dispatch(
+    _ command: EntityCommand, on eventLoop: any EventLoop,
+    completion: @escaping @Sendable (CommandAnswer) -> Void
+  ) {
+    router.route(command, on: eventLoop) { answer in
+      guard answer.leadsOn else { return completion(answer) }
+      let chain = CommandChain(
+        name: "\(command.serviceName).\(command.method)", deadline: command.deadline,
+        idempotencyKey: command.idempotencyKey)
+      self.follow(answer, of: chain, on: eventLoop, completion: completion)
+    }
+  }
+
+  func open(
+    _ request: ActionRequest, on eventLoop: any EventLoop, owner: any ActionCallOwner
+  ) -> any ActionCall {
+    actions.open(request, on: eventLoop, owner: owner)
+  }
+
+  func settle(
+    _ answer: CommandAnswer, of request: ActionRequest, on eventLoop: any EventLoop,
+    completion: @escaping @Sendable (CommandAnswer) -> Void
+  ) {
+    guard answer.leadsOn else { return completion(answer) }
+    let chain = CommandChain(
+      name: "\(request.serviceName).\(request.method)", deadline: request.deadline,
+      idempotencyKey: nil)
+    follow(answer, of: chain, on: eventLoop, completion: completion)
+  }
+
+  // MARK: What follows
+
+  private func follow(
+    _ answer: CommandAnswer, of chain: CommandChain, on eventLoop: any EventLoop,
+    completion: @escaping @Sendable (CommandAnswer) -> Void
+  ) {
+    runEffects(answer.effects[...], of: chain, on: eventLoop) {
+      guard case .forward(let call) = answer.outcome else {
+        return completion(CommandAnswer(answer.outcome, commitment: answer.commitment))
+      }
+      self.run(call, in: chain.forwarded(to: call), on: eventLoop) { result in
+        switch result {
+        case .success(var final):
+          final.commitment = answer.commitment ?? final.commitment
+          completion(final)
+        case .failure(let error):
+          self.report(error.message + chain.forwarded(to: call).trace)
+          completion(
+            CommandAnswer(.error(error.seenByClient), commitment: answer.commitment))
+        }
+      }
+    }
+  }
+
+  private func runEffects(
+    _ effects: ArraySlice<SideEffect>, of chain: CommandChain, on eventLoop: any EventLoop,
+    completion: @escaping @Sendable () -> Void
+  ) {
+    guard let effect = effects.first else { return completion() }
+    let own = chain.effect(effect.call, index: effects.startIndex)
+    let next: @Sendable () -> Void = {
+      self.runEffects(effects.dropFirst(), of: chain, on: eventLoop, completion: completion)
+    }
+    run(effect.call, in: own, on: eventLoop) { result in
+      switch result {
+      case .success(let answer):
+        if case .error(let error) = answer.outcome {
+          self.report("Side effect \(own.name) failed: \(error.message)" + own.trace)
+        }
+      case .failure(let error):
+        self.report(error.message + own.trace)
+      }
+      if effect.isSynchronous { next() }
+    }
+    if !effect.isSynchronous { next() }
+  }
+
+  /// Runs a command that the function asked for, with everything that follows from it.
+  private func run(
+    _ call: FunctionCall, in chain: CommandChain, on eventLoop: any EventLoop,
+    completion: @escaping @Sendable (Result<CommandAnswer, RoutingError>) -> Void
+  ) {
+    let route: IngressRoute
+    do throws(RoutingError) {
+      route = try find(call, chain)
+      try start(call, route: route, chain, on: eventLoop) { answer in
+        guard answer.leadsOn else { return completion(.success(answer)) }
+        self.follow(answer, of: chain, on: eventLoop) { completion(.success($0)) }
+      }
+    } catch {
+      completion(.failure(error))
+    }
+  }
+
+  private func find(
+    _ call: FunctionCall, _ chain: CommandChain
+  ) throws(RoutingError) -> IngressRoute {
+    guard !chain.isTooLong else {
+      throw RoutingError(
+        "\(call) is more than \(CommandChain.maximumSteps) forwards and side effects away from the "
+          + "client's command; is this a circle?", isCircle: true)
+    }
+    guard methods.serves(call.serviceName) else {
+      throw RoutingError("Service [\(call.serviceName)] unknown")
+    }
+    guard let route = methods[call.serviceName, call.method] else {
+      throw RoutingError(
+        "Service [\(call.serviceName)] does not have a command named: [\(call.method)]")
+    }
+    return route
+  }
+
+  private func start(
+    _ call: FunctionCall, route: IngressRoute, _ chain: CommandChain, on eventLoop: any EventLoop,
+    completion: @escaping @Sendable (CommandAnswer) -> Void
+  ) throws(RoutingError) {
+    switch route.target {
+    case .entity(let persistenceID, let read):
+      let entityID: String
+      do {
+        entityID = try call.payload.withUnsafeBytes { try read($0) }
+      } catch {
+        throw RoutingError("The payload for \(call) is not a valid message: \(error)")
+      }
+      guard !entityID.isEmpty else {
+        throw RoutingError("The entity key in the payload for \(call) is empty")
+      }
+      router.route(
+        EntityCommand(
+          serviceName: call.serviceName, method: call.method,
+          entity: EntityKey(persistenceID: persistenceID, entityID: entityID),
+          payloadTypeURL: call.payloadTypeURL, payload: call.payload, metadata: call.metadata,
+          idempotencyKey: chain.idempotencyKey, deadline: chain.deadline),
+        on: eventLoop, completion: completion)
+    case .action(let shape):
+      actions.call(
+        ActionRequest(
+          serviceName: call.serviceName, method: call.method, shape: shape,
+          payloadTypeURL: call.payloadTypeURL, metadata: call.metadata, deadline: chain.deadline),
+        payload: call.payload, on: eventLoop, completion: completion)
+    }
+  }
+}
+
+/// A forward or side effect that cannot be started.
+private struct RoutingError: Error {
+  /// For the user function.
+  let message: String
+  let isCircle: Bool
+
+  init(_ message: String, isCircle: Bool = false) {
+    self.message = message
+    self.isCircle = isCircle
+  }
+
+  /// Clients learn nothing of the function's insides (proxy behaviour, section 6.4).
+  var seenByClient: CommandError {
+    isCircle
+      ? CommandError(.tooManyHops, "the command was forwarded too many times")
+      : CommandError(.routingFailed, "Error")
+  }
+}
+
+extension CommandAnswer {
+  /// Whether there is more to do before the outcome is the client's.
+  fileprivate var leadsOn: Bool {
+    if case .forward = outcome { return true }
+    return !effects.isEmpty
+  }
+}

@@ -1,0 +1,77 @@
+package import CloudstateModel
+package import NIOCore
+
+/// Calls the actions of the user function. Actions have no state and no owner: a call runs on the node, and
+/// on the event loop, that received it (proxy behaviour, section 10).
+package final class ActionRuntime: Sendable {
+  private let links: [NIOLoopBound<any FunctionLink>]
+  private let loops: [any EventLoop]
+  /// Services of functions that speak the protocol before 0.2.
+  private let statelessFunctions: Set<String>
+  private let unaryTimeout: TimeAmount
+
+  /// - Parameters:
+  ///   - links: the user function as each event loop sees it, in the order of `loops`.
+  ///   - unaryTimeout: how long a call that asks for one response may take when its caller sets no deadline.
+  package init(
+    links: [NIOLoopBound<any FunctionLink>], loops: [any EventLoop],
+    statelessFunctions: Set<String>, unaryTimeout: TimeAmount
+  ) {
+    self.links = links
+    self.loops = loops
+    self.statelessFunctions = statelessFunctions
+    self.unaryTimeout = unaryTimeout
+  }
+
+  /// Opens a call. `eventLoop` is one of the runtime's, and the current one.
+  package func open(
+    _ request: ActionRequest, on eventLoop: any EventLoop, owner: any ActionCallOwner
+  ) -> any ActionCall {
+    let index = loops.firstIndex { $0 === eventLoop } ?? loops.startIndex
+    let call = FunctionActionCall(
+      codec: ActionCodec(
+        dialect: statelessFunctions.contains(request.serviceName) ? .statelessFunction : .action,
+        request: request),
+      link: links[index].value, owner: owner)
+    var deadline = request.deadline.map(NIODeadline.uptimeNanoseconds)
+    if deadline == nil, request.shape == .unary { deadline = .now() + unaryTimeout }
+    call.open(deadline: deadline)
+    return call
+  }
+
+  /// Makes a call with one request and answers its first response. `completion` is called exactly once, on
+  /// `eventLoop`, and not from within this call.
+  package func call(
+    _ request: ActionRequest, payload: [UInt8], on eventLoop: any EventLoop,
+    completion: @escaping (CommandAnswer) -> Void
+  ) {
+    let single = SingleResponse(completion)
+    single.call = open(request, on: eventLoop, owner: single)
+    single.call?.send(payload)
+    single.call?.end()
+  }
+}
+
+/// Waits for the one response of a call, and keeps itself and the call alive until then.
+private final class SingleResponse: ActionCallOwner {
+  var call: (any ActionCall)?
+  private var completion: ((CommandAnswer) -> Void)?
+
+  init(_ completion: @escaping (CommandAnswer) -> Void) { self.completion = completion }
+
+  func received(_ answer: CommandAnswer) { finish(answer) }
+
+  func functionWritabilityChanged(_ isWritable: Bool) {}
+
+  func ended(_ error: CommandError?) {
+    finish(error.map(CommandAnswer.error) ?? CommandAnswer(.reply(nil)))
+  }
+
+  private func finish(_ answer: CommandAnswer) {
+    let completion = completion
+    self.completion = nil
+    call?.cancel()
+    call = nil
+    completion?(answer)
+  }
+}

@@ -1,0 +1,29 @@
+"""Generates the stubs that the function and the client of these tests import.
+
+usage: kinds_stubs.py PROTOCOL_PROTOS OUTPUT_FOLDER
+"""
+
+import pathlib
+import sys
+
+from grpc_tools import protoc
+
+protocol, output = sys.argv[1:]
+here = pathlib.Path(__file__).parent
+well_known = pathlib.Path(protoc.__file__).parent / "_proto"
+files = [
+    "cloudstate/entity.proto",
+    "cloudstate/entity_key.proto",
+    "cloudstate/event_sourced.proto",
+    "cloudstate/value_entity.proto",
+    "cloudstate/action.proto",
+    "kinds.proto",
+]
+pathlib.Path(output, "cloudstate").mkdir(parents=True, exist_ok=True)
+# A package of its own, found before the library of the same name.
+pathlib.Path(output, "cloudstate", "__init__.py").touch()
+status = protoc.main(
+    ["protoc", f"-I{here}", f"-I{protocol}", f"-I{well_known}",
+     f"--python_out={output}", f"--grpc_python_out={output}", "--include_imports",
+     f"--descriptor_set_out={output}/kinds.binpb"] + files)
+sys.exit(status)
