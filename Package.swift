@@ -202,7 +202,8 @@ let testTargets: [Target] = [
   .testTarget(
     name: "EndToEndTests",
     dependencies: [
-      "TestSupport", "cs-node", "cs-coordinator", "cs-up", "cs-send", "cs-tail", "shopping-cart",
+      "TestSupport", "cs-node", "cs-coordinator", "cs-up", "cs-send", "cs-tail", "cs-bench",
+      "shopping-cart",
     ],
     exclude: ["Clients", "Kinds"], swiftSettings: swiftSettings),
 ]

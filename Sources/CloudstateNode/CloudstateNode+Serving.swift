@@ -28,7 +28,8 @@ extension CloudstateNode {
 
     try await startManagement(group: group, teardown)
     let store = try openStore(teardown)
-    let bus = try startBus(teardown)
+    let (busFailures, busFailure) = AsyncStream<Void>.makeStream()
+    let bus = try startBus(teardown) { busFailure.yield() }
 
     let function = try await connectFunction(loops: loops, teardown)
     let policy = discoveryPolicy
@@ -70,7 +71,8 @@ extension CloudstateNode {
       bus: bus, store: store, publicAddress: publicAddress, runtime: runtime, teardown)
     cluster.set(handle)
     try await watch(
-      handle, runtime: runtime, function: function, spec: spec, publicAddress: publicAddress)
+      handle, runtime: runtime, function: function, spec: spec, busFailures: busFailures,
+      publicAddress: publicAddress)
   }
 
   // MARK: Parts
@@ -88,15 +90,18 @@ extension CloudstateNode {
     return store
   }
 
-  private func startBus(_ teardown: Teardown) throws -> ZeroMQMessageBus {
+  private func startBus(
+    _ teardown: Teardown, failed: @escaping @Sendable () -> Void
+  ) throws -> ZeroMQMessageBus {
     var settings = ZeroMQBusConfiguration()
     settings.requestBind = configuration.busRequests
     settings.publishBind = configuration.busPublications
     // Whatever a client may send or get must fit through, with what is said about it.
-    settings.maximumMessageBytes = max(
-      settings.maximumMessageBytes, configuration.maximumMessageBytes + (1 << 20))
+    settings.maximumMessageBytes = min(
+      max(settings.maximumMessageBytes, configuration.maximumMessageBytes + (1 << 20)),
+      Int(Int32.max))
     let bus = try ZeroMQMessageBus.start(
-      configuration: settings, nodeID: configuration.nodeID, logger: logger)
+      configuration: settings, nodeID: configuration.nodeID, logger: logger, failed: failed)
     teardown.add("bus") { bus.shutdown() }
     return bus
   }
@@ -240,10 +245,10 @@ extension CloudstateNode {
 
   private static let viewDocument = "cluster-view"
 
-  /// Follows plans and the function until the task is cancelled.
+  /// Follows plans, the function and the bus until the task is cancelled.
   private func watch(
     _ cluster: any ClusterHandle, runtime: EntityRuntime, function: UserFunction, spec: ServiceSpec,
-    publicAddress: String
+    busFailures: AsyncStream<Void>, publicAddress: String
   ) async throws {
     let (changes, continuation) = AsyncStream<Void>.makeStream(
       bufferingPolicy: .bufferingNewest(1))
@@ -254,6 +259,11 @@ extension CloudstateNode {
           changes, cluster: cluster, runtime: runtime, publicAddress: publicAddress)
       }
       group.addTask { try await self.followFunction(function, spec: spec) }
+      group.addTask {
+        for await _ in busFailures {
+          throw NodeError(.bus, "the bus cannot go on; the node ends, to be started again")
+        }
+      }
       try await group.waitForAll()
     }
   }
@@ -307,7 +317,8 @@ extension CloudstateNode {
     } catch let error as IOError {
       throw NodeError(
         .bind,
-        "cannot listen at \(configuration.listen): \(error); is another program using the port?")
+        "cannot listen at \(configuration.listen): \(ConnectionFailure.text(of: error)); is another program using the port?"
+      )
     }
   }
 

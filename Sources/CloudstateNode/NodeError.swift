@@ -11,6 +11,8 @@ package struct NodeError: Error, Sendable, CustomStringConvertible {
     case discovery
     /// The coordinator refuses this node.
     case membership
+    /// The bus broke while the node was serving.
+    case bus
   }
 
   package let code: Code

@@ -32,7 +32,8 @@ extension WireBatch {
   /// The batch as the owner's store holds it: its events share its time and follow each other.
   var batch: StreamBatch {
     let time = Timestamp(unixMilliseconds: timeUnixMilliseconds)
-    let first = SequenceNumber(firstSequence)
+    // The peer's numbers are not ours to trust: what makes no sense must not overflow either.
+    let first = SequenceNumber(min(max(firstSequence, 0), .max - Int64(events.count)))
     return StreamBatch(
       position: Position(position), epoch: Epoch(epoch), time: time,
       entity: EntityKey(persistenceID: persistenceID, entityID: entityID),

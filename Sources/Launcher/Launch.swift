@@ -56,6 +56,7 @@ package func launch(
   defer {
     withExtendedLifetime(lock) { if topology.data == .ephemeral { removeTree(layout.data) } }
   }
+  try checkStoredNodes(topology, layout)
   let plan = try prepare(request)
   let programs = try findPrograms(of: plan, topology: topology)
   for process in plan.processes where process.role != .function {
@@ -79,6 +80,23 @@ package func launch(
     onLaunched: onReady)
   let outcome = loop.run()
   try report(outcome, slots: slots, topology: topology, layout: layout)
+}
+
+/// Refuses fewer nodes than have data here: the shards of those left out would be out of reach.
+private func checkStoredNodes(_ topology: Topology, _ layout: RunLayout) throws(ProgramError) {
+  for service in topology.services {
+    let first = service.nodes + 1
+    guard first <= Topology.maximumNodes,
+      let last = (first...Topology.maximumNodes).last(where: {
+        access(layout.storage("\(service.name)-\($0)"), F_OK) == 0
+      })
+    else { continue }
+    throw ProgramError(
+      "the data in \(layout.data) has shards of service '\(service.name)' on \(last) nodes, and "
+        + "\(service.nodes) are to be started: part of the entities would be out of reach",
+      hint: "--nodes \(service.name)=\(last), or start with fresh data: --ephemeral or --data DIR",
+      status: .conflict)
+  }
 }
 
 /// The plan with free ports chosen and fixed ports found available.

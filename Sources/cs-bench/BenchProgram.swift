@@ -8,12 +8,12 @@ struct BenchProgram: AsyncParsableCommand {
     abstract: "Measures a node beside the ceilings of its transport and its store.",
     discussion: """
       EXAMPLES
-        cs-bench                                  the whole comparison, three processes
+        cs-bench                                  the whole comparison
         cs-bench --in-flight 1,64 --seconds 3     a shorter one
-        cs-bench load -s 127.0.0.1:9000           commands against a node that runs already
-        cs-bench store --data /mnt/disk/bench     the committer alone on a given disk
+        cs-bench load -s 127.0.0.1:9000           against a node that runs
+        cs-bench store --data /mnt/disk/bench     the committer alone
 
-      Build it with -c release: figures of a debug build say nothing.
+      Build it with Scripts/build: figures of a debug build say nothing.
       """,
     version: programVersion,
     subcommands: [

@@ -11,7 +11,7 @@ struct SendCommand: AsyncParsableCommand {
     abstract: "Sends commands to a service and prints the replies.",
     discussion: """
       EXAMPLES
-        cs-send ShoppingCart/AddItem '{"userId":"user1","productId":"p1","quantity":2}'
+        cs-send ShoppingCart/AddItem '{"userId":"ada","productId":"p","quantity":2}'
         cs-send ShoppingCart/GetCart '{"userId":"user1"}' | jq .items
         cs-send ShoppingCart/AddItem @item.json --show-events
         cs-send cs.cmd.cart.GetCart '{"userId":"user1"}' -o json
@@ -27,7 +27,7 @@ struct SendCommand: AsyncParsableCommand {
         {{random A B}}  a whole number from A to B        {{time}}  milliseconds since 1970
 
       EXIT STATUS
-        0 the command was carried out      4 the user function refused it (UNKNOWN)
+        0 the command was carried out      4 the user function refused it
         1 another failure                  5 no such service, method or entity
         2 a wrong argument or body         6 denied
         3 unreachable or no answer in time 7 conflict with the present state

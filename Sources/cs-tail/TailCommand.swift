@@ -11,10 +11,10 @@ struct TailCommand: AsyncParsableCommand {
       EXAMPLES
         cs-tail                                     new events, until Ctrl-C
         cs-tail 'cs.evt.cart.>'                     of one service
-        cs-tail 'cs.evt.*.*.user1.*' --all          everything of one entity, then new events
-        cs-tail -e shopping-cart/user1 -n 10        its last ten events, then new ones
+        cs-tail 'cs.evt.*.*.user1.*' --all          all of one entity, then new
+        cs-tail -e shopping-cart/user1 -n 10        its last ten, then new
         cs-tail --since 10m -E -o jsonl | jq .data  the last ten minutes, then exit
-        cs-tail --from 3:1042 -c 1                  the event at a position of a shard
+        cs-tail --from 3:1042 -c 1                  the event at a position
 
       Subjects are cs.evt.SERVICE.PERSISTENCEID.ENTITYID.EVENT; '*' stands for one token, '>' for the \
       rest. Tailing moves nobody's position. When a node goes away the tail goes on at another \

@@ -37,7 +37,7 @@ struct LocationOptions: ParsableArguments {
     return topology
   }
 
-  /// The data folder of a run in the background or with a folder of its own.
+  /// The data folder of a run.
   ///
   /// - Parameter file: the topology file; not read when `--data` is given.
   func layout(_ file: String?) throws(ProgramError) -> RunLayout {
@@ -46,14 +46,14 @@ struct LocationOptions: ParsableArguments {
       throw ProgramError(
         "which topology? name its file, or its data folder with --data", status: .usage)
     }
-    return try Self.backgroundLayout(of: topology(file))
+    return try Self.layout(of: topology(file))
   }
 
-  /// Where a topology's data is when it runs in the background.
-  static func backgroundLayout(of topology: Topology) throws(ProgramError) -> RunLayout {
+  /// Where a topology's data is.
+  static func layout(of topology: Topology) throws(ProgramError) -> RunLayout {
     switch topology.data {
     case .directory(let path): RunLayout(data: path)
-    case .ephemeral: RunLayout(data: try EphemeralFolder.inBackground(topology: topology.name))
+    case .ephemeral: RunLayout(data: try EphemeralFolder.path(topology: topology.name))
     }
   }
 }

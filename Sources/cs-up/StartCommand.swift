@@ -54,16 +54,13 @@ struct StartCommand: ParsableCommand {
 
   private func layout(of topology: Topology) throws(ProgramError) -> RunLayout {
     if let backgroundData { return RunLayout(data: backgroundData) }
-    switch topology.data {
-    case .directory(let path): return RunLayout(data: path)
-    case .ephemeral: return RunLayout(data: try EphemeralFolder.make())
-    }
+    return try LocationOptions.layout(of: topology)
   }
 
   private func startInBackground(
     _ topology: Topology, format: OutputFormat, begin: ContinuousClock.Instant
   ) throws {
-    let layout = try LocationOptions.backgroundLayout(of: topology)
+    let layout = try LocationOptions.layout(of: topology)
     var arguments = ["start", file, "--background-data", layout.data]
     arguments += ["--ready-timeout", readyTimeout.text, "--color", "never"]
     arguments += ["--bin", try location.programs()]

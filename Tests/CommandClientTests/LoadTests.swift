@@ -68,7 +68,8 @@ import Testing
   func summary() throws {
     func outcome(_ code: GRPCStatus.Code, attempts: Int = 1) -> CommandOutcome {
       CommandOutcome(
-        status: GRPCStatus(code, "because"), reply: nil, commitment: nil, attempts: attempts,
+        status: GRPCStatus(code, "because"), reply: nil, commitment: nil, errorCode: nil,
+        attempts: attempts,
         latency: .zero, server: .tcp(host: "h", port: 1))
     }
     var summary = LoadSummary()

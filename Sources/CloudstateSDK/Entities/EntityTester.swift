@@ -6,7 +6,7 @@ public import SwiftProtobuf
 /// on demand.
 ///
 /// ```swift
-/// var counter = EntityTester<Counter>()
+/// var counter = try EntityTester<Counter>()
 /// try counter.send("Add", Amount.with { $0.value = 2 })
 /// #expect(counter.state.total == 2)
 /// #expect(try counter.emitted(Added.self).map(\.value) == [2])

@@ -69,6 +69,7 @@ package final class CommandDispatcher {
         CommandOutcome(
           status: outcome.status, reply: outcome.status.code == .ok ? outcome.message : nil,
           commitment: outcome[HeaderName.commitment].flatMap { Commitment(headerValue: $0) },
+          errorCode: outcome[HeaderName.errorCode],
           attempts: number,
           latency: now - sending.begin, server: server))
     case .retry(let delay):

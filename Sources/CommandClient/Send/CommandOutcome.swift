@@ -1,4 +1,5 @@
 package import CloudstateModel
+package import CommandLineKit
 package import GRPCTransport
 package import NIOCore
 
@@ -33,6 +34,8 @@ package struct CommandOutcome: Sendable {
   /// The encoded reply message; `nil` unless the status is OK.
   package var reply: ByteBuffer?
   package var commitment: Commitment?
+  /// The node's own word for what went wrong; `nil` where the user function refused, and on success.
+  package var errorCode: String?
   /// How often the command was sent.
   package var attempts: Int
   /// From the first attempt to the end of the last.
@@ -41,14 +44,24 @@ package struct CommandOutcome: Sendable {
   package var server: GRPCAddress
 
   package init(
-    status: GRPCStatus, reply: ByteBuffer?, commitment: Commitment?, attempts: Int,
-    latency: TimeAmount, server: GRPCAddress
+    status: GRPCStatus, reply: ByteBuffer?, commitment: Commitment?, errorCode: String?,
+    attempts: Int, latency: TimeAmount, server: GRPCAddress
   ) {
     self.status = status
     self.reply = reply
     self.commitment = commitment
+    self.errorCode = errorCode
     self.attempts = attempts
     self.latency = latency
     self.server = server
+  }
+}
+
+extension CommandOutcome {
+  /// How a program ends that sent this command. The same status code is a refusal when the user function
+  /// chose it, and a failure when the node did.
+  package var exitStatus: ExitStatus {
+    let status = status.code.exitStatus
+    return status == .rejected && errorCode != nil ? .failure : status
   }
 }

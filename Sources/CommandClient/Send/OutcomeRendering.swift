@@ -13,6 +13,7 @@ extension CommandOutcome {
     ]
     if status.code != .ok { members.append(("message", .string(status.text))) }
     if let reply { members.append(("reply", .raw(reply))) }
+    if let errorCode { members.append(("error", .string(errorCode))) }
     members += commitmentMembers
     if let key = command.idempotencyKey { members.append(("key", .string(key))) }
     members.append(("attempts", .integer(Int64(attempts))))

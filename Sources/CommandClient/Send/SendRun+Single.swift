@@ -18,12 +18,22 @@ extension SendRun {
     try print(outcome, of: command, factory)
     guard outcome.status.code == .ok else {
       try report?.close()
-      throw outcome.status.programError(
-        hint: outcome.status.code.exitStatus == .unreachable && !plan.retry.isEnabled
-          ? "--retry sends the command again, under one idempotency key" : nil)
+      var error = outcome.status.programError(hint: hint(after: outcome))
+      error.status = outcome.exitStatus
+      throw error
     }
     if plan.showsEvents { try await showEvents(of: outcome) }
     return .ok
+  }
+
+  private func hint(after outcome: CommandOutcome) -> String? {
+    switch outcome.exitStatus {
+    case .unreachable where !plan.retry.isEnabled:
+      "--retry sends the command again, under one idempotency key"
+    case .failure where outcome.status.code == .unknown:
+      "the user function has broken the protocol; its log says more (cs-up logs)"
+    default: nil
+    }
   }
 
   private func showEvents(of outcome: CommandOutcome) async throws {

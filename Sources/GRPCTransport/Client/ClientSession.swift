@@ -223,7 +223,7 @@ final class ClientSession: ChannelInboundHandler {
     let cause = error ?? failure
     if !wasDraining {
       owner?.sessionLost(
-        self, reason: cause.map { "\($0)" } ?? "the server closed the connection")
+        self, reason: cause.map(ConnectionFailure.text) ?? "the server closed the connection")
     }
     owner?.sessionEnded(self)
     owner = nil

@@ -30,7 +30,7 @@ package struct Background {
     }
     try makeFolders(layout.logs)
     let signals = try signalPipe([SIGINT, SIGTERM, SIGHUP])
-    var talk = LogFollower(path: layout.supervisorLog, fromEnd: true)
+    var talk = LogFollower(path: layout.supervisorLog, fromEnd: true, creating: true)
     let supervisor = try ChildProcess(
       ChildRequest(
         program: try runningProgram(), arguments: ["cs-up"] + arguments,

@@ -6,10 +6,13 @@ package struct LogFollower {
   private var file: OpenLog?
   private var splitter = LineSplitter()
 
-  /// - Parameter fromEnd: skip what the file holds now.
-  package init(path: String, fromEnd: Bool = false) {
+  /// - Parameters:
+  ///   - fromEnd: skip what the file holds now.
+  ///   - creating: make the file if there is none, so that what is written to it can be read even when the
+  ///     writer removes it again.
+  package init(path: String, fromEnd: Bool = false, creating: Bool = false) {
     self.path = path
-    file = OpenLog(path: path)
+    file = OpenLog(path: path, creating: creating)
     if fromEnd { file?.skip() }
   }
 
@@ -34,8 +37,8 @@ package struct LogFollower {
 private final class OpenLog {
   private let descriptor: Int32
 
-  init?(path: String) {
-    descriptor = open(path, O_RDONLY | O_CLOEXEC)
+  init?(path: String, creating: Bool = false) {
+    descriptor = open(path, O_RDONLY | O_CLOEXEC | (creating ? O_CREAT : 0), 0o644)
     if descriptor < 0 { return nil }
   }
 

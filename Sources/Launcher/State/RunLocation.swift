@@ -3,21 +3,12 @@ import Glibc
 
 /// Where ephemeral runs keep their data.
 package enum EphemeralFolder {
-  /// A new folder of its own, for a run in the foreground.
-  package static func make() throws(ProgramError) -> String {
-    var template = Array("\(temporaryFolder())/cs-up-XXXXXX".utf8CString)
-    guard mkdtemp(&template) != nil else {
-      throw .system("cannot make a folder in \(temporaryFolder())", code: errno)
-    }
-    return String(decoding: template.dropLast().map { UInt8(bitPattern: $0) }, as: UTF8.self)
-  }
-
-  /// The one place of a topology's ephemeral run in the background, where `ps` and `down` find it.
+  /// The one place of a topology's ephemeral run, where `ps` and `down` find it.
   ///
   /// It lies in a folder that only this user may enter, because names in `/tmp` can be foretold.
   ///
   /// - Throws: ``ProgramError`` with status `denied` when somebody else owns that folder.
-  package static func inBackground(topology name: String) throws(ProgramError) -> String {
+  package static func path(topology name: String) throws(ProgramError) -> String {
     let folder = "\(temporaryFolder())/cs-up-\(getuid())"
     if mkdir(folder, 0o700) != 0, errno != EEXIST {
       throw .system("cannot make \(folder)", code: errno)

@@ -98,7 +98,9 @@ final class BusLoop {
   }
 
   /// Serves until the queue is closed.
-  func run() {
+  ///
+  /// - Parameter failed: called when the sockets no longer work and the bus closes by itself.
+  func run(failed: () -> Void) {
     while true {
       now = .now()
       let isOpen = takeSubmissions()
@@ -114,6 +116,7 @@ final class BusLoop {
       } catch {
         logger.critical("the bus cannot go on and closes", metadata: ["error": "\(error)"])
         queue.close()
+        failed()
       }
     }
   }

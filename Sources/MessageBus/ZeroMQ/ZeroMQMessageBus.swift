@@ -37,9 +37,12 @@ package final class ZeroMQMessageBus: MessageBus {
 
   /// Binds the sockets and starts the bus thread. Blocks for the moment that takes.
   ///
+  /// - Parameter failed: called once, on the bus thread, if the bus cannot go on later and closes by itself;
+  ///   its owner then hears nothing of others and should end too.
   /// - Throws: ``BusStartError`` for a bad setting or an endpoint that cannot be bound.
   package static func start(
-    configuration: ZeroMQBusConfiguration, nodeID: NodeID, logger: Logger
+    configuration: ZeroMQBusConfiguration, nodeID: NodeID, logger: Logger,
+    failed: @escaping @Sendable () -> Void = {}
   ) throws -> ZeroMQMessageBus {
     try configuration.validate()
     do throws(ZeroMQError) {
@@ -52,7 +55,7 @@ package final class ZeroMQMessageBus: MessageBus {
             nodeID: nodeID, start: start, configuration: configuration, queue: queue,
             logger: logger)
           started.set(.success(loop.endpoints))
-          loop.run()
+          loop.run(failed: failed)
         } catch {
           started.set(.failure(error))
         }

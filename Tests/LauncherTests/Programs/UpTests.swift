@@ -138,7 +138,7 @@ struct UpTests {
     let (started, up) = try await run(
       "-d", standIns.topology, "--bin", standIns.path, "-o", "jsonl")
     #expect(started == .code(0), "\(up.errors)")
-    let data = try EphemeralFolder.inBackground(topology: name)
+    let data = try EphemeralFolder.path(topology: name)
     #expect(up.output.contains("\"data\":\"\(data)\""))
     #expect(access(data, F_OK) == 0)
     let (down, _) = try await run("down", standIns.topology)
@@ -184,6 +184,44 @@ struct UpTests {
     #expect(up.errors.contains("error: cart-1 is not ready after 1500ms"))
     #expect(up.errors.contains("  cart-1 | hello from cart-1"))
     #expect(standIns.journal.last == "stop coordinator")
+  }
+
+  @Test("a failed launch in the background is told of although its folder is gone")
+  func ephemeralFailure() async throws {
+    let standIns = try StandIns()
+    try writeAtomically(
+      standIns.topology,
+      """
+      version: 1
+      name: gone-\(getpid())
+      ephemeral: true
+      services:
+        - name: cart
+          function: {command: ["${bin}/missing"]}
+      """)
+    // Several times: the folder may go before anybody has looked, or after.
+    for _ in 0..<5 {
+      let (exit, up) = try await run("-d", standIns.topology, "--bin", standIns.path)
+      #expect(exit == .code(2))
+      #expect(up.errors.contains("does not exist or is not executable"), "\(up.errors)")
+    }
+  }
+
+  @Test("fewer nodes than have data are refused: their shards would be out of reach")
+  func fewerNodes() async throws {
+    let standIns = try StandIns()
+    let (first, _) = try await run(
+      "start", "-d", standIns.topology, "--bin", standIns.path, "--nodes", "3")
+    #expect(first == .code(0))
+    _ = try await run("down", standIns.topology)
+    let (exit, up) = try await run(
+      "start", "-d", standIns.topology, "--bin", standIns.path, "--nodes", "2")
+    #expect(exit == .code(7))
+    #expect(up.errors.contains("on 3 nodes, and 2 are to be started"), "\(up.errors)")
+    let (more, _) = try await run(
+      "start", "-d", standIns.topology, "--bin", standIns.path, "--nodes", "4")
+    #expect(more == .code(0))
+    _ = try await run("down", standIns.topology)
   }
 
   @Test("a second signal kills what does not stop")
