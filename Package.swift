@@ -202,8 +202,8 @@ let testTargets: [Target] = [
   .testTarget(
     name: "EndToEndTests",
     dependencies: [
-      "TestSupport", "cs-node", "cs-coordinator", "cs-up", "cs-send", "cs-tail", "cs-bench",
-      "shopping-cart",
+      "TestSupport", "ShardStore", "RocksDB", "CloudstateModel", "cs-node", "cs-coordinator",
+      "cs-up", "cs-send", "cs-tail", "cs-bench", "shopping-cart",
     ],
     exclude: ["Clients", "Kinds"], swiftSettings: swiftSettings),
 ]
