@@ -143,7 +143,9 @@ let programs: [Target] = [
 ]
 
 let samples: [Target] = [
-  program("shopping-cart", path: "Sources/Samples/ShoppingCart", ["CloudstateSDK", protobuf])
+  program("shopping-cart", path: "Sources/Samples/ShoppingCart", ["CloudstateSDK", protobuf]),
+  program(
+    "value-shopping-cart", path: "Sources/Samples/ValueShoppingCart", ["CloudstateSDK", protobuf]),
 ]
 
 let testTargets: [Target] = [
@@ -188,8 +190,8 @@ let testTargets: [Target] = [
   tests(
     "CloudstateSDKTests",
     [
-      "CloudstateSDK", "shopping-cart", "CloudstateProtocol", "GRPCTransport", nioCore, nioPosix,
-      protobuf, logging,
+      "CloudstateSDK", "shopping-cart", "value-shopping-cart", "CloudstateProtocol",
+      "GRPCTransport", nioCore, nioPosix, protobuf, logging,
     ]),
   tests("LauncherTests", ["Launcher", "CommandLineKit", "cs-up"]),
   tests(

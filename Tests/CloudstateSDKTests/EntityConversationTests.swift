@@ -7,8 +7,8 @@ import Testing
 
 /// Traces of one entity stream: message in, answer out (protocol section 3.1).
 @Suite struct EntityConversationTests {
-  private var conversation = EntityConversation(entities: [
-    Tally.serviceName: HostedEntity(Tally.self)
+  private var conversation = EntityConversation(services: [
+    Tally.serviceName: HostedService(Tally.self)
   ])
 
   /// Sends a message and requires a reply.
@@ -188,8 +188,8 @@ import Testing
 
   @Test("Applying an event changes the state in place instead of copying it")
   func inPlace() throws {
-    var conversation = EntityConversation(entities: [
-      Ledger.serviceName: HostedEntity(Ledger.self)
+    var conversation = EntityConversation(services: [
+      Ledger.serviceName: HostedService(Ledger.self)
     ])
     _ = conversation.receive(try .start(service: Ledger.serviceName))
     for id in 1...10 as ClosedRange<Int64> {

@@ -5,7 +5,7 @@ import Testing
 
 @Suite struct ServiceCheckTests {
   private func problems(
-    of entities: [HostedEntity] = [HostedEntity(Tally.self)], in descriptors: [UInt8]
+    of entities: [HostedService] = [HostedService(Tally.self)], in descriptors: [UInt8]
   ) throws -> [String] {
     try ServiceCheck(descriptors: descriptors).problems(of: entities)
   }
@@ -49,17 +49,87 @@ import Testing
 
   @Test("Two entities of one name, and no entity at all, are refused")
   func servers() throws {
-    let tally = HostedEntity(Tally.self)
+    let tally = HostedService(Tally.self)
     #expect(try problems(of: [tally, tally], in: descriptors()).count == 2)
-    #expect(try problems(of: [], in: descriptors()) == ["The server hosts no entity."])
+    #expect(
+      try problems(of: [], in: descriptors()) == ["The server hosts no entity and no action."])
+  }
+
+  @Test("Value entities and actions that agree with their services have no problems")
+  func otherKinds() throws {
+    let hosted = [HostedService(Note.self), HostedService(Relay(probe: Probe()))]
+    #expect(try problems(of: hosted, in: descriptors(of: Note.service, Relay.service)) == [])
+  }
+
+  @Test("Methods of entities must not stream")
+  func streamingEntities() throws {
+    var note = Note.service
+    note.methods[0].shape = .streamedIn
+    var tally = DescribedService(
+      name: "Tally", methods: Tally.methods.map { ($0.0, $0.1, $0.2, .unary) })
+    tally.methods[0].shape = .streamedOut
+    #expect(
+      try problems(
+        of: [HostedService(Note.self), HostedService(Tally.self)],
+        in: descriptors(of: note, tally)) == [
+          "test.Note.Set streams; value entities cannot.",
+          "test.Tally.Add streams; event sourced entities cannot.",
+        ])
+  }
+
+  @Test("Methods of actions must be handled in the shape that the service declares")
+  func actionShapes() throws {
+    var service = Relay.service
+    service.methods[0].shape = .streamed
+    service.methods[6].shape = .unary
+    service.methods[9].output = "Empty"
+    service.methods[13].name = "Whisper"
+    #expect(
+      try problems(of: [HostedService(Relay(probe: Probe()))], in: descriptors(of: service)) == [
+        "test.Relay.Join needs an OnUnary, but has an OnStreamedIn.",
+        "test.Relay.Now needs an OnStreamed, but has an OnUnary.",
+        "test.Relay has no method 'Shout'; it has: Echo, Flood, Gate, Ignore, Join, Now, Order, "
+          + "OrderSoon, Orders, Soon, Split, Take, Wait, Whisper.",
+        "test.Relay.Split returns google.protobuf.Empty, "
+          + "but its OnStreamedOut returns google.protobuf.StringValue.",
+        "test.Relay.Whisper has no OnStreamed.",
+      ])
+  }
+
+  @Test("Entities of different kinds must not share a persistence id; actions have none")
+  func persistenceIDs() throws {
+    let relay = HostedService(Relay(probe: Probe()))
+    let problems = try problems(
+      of: [HostedService(Note.self), HostedService(OtherNote.self), relay],
+      in: descriptors(
+        of: Note.service, DescribedService(name: "OtherNote", methods: []), Relay.service))
+    #expect(
+      problems == [
+        "Two entities have the persistence id 'note'; they would share their stored data."
+      ])
+  }
+
+  @Test("A type that is no kind of entity cannot be hosted")
+  func noKind() async throws {
+    let server = CloudstateServer(
+      descriptors: try descriptors(of: Note.service), entities: [Note.self, Nothing.self])
+    let error = await #expect(throws: CloudstateServer.ConfigurationError.self) {
+      try await server.serve(CloudstateServer.Configuration()) { _ in
+        Issue.record("the server started")
+      }
+    }
+    #expect(error?.problems == ["Nothing is no EventSourcedEntity and no ValueEntity."])
   }
 
   @Test("What a behavior declares twice is named")
   func duplicates() throws {
     #expect(
-      HostedEntity(Stutter.self).duplicates == [
+      HostedService(Stutter.self).duplicates == [
         "command Get", "event google.protobuf.Empty", "Snapshots",
       ])
+    #expect(HostedService(OtherNote.self).duplicates == [])
+    #expect(HostedService(StutterNote.self).duplicates == ["command Get"])
+    #expect(HostedService(StutterAction()).duplicates == ["method Get"])
   }
 }
 
@@ -75,5 +145,33 @@ private struct Stutter: EventSourcedEntity {
     OnEvent { (_, _: Google_Protobuf_Empty) in }
     Snapshots(\.nothing)
     Snapshots(\.nothing)
+  }
+}
+
+private struct Nothing: CloudstateEntity {
+  static let serviceName = "test.Nothing"
+  static let persistenceID = "nothing"
+}
+
+private enum OtherNote: ValueEntity {
+  static let serviceName = "test.OtherNote"
+  static let persistenceID = "note"
+  static var behavior: ValueBehavior<Google_Protobuf_StringValue> {}
+}
+
+private enum StutterNote: ValueEntity {
+  static let serviceName = "test.StutterNote"
+  static let persistenceID = "stutter-note"
+  static var behavior: ValueBehavior<Google_Protobuf_StringValue> {
+    OnCommand("Get") { (_, _: Google_Protobuf_Empty) in }
+    OnCommand("Get") { (_, _: Google_Protobuf_Empty) in }
+  }
+}
+
+private struct StutterAction: Action {
+  static let serviceName = "test.StutterAction"
+  var methods: ActionMethods {
+    OnUnary("Get") { (_, _: Google_Protobuf_Empty) in }
+    OnUnary("Get") { (_, _: Google_Protobuf_Empty) in }
   }
 }

@@ -2,7 +2,7 @@ import Glibc
 import TestSupport
 import Testing
 
-/// The sample as a program.
+/// The samples as programs.
 @Suite struct ShoppingCartProgramTests {
   @Test("It serves where it is told and stops cleanly", arguments: [SIGTERM, SIGINT])
   func stop(signal: Int32) async throws {
@@ -12,6 +12,18 @@ import Testing
     let line = try await program.waitForLine(containing: "serving")
     #expect(line.contains("com.example.shoppingcart.ShoppingCart on unix:\(folder.path)/socket"))
     program.signal(signal)
+    #expect(try await program.waitForExit() == .code(0))
+  }
+
+  @Test("The value based one serves where it is told and stops cleanly")
+  func valueBased() async throws {
+    let folder = try TemporaryDirectory()
+    let program = try TestProcess(
+      builtProduct("value-shopping-cart"),
+      environment: ["CLOUDSTATE_SOCKET": "\(folder.path)/socket"])
+    let line = try await program.waitForLine(containing: "serving")
+    #expect(line.contains("com.example.valueentity.shoppingcart.ShoppingCart on unix:"))
+    program.signal(SIGTERM)
     #expect(try await program.waitForExit() == .code(0))
   }
 

@@ -12,9 +12,11 @@ final class UserFunctionClient: Sendable {
 
   private init(connection: GRPCClientConnection) { self.connection = connection }
 
-  /// Starts a server with ``Tally`` on a port of its own, runs `body`, and stops both.
+  /// Starts a server, with ``Tally`` unless said otherwise, on a port of its own, runs `body`, and stops
+  /// both.
   static func withServer(
-    descriptors: [UInt8], _ body: (UserFunctionClient) async throws -> Void
+    descriptors: [UInt8], entities: [any CloudstateEntity.Type] = [Tally.self],
+    actions: [any Action] = [], _ body: (UserFunctionClient) async throws -> Void
   ) async throws {
     var configuration = CloudstateServer.Configuration()
     configuration.address = .tcp(host: "127.0.0.1", port: 0)
@@ -22,9 +24,9 @@ final class UserFunctionClient: Sendable {
     configuration.serviceName = "tallies"
     configuration.serviceVersion = "7"
     var outcome: Result<Void, any Error> = .success(())
-    try await CloudstateServer(descriptors: descriptors, entities: [Tally.self]).serve(
-      configuration
-    ) { address in
+    let server = CloudstateServer(
+      descriptors: descriptors, entities: entities, actions: actions)
+    try await server.serve(configuration) { address in
       do { try await with(address, body) } catch { outcome = .failure(error) }
     }
     try outcome.get()
@@ -65,9 +67,19 @@ final class UserFunctionClient: Sendable {
     return reply
   }
 
-  /// Opens the stream of an entity.
+  /// Opens the stream of an event sourced entity.
   func openEntity() async throws -> TestStream {
     try await open("/cloudstate.eventsourced.EventSourced/handle")
+  }
+
+  /// Opens the stream of a value entity.
+  func openValueEntity() async throws -> TestStream {
+    try await open("/cloudstate.valueentity.ValueEntity/handle")
+  }
+
+  /// Opens a call of an action.
+  func openAction(_ shape: MethodShape) async throws -> TestStream {
+    try await open("/cloudstate.action.ActionProtocol/\(shape.protocolMethod)")
   }
 }
 
@@ -106,6 +118,20 @@ struct TestStream {
     try await eventLoop.submit { [stream] in stream.value.sendEnd() }.get()
   }
 
+  /// Whether the server takes more, as far as is known here.
+  func isWritable() async throws -> Bool {
+    try await eventLoop.submit { [stream] in stream.value.isWritable }.get()
+  }
+
+  func setReading(_ reading: Bool) async throws {
+    try await eventLoop.submit { [stream] in stream.value.setReading(reading) }.get()
+  }
+
+  /// Goes away.
+  func cancel() async throws {
+    try await eventLoop.submit { [stream] in stream.value.cancel() }.get()
+  }
+
   /// The next message.
   mutating func receive<Reply: Message>() async throws -> Reply {
     let event = await events.next()
@@ -114,11 +140,13 @@ struct TestStream {
   }
 
   /// The end of the call, which must be the next thing, with this status.
-  mutating func receiveEnd(_ code: GRPCStatus.Code = .ok) async throws {
+  @discardableResult
+  mutating func receiveEnd(_ code: GRPCStatus.Code = .ok) async throws -> GRPCStatus {
     let event = await events.next()
     guard case .ended(let status) = event, status.code == code else {
       throw Unexpected(event: event)
     }
+    return status
   }
 }
 

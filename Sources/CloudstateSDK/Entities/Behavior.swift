@@ -5,7 +5,7 @@
 /// handler with another type than the service declares) stop ``CloudstateServer`` at its start, with
 /// a message that names them.
 public struct Behavior<Entity: EventSourcedEntity>: Sendable {
-  private(set) var commands: [String: OnCommand<Entity>] = [:]
+  private(set) var commands: [String: OnCommand<CommandContext<Entity>>] = [:]
   private(set) var eventsByType: [ObjectIdentifier: OnEvent<Entity>] = [:]
   private(set) var eventsByURL: [String: OnEvent<Entity>] = [:]
   private(set) var snapshots: Snapshots<Entity>?
@@ -40,7 +40,7 @@ public struct Behavior<Entity: EventSourcedEntity>: Sendable {
 /// One declaration of a ``Behavior``; made by ``BehaviorBuilder``.
 public struct BehaviorPart<Entity: EventSourcedEntity>: Sendable {
   enum Kind: Sendable {
-    case command(OnCommand<Entity>)
+    case command(OnCommand<CommandContext<Entity>>)
     case event(OnEvent<Entity>)
     case snapshots(Snapshots<Entity>)
   }
@@ -52,7 +52,9 @@ public struct BehaviorPart<Entity: EventSourcedEntity>: Sendable {
 @resultBuilder
 public enum BehaviorBuilder<Entity: EventSourcedEntity> {
   /// Takes a command handler.
-  public static func buildExpression(_ handler: OnCommand<Entity>) -> BehaviorPart<Entity> {
+  public static func buildExpression(
+    _ handler: OnCommand<CommandContext<Entity>>
+  ) -> BehaviorPart<Entity> {
     BehaviorPart(kind: .command(handler))
   }
 

@@ -16,12 +16,14 @@ public struct CommandContext<Entity: EventSourcedEntity> {
   public private(set) var sequence: Int64
 
   /// Request headers, as far as the sidecar passes them on.
-  public private(set) var metadata = CommandMetadata()
+  public private(set) var metadata = Metadata()
 
   /// The events of the running command, encoded, in order.
   private(set) var emitted: [Google_Protobuf_Any] = []
-  /// The first misuse of ``emit(_:)`` in the running command; it breaks the stream when the handler
-  /// returns, so that emitting needs no `try`.
+  /// The side effects of the running command, encoded, in order.
+  private(set) var effects: [Cloudstate_SideEffect] = []
+  /// The first misuse of ``emit(_:)`` or ``effect(to:_:synchronous:metadata:)`` in the running command;
+  /// it breaks the stream when the handler returns, so that neither needs a `try`.
   private(set) var fault: EntityFault?
   /// Whether an event of the running command has a number at which a snapshot is taken.
   private(set) var isSnapshotDue = false
@@ -56,11 +58,33 @@ public struct CommandContext<Entity: EventSourcedEntity> {
     }
   }
 
+  /// Adds a command for another service of the same server, sent once the events of this command are
+  /// stored. Its result never changes the result of this command; if this command fails, it is not
+  /// sent.
+  ///
+  /// - Parameters:
+  ///   - target: The method, such as `"example.Mail/Send"`. A name of another form breaks the stream
+  ///     with a message that says so.
+  ///   - synchronous: Whether the caller gets its answer only after the effect is done.
+  public mutating func effect<Command: Message>(
+    to target: ServiceMethod, _ command: Command, synchronous: Bool = false,
+    metadata: Metadata = Metadata()
+  ) {
+    guard fault == nil else { return }
+    let outgoing = OutgoingCommand(target: target, message: command, metadata: metadata)
+    do throws(EntityFault) {
+      effects.append(try outgoing.sideEffect(synchronous: synchronous))
+    } catch {
+      fault = error
+    }
+  }
+
   /// Forgets the previous command and starts the next.
   mutating func begin(_ command: Cloudstate_Command) {
     commandName = command.name
-    metadata = CommandMetadata(command.metadata)
+    metadata = Metadata(command.metadata)
     emitted.removeAll()
+    effects.removeAll()
     fault = nil
     isSnapshotDue = false
   }

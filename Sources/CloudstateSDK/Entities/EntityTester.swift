@@ -13,12 +13,8 @@ public import SwiftProtobuf
 /// #expect(throws: CommandFailure.self) { try counter.send("Add", Amount()) }
 /// ```
 public struct EntityTester<Entity: EventSourcedEntity> {
-  /// What made the entity's stream break: an error in the entity or in the test, never an expected
-  /// outcome.
-  public struct Fault: Error, CustomStringConvertible, Sendable {
-    /// What is wrong, as the server would report it.
-    public let description: String
-  }
+  /// What a tester throws for mistakes.
+  public typealias Fault = TesterFault
 
   private let entityID: String
   private let behavior: Behavior<Entity>
@@ -27,12 +23,13 @@ public struct EntityTester<Entity: EventSourcedEntity> {
   private var snapshot: Cloudstate_Eventsourced_EventSourcedSnapshot?
   private var lastCommandID: Int64 = 0
   private var lastEvents: [Google_Protobuf_Any] = []
+  private var outcome = TesterOutcome()
 
   /// An instance without events.
   public init(entityID: String = "test") throws {
     self.entityID = entityID
     self.behavior = Entity.behavior
-    self.instance = try Self.faults { () throws(EntityFault) in
+    self.instance = try TesterFault.converting { () throws(EntityFault) in
       try EntityInstance(entityID: entityID, snapshot: nil, behavior: Entity.behavior)
     }
   }
@@ -46,45 +43,44 @@ public struct EntityTester<Entity: EventSourcedEntity> {
   /// How many of the stored events the newest snapshot covers; `nil` without a snapshot.
   public var snapshotSequence: Int? { snapshot.map { Int($0.snapshotSequence) } }
 
+  /// The side effects of the last command, in order; none if it failed.
+  public var effects: [SentCommand] { outcome.effects }
+
+  /// The metadata of the last reply.
+  public var replyMetadata: Metadata { outcome.replyMetadata }
+
   /// Whether the last command failed after it had emitted events.
   public private(set) var wasRestarted = false
 
   /// Sends a command and answers the reply, which is `google.protobuf.Empty` unless said otherwise.
   ///
-  /// Throws ``CommandFailure`` if the handler failed the command, and ``Fault`` if the stream would
-  /// break: an unknown command, a payload or reply of another type, an event without handler.
+  /// Throws ``CommandFailure`` if the handler failed the command, and ``TesterFault`` if the stream would
+  /// break: an unknown command, a payload or reply of another type, an event without handler; and if
+  /// the command was forwarded.
   @discardableResult
   public mutating func send<Command: Message, Reply: Message>(
-    _ name: String, _ command: Command, returning: Reply.Type = Google_Protobuf_Empty.self
+    _ name: String, _ command: Command, metadata: Metadata = Metadata(),
+    returning: Reply.Type = Google_Protobuf_Empty.self
   ) throws -> Reply {
-    lastCommandID += 1
-    lastEvents = []
-    wasRestarted = false
-    var message = Cloudstate_Command()
-    message.entityID = entityID
-    message.id = lastCommandID
-    message.name = name
-    let reply = try Self.faults { () throws(EntityFault) in
-      message.payload = try MessageCodec<Command>().pack(command)
-      return try instance.handle(message)
-    }
-    if case .failure(let failure) = reply.clientAction.action {
-      if failure.restart {
-        try restart()
-        wasRestarted = true
-      }
-      throw CommandFailure(failure.description_p)
-    }
-    store(reply)
-    return try Self.faults { () throws(EntityFault) in
-      try MessageCodec<Reply>().unpack(reply.clientAction.reply.payload)
-    }
+    try handle(name, command, metadata)
+    return try outcome.reply()
+  }
+
+  /// Sends a command that the entity hands over to another service, and answers what it sends there.
+  ///
+  /// Throws as ``send(_:_:metadata:returning:)``, and ``TesterFault`` if the command was answered.
+  @discardableResult
+  public mutating func forward<Command: Message>(
+    _ name: String, _ command: Command, metadata: Metadata = Metadata()
+  ) throws -> SentCommand {
+    try handle(name, command, metadata)
+    return try outcome.forward()
   }
 
   /// The events of one type that the last command emitted; none if it failed.
   public func emitted<Event: Message>(_ type: Event.Type) throws -> [Event] {
     let codec = MessageCodec<Event>()
-    return try Self.faults { () throws(EntityFault) in
+    return try TesterFault.converting { () throws(EntityFault) in
       var events: [Event] = []
       for event in lastEvents where event.typeURL == codec.typeURL {
         events.append(try codec.unpack(event))
@@ -95,7 +91,7 @@ public struct EntityTester<Entity: EventSourcedEntity> {
 
   /// Rebuilds the instance from its newest snapshot and the events after it, as a new activation does.
   public mutating func restart() throws {
-    instance = try Self.faults { () throws(EntityFault) in
+    instance = try TesterFault.converting { () throws(EntityFault) in
       var recovered = try EntityInstance(
         entityID: entityID, snapshot: snapshot, behavior: behavior)
       for (index, payload) in journal.enumerated().dropFirst(snapshotSequence ?? 0) {
@@ -119,9 +115,25 @@ public struct EntityTester<Entity: EventSourcedEntity> {
     }
   }
 
-  /// Turns the internal error into the public one.
-  private static func faults<Value>(_ body: () throws(EntityFault) -> Value) throws(Fault) -> Value
-  {
-    do { return try body() } catch { throw Fault(description: error.description) }
+  private mutating func handle<Command: Message>(
+    _ name: String, _ command: Command, _ metadata: Metadata
+  ) throws {
+    lastCommandID += 1
+    lastEvents = []
+    outcome = TesterOutcome()
+    wasRestarted = false
+    let reply = try TesterFault.converting { () throws(EntityFault) in
+      try instance.handle(
+        Cloudstate_Command(name, command, metadata, id: lastCommandID, entityID: entityID))
+    }
+    if case .failure(let failure) = reply.clientAction.action {
+      if failure.restart {
+        try restart()
+        wasRestarted = true
+      }
+      throw CommandFailure(failure.description_p)
+    }
+    outcome = TesterOutcome(action: reply.clientAction, sideEffects: reply.sideEffects)
+    store(reply)
   }
 }

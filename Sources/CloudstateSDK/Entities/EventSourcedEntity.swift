@@ -20,23 +20,11 @@
 ///   }
 /// }
 /// ```
-public protocol EventSourcedEntity: SendableMetatype {
-  /// The full name of the gRPC service whose commands the entity handles, such as
-  /// `example.Counter`. It must be in the descriptors given to ``CloudstateServer``.
-  static var serviceName: String { get }
-
-  /// The namespace of the stored events. It is part of the address of all stored data: changing it
-  /// makes every instance start empty.
-  static var persistenceID: String { get }
-
+public protocol EventSourcedEntity: CloudstateEntity {
   /// A snapshot is sent with every event whose number is a multiple of this, if the behavior declares
   /// ``Snapshots``. Default 100. A lower number makes activation quicker and stored data larger; 0
   /// switches snapshots off.
   static var snapshotEvery: Int { get }
-
-  /// How long an instance may be idle before the sidecar passivates it. Default `nil`: the sidecar's
-  /// own setting.
-  static var passivationTimeout: Duration? { get }
 
   /// The commands, events and snapshots of the entity. Read once, when a server or tester starts.
   @BehaviorBuilder<Self> static var behavior: Behavior<Self> { get }
@@ -48,7 +36,4 @@ public protocol EventSourcedEntity: SendableMetatype {
 extension EventSourcedEntity {
   /// 100 events.
   public static var snapshotEvery: Int { 100 }
-
-  /// The sidecar's setting.
-  public static var passivationTimeout: Duration? { nil }
 }

@@ -2,7 +2,7 @@ import CloudstateProtocol
 
 /// The protocol of one `EventSourced.handle` stream (protocol section 3.1): one `init`, then stored
 /// events, then commands, each of which gets one reply. Pure: message in, answer out.
-struct EntityConversation {
+struct EntityConversation: StreamConversation {
   /// Where the stream stands.
   private enum Phase {
     /// Nothing came yet. Next: `replaying`.
@@ -17,25 +17,32 @@ struct EntityConversation {
     case broken
   }
 
-  /// What to do after a message.
-  enum OnMessage {
-    /// Nothing to answer.
-    case wait
-    /// Send this reply.
-    case reply(Cloudstate_Eventsourced_EventSourcedReply)
-    /// Send this failure and end the stream.
-    case fail(Cloudstate_Failure)
-  }
+  typealias OnMessage = OnStreamMessage<Cloudstate_Eventsourced_EventSourcedReply>
 
-  private let entities: [String: HostedEntity]
+  private let services: [String: HostedService]
   private var phase = Phase.awaitingInit
   private var entity: (any ActiveEntity)?
 
   /// The instance named by `init`, for logs; empty before.
   private(set) var entityID = ""
 
-  /// - Parameter entities: what the server hosts, by service name.
-  init(entities: [String: HostedEntity]) { self.entities = entities }
+  /// - Parameter services: what the server hosts, by service name.
+  init(services: [String: HostedService]) { self.services = services }
+
+  static func output(_ reply: Cloudstate_Eventsourced_EventSourcedReply)
+    -> Cloudstate_Eventsourced_EventSourcedStreamOut
+  {
+    var output = Cloudstate_Eventsourced_EventSourcedStreamOut()
+    output.reply = reply
+    return output
+  }
+
+  static func output(_ failure: Cloudstate_Failure) -> Cloudstate_Eventsourced_EventSourcedStreamOut
+  {
+    var output = Cloudstate_Eventsourced_EventSourcedStreamOut()
+    output.failure = failure
+    return output
+  }
 
   /// Takes the next message of the stream.
   mutating func receive(_ message: Cloudstate_Eventsourced_EventSourcedStreamIn) -> OnMessage {
@@ -68,13 +75,11 @@ struct EntityConversation {
     throws(EntityFault)
   {
     guard case .awaitingInit = phase else { throw EntityFault("A second init arrived.") }
-    guard let kind = entities[start.serviceName] else {
-      throw EntityFault(
-        "There is no entity for service '\(start.serviceName)'; hosted are: "
-          + entities.keys.sorted().joined(separator: ", ") + ".")
+    guard case .eventSourced(let activate) = services[start.serviceName]?.kind else {
+      throw unknownService(start.serviceName, among: services, kind: .eventSourced)
     }
     entityID = start.entityID
-    entity = try kind.activate(start.entityID, start.hasSnapshot ? start.snapshot : nil)
+    entity = try activate(start.entityID, start.hasSnapshot ? start.snapshot : nil)
     phase = .replaying
   }
 

@@ -67,28 +67,20 @@ struct EntityInstance<Entity: EventSourcedEntity>: ActiveEntity {
       throw EntityFault("There is no OnCommand for '\(command.name)'.")
     }
     context.begin(command)
-    let outcome: Result<Google_Protobuf_Any, CommandFailure>
-    do {
-      outcome = .success(try handler.run(&context, command.payload))
-    } catch let failure as CommandFailure {
-      outcome = .failure(failure)
-    } catch let fault as EntityFault {
-      throw fault
-    } catch {
-      throw EntityFault("The handler of \(command.name) threw an unexpected error: \(error)")
-    }
+    let outcome = try handler.decide(command.payload, &context)
     if let fault = context.fault { throw fault }
     return try reply(to: command.id, with: outcome)
   }
 
   private func reply(
-    to commandID: Int64, with outcome: Result<Google_Protobuf_Any, CommandFailure>
+    to commandID: Int64, with outcome: Result<Cloudstate_ClientAction, CommandFailure>
   ) throws(EntityFault) -> Cloudstate_Eventsourced_EventSourcedReply {
     var reply = Cloudstate_Eventsourced_EventSourcedReply()
     reply.commandID = commandID
     switch outcome {
-    case .success(let payload):
-      reply.clientAction.reply.payload = payload
+    case .success(let action):
+      reply.clientAction = action
+      reply.sideEffects = context.effects
       reply.events = context.emitted
       if context.isSnapshotDue, let snapshots = behavior.snapshots {
         reply.snapshot = try snapshots.save(context.state)

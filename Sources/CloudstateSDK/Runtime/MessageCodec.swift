@@ -10,6 +10,14 @@ func canonicalTypeURL(_ url: String) -> String {
   return typeURLPrefix + url[url.utf8.index(after: slash)...]
 }
 
+/// A message whose type is not known where it is sent, in `google.protobuf.Any`.
+func packed(_ message: any Message) throws(EntityFault) -> Google_Protobuf_Any {
+  func pack<Payload: Message>(_ message: Payload) throws(EntityFault) -> Google_Protobuf_Any {
+    try MessageCodec<Payload>().pack(message)
+  }
+  return try pack(message)
+}
+
 /// Puts messages of one type into `google.protobuf.Any` and takes them out. The URL is made once:
 /// this runs for every command and event.
 struct MessageCodec<Payload: Message>: Sendable {

@@ -5,15 +5,20 @@ import Logging
 import NIOCore
 import NIOPosix
 
-/// A user function: hosts entities for a Cloudstate sidecar, which connects to it, asks what it hosts,
-/// and then opens one stream for each active instance.
+/// A user function: hosts entities and actions for a Cloudstate sidecar, which connects to it, asks
+/// what it hosts, and then opens one stream for each active instance and one for each call of an
+/// action.
 ///
 /// ```swift
-/// await CloudstateServer(descriptors: counterDescriptorSet, entities: [Counter.self]).runMain()
+/// await CloudstateServer(
+///   descriptors: descriptorSet, entities: [Counter.self, Profiles.self], actions: [Greeter()]
+/// ).runMain()
 /// ```
 public struct CloudstateServer: Sendable {
   private let descriptors: [UInt8]
-  private let entities: [HostedEntity]
+  private let services: [HostedService]
+  /// What is wrong with the entities before anything is compared.
+  private let mistakes: [String]
   private let configuration: Configuration?
   private let logger = Logger(label: "cloudstate-sdk")
 
@@ -21,16 +26,27 @@ public struct CloudstateServer: Sendable {
   ///
   /// - Parameters:
   ///   - descriptors: a serialized `google.protobuf.FileDescriptorSet` with the services of all
-  ///     entities and everything they import, as `protoc --include_imports --descriptor_set_out`
+  ///     entities and actions and everything they import, as `protoc --include_imports --descriptor_set_out`
   ///     writes it.
   ///   - entities: the kinds of entities to host, one for each service.
+  ///   - actions: the actions to host, one for each service.
   ///   - configuration: `nil` takes ``Configuration/fromEnvironment()``.
   public init(
-    descriptors: [UInt8], entities: [any EventSourcedEntity.Type],
-    configuration: Configuration? = nil
+    descriptors: [UInt8], entities: [any CloudstateEntity.Type] = [],
+    actions: [any Action] = [], configuration: Configuration? = nil
   ) {
     self.descriptors = descriptors
-    self.entities = entities.map { HostedEntity($0) }
+    var services: [HostedService] = []
+    var mistakes: [String] = []
+    for entity in entities {
+      if let service = HostedService(entity: entity) {
+        services.append(service)
+      } else {
+        mistakes.append("\(entity) is no EventSourcedEntity and no ValueEntity.")
+      }
+    }
+    self.services = services + actions.map { HostedService($0) }
+    self.mistakes = mistakes
     self.configuration = configuration
   }
 
@@ -38,7 +54,7 @@ public struct CloudstateServer: Sendable {
   /// streams, lets those that are open end within ``Configuration/drainTimeout``, and returns. A
   /// second signal ends the process at once.
   ///
-  /// - Throws: ``ConfigurationError`` if the entities do not agree with the descriptors, or the
+  /// - Throws: ``ConfigurationError`` if entities or actions do not agree with the descriptors, or the
   ///   address cannot be listened on.
   public func run() async throws(ConfigurationError) {
     let configuration =
@@ -83,24 +99,24 @@ public struct CloudstateServer: Sendable {
       ])
     }
     let address = configuration.address.transportAddress(port: server.localAddress.port)
-    let services = entities.map(\.serviceName).joined(separator: ", ")
-    logger.info("serving \(services) on \(address)")
+    let names = services.map(\.serviceName).joined(separator: ", ")
+    logger.info("serving \(names) on \(address)")
     await body(address)
     await server.shutdown(grace: configuration.drainTimeout)
     await stop(group)
   }
 
   private func check(_ configuration: Configuration) throws(ConfigurationError) {
-    var problems = try ServiceCheck(descriptors: descriptors).problems(of: entities)
+    var problems = try mistakes + ServiceCheck(descriptors: descriptors).problems(of: services)
     if configuration.eventLoops < 1 { problems.append("eventLoops must be at least 1.") }
     guard problems.isEmpty else { throw ConfigurationError(problems: problems) }
   }
 
   private func router(_ configuration: Configuration) -> UserFunctionRouter {
     UserFunctionRouter(
-      entities: entities,
+      services: services,
       spec: entitySpec(
-        descriptors: descriptors, entities: entities, serviceName: configuration.serviceName,
+        descriptors: descriptors, services: services, serviceName: configuration.serviceName,
         serviceVersion: configuration.serviceVersion),
       logger: logger)
   }

@@ -9,19 +9,17 @@ enum SupportLibrary {
   /// The protocol that the SDK speaks: 0.2.
   static let protocolMajorVersion: Int32 = 0
   static let protocolMinorVersion: Int32 = 2
-  /// The entity type of event sourced entities (protocol section 1.1).
-  static let eventSourcedType = "cloudstate.eventsourced.EventSourced"
 }
 
 /// The answer to `discover`; the same for every call, as protocol section 2.1 demands.
 func entitySpec(
-  descriptors: [UInt8], entities: [HostedEntity], serviceName: String, serviceVersion: String
+  descriptors: [UInt8], services: [HostedService], serviceName: String, serviceVersion: String
 ) -> Cloudstate_EntitySpec {
   var spec = Cloudstate_EntitySpec()
   spec.proto = Data(descriptors)
-  spec.entities = entities.map { hosted in
+  spec.entities = services.map { hosted in
     var entity = Cloudstate_Entity()
-    entity.entityType = SupportLibrary.eventSourcedType
+    entity.entityType = hosted.kind.name.rawValue
     entity.serviceName = hosted.serviceName
     entity.persistenceID = hosted.persistenceID
     if let timeout = hosted.passivationTimeout {
@@ -39,16 +37,21 @@ func entitySpec(
   return spec
 }
 
-/// What should be said in the log about a proxy that asked for the specification; empty if nothing.
-func concerns(about proxy: Cloudstate_ProxyInfo) -> [String] {
+/// What should be said in the log about a proxy that asked for the specification of a server with these
+/// kinds of services; empty if nothing.
+func concerns(
+  about proxy: Cloudstate_ProxyInfo, hosting kinds: Set<HostedService.KindName>
+) -> [String] {
   var concerns: [String] = []
   if proxy.protocolMajorVersion != SupportLibrary.protocolMajorVersion {
     concerns.append(
       "it speaks protocol \(proxy.protocolMajorVersion).\(proxy.protocolMinorVersion), "
         + "this library 0.2")
   }
-  if !proxy.supportedEntityTypes.contains(SupportLibrary.eventSourcedType) {
-    concerns.append("it does not support event sourced entities")
+  for kind in HostedService.KindName.allCases where kinds.contains(kind) {
+    if !proxy.supportedEntityTypes.contains(kind.rawValue) {
+      concerns.append("it does not support \(kind.words)")
+    }
   }
   return concerns
 }

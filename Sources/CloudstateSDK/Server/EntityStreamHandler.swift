@@ -4,17 +4,17 @@ import Logging
 import NIOCore
 import SwiftProtobuf
 
-/// One `EventSourced.handle` call: bytes in, decisions by ``EntityConversation``, bytes out. Lives on
+/// One `handle` call of an entity: bytes in, decisions by a ``StreamConversation``, bytes out. Lives on
 /// the event loop of its call; user code runs right there, because a hop to a task would cost more
 /// than a typical command.
-final class EntityStreamHandler: GRPCServerCallHandler {
+final class EntityStreamHandler<Conversation: StreamConversation>: GRPCServerCallHandler {
   /// `nil` once the call is over, so that handler and call do not keep each other alive.
   private var call: (any GRPCServerCall)?
-  private var conversation: EntityConversation
+  private var conversation: Conversation
   private let logger: Logger
 
   /// - Parameter conversation: a fresh one.
-  init(call: any GRPCServerCall, conversation: EntityConversation, logger: Logger) {
+  init(call: any GRPCServerCall, conversation: Conversation, logger: Logger) {
     self.call = call
     self.conversation = conversation
     self.logger = logger
@@ -22,24 +22,20 @@ final class EntityStreamHandler: GRPCServerCallHandler {
 
   func receive(_ message: ByteBuffer) {
     guard call != nil else { return }
-    let next: EntityConversation.OnMessage
+    let next: OnStreamMessage<Conversation.Reply>
     do {
-      next = conversation.receive(
-        try Cloudstate_Eventsourced_EventSourcedStreamIn(decoding: message))
+      next = conversation.receive(try Conversation.Input(decoding: message))
     } catch {
       next = conversation.receiveUnreadable(error)
     }
-    var output = Cloudstate_Eventsourced_EventSourcedStreamOut()
     switch next {
     case .wait:
       break
     case .reply(let reply):
-      output.reply = reply
-      send(output)
+      send(Conversation.output(reply))
     case .fail(let failure):
       logger.error("entity '\(conversation.entityID)' broke: \(failure.description_p)")
-      output.failure = failure
-      send(output)
+      send(Conversation.output(failure))
       finish(.ok)
     }
   }
@@ -53,7 +49,7 @@ final class EntityStreamHandler: GRPCServerCallHandler {
 
   func cancelled(_ status: GRPCStatus) { call = nil }
 
-  private func send(_ output: Cloudstate_Eventsourced_EventSourcedStreamOut) {
+  private func send(_ output: Conversation.Output) {
     call?.send(output.encoded)
     // A sidecar waits for each reply; one that does not, and does not read either, must not make
     // replies pile up here.

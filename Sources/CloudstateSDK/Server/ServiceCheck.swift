@@ -1,6 +1,6 @@
 import SwiftProtobuf
 
-/// Compares what entities declare with what the descriptors say, before anything is opened: a typo in
+/// Compares what entities and actions declare with what the descriptors say, before anything is opened: a typo in
 /// a command name shall stop the program instead of failing its first caller.
 struct ServiceCheck {
   private let services: [String: Google_Protobuf_ServiceDescriptorProto]
@@ -25,29 +25,32 @@ struct ServiceCheck {
   }
 
   /// Everything that is wrong, one sentence each; empty if nothing is.
-  func problems(of entities: [HostedEntity]) -> [String] {
+  func problems(of hosted: [HostedService]) -> [String] {
     var problems: [String] = []
-    if entities.isEmpty { problems.append("The server hosts no entity.") }
-    problems += repeated(entities.map(\.serviceName)).map {
-      "Two entities have the service name '\($0)'."
+    if hosted.isEmpty { problems.append("The server hosts no entity and no action.") }
+    problems += repeated(hosted.map(\.serviceName)).map {
+      "Two entities or actions have the service name '\($0)'."
     }
-    problems += repeated(entities.map(\.persistenceID)).map {
-      "Two entities have the persistence id '\($0)'; they would share their stored events."
+    let stored = hosted.filter { $0.kind.name != .action }
+    problems += repeated(stored.map(\.persistenceID)).map {
+      "Two entities have the persistence id '\($0)'; they would share their stored data."
     }
-    for entity in entities { problems += self.problems(of: entity) }
+    for service in hosted { problems += self.problems(of: service) }
     return problems
   }
 
-  private func problems(of entity: HostedEntity) -> [String] {
-    let name = entity.serviceName
-    var problems = entity.duplicates.map { "\(name) declares \($0) twice." }
-    if entity.persistenceID.isEmpty { problems.append("\(name) has an empty persistence id.") }
+  private func problems(of hosted: HostedService) -> [String] {
+    let name = hosted.serviceName
+    var problems = hosted.duplicates.map { "\(name) declares \($0) twice." }
+    if hosted.kind.name != .action, hosted.persistenceID.isEmpty {
+      problems.append("\(name) has an empty persistence id.")
+    }
     guard let service = services[name] else {
       let known = services.keys.sorted().joined(separator: ", ")
       return problems + ["The descriptors have no service '\(name)'; they have: \(known)."]
     }
     let methods = Dictionary(service.method.map { ($0.name, $0) }) { first, _ in first }
-    for method in entity.methods {
+    for method in hosted.methods {
       guard let declared = methods[method.name] else {
         let known = methods.keys.sorted().joined(separator: ", ")
         problems.append("\(name) has no method '\(method.name)'; it has: \(known).")
@@ -56,25 +59,43 @@ struct ServiceCheck {
       if declared.inputType != ".\(method.inputType)" {
         problems.append(
           "\(name).\(method.name) takes \(declared.inputType.dropFirst()), "
-            + "but its OnCommand takes \(method.inputType).")
+            + "but its \(method.handler) takes \(method.inputType).")
       }
       if declared.outputType != ".\(method.outputType)" {
         problems.append(
           "\(name).\(method.name) returns \(declared.outputType.dropFirst()), "
-            + "but its OnCommand returns \(method.outputType).")
+            + "but its \(method.handler) returns \(method.outputType).")
       }
-      if declared.clientStreaming || declared.serverStreaming {
-        problems.append("\(name).\(method.name) streams; event sourced entities cannot.")
+      if let problem = shapeProblem(of: method, declared, kind: hosted.kind.name) {
+        problems.append("\(name).\(method.name) \(problem)")
       }
     }
-    let handled = Set(entity.methods.map(\.name))
-    for missing in methods.keys.sorted() where !handled.contains(missing) {
-      problems.append("\(name).\(missing) has no OnCommand.")
+    let handled = Set(hosted.methods.map(\.name))
+    for missing in service.method.sorted(by: { $0.name < $1.name })
+    where !handled.contains(missing.name) {
+      let handler = hosted.kind.name == .action ? missing.shape.handler : "OnCommand"
+      problems.append("\(name).\(missing.name) has no \(handler).")
     }
     return problems
   }
 
+  private func shapeProblem(
+    of method: HostedService.Method, _ declared: Google_Protobuf_MethodDescriptorProto,
+    kind: HostedService.KindName
+  ) -> String? {
+    if declared.shape == method.shape { return nil }
+    guard kind == .action else { return "streams; \(kind.words) cannot." }
+    return "needs an \(declared.shape.handler), but has an \(method.handler)."
+  }
+
   private func repeated(_ names: [String]) -> [String] {
     Dictionary(grouping: names) { $0 }.filter { $0.value.count > 1 }.keys.sorted()
+  }
+}
+
+extension Google_Protobuf_MethodDescriptorProto {
+  /// Which sides of the method stream.
+  fileprivate var shape: MethodShape {
+    MethodShape(clientStreaming: clientStreaming, serverStreaming: serverStreaming)
   }
 }

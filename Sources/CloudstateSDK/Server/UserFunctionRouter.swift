@@ -4,16 +4,16 @@ import Logging
 import NIOCore
 import SwiftProtobuf
 
-/// The two services of a user function: `cloudstate.EntityDiscovery` and
-/// `cloudstate.eventsourced.EventSourced` (protocol sections 2.1 and 3.1). A value: any thread.
+/// The services of a user function: `cloudstate.EntityDiscovery` and one for each kind of entity and
+/// for actions (protocol sections 2.1, 3.1, 4.1 and 6.1). A value: any thread.
 struct UserFunctionRouter: GRPCServerRouter {
-  private let entities: [String: HostedEntity]
+  private let services: [String: HostedService]
   private let spec: Cloudstate_EntitySpec
   private let logger: Logger
 
   /// - Parameter spec: the answer to every `discover`.
-  init(entities: [HostedEntity], spec: Cloudstate_EntitySpec, logger: Logger) {
-    self.entities = Dictionary(entities.map { ($0.serviceName, $0) }) { first, _ in first }
+  init(services: [HostedService], spec: Cloudstate_EntitySpec, logger: Logger) {
+    self.services = Dictionary(services.map { ($0.serviceName, $0) }) { first, _ in first }
     self.spec = spec
     self.logger = logger
   }
@@ -22,7 +22,14 @@ struct UserFunctionRouter: GRPCServerRouter {
     switch call.path {
     case "/cloudstate.eventsourced.EventSourced/handle":
       EntityStreamHandler(
-        call: call, conversation: EntityConversation(entities: entities), logger: logger)
+        call: call, conversation: EntityConversation(services: services), logger: logger)
+    case "/cloudstate.valueentity.ValueEntity/handle":
+      EntityStreamHandler(
+        call: call, conversation: ValueConversation(services: services), logger: logger)
+    case "/cloudstate.action.ActionProtocol/handleUnary": action(call, .unary)
+    case "/cloudstate.action.ActionProtocol/handleStreamedIn": action(call, .streamedIn)
+    case "/cloudstate.action.ActionProtocol/handleStreamedOut": action(call, .streamedOut)
+    case "/cloudstate.action.ActionProtocol/handleStreamed": action(call, .streamed)
     case "/cloudstate.EntityDiscovery/discover":
       UnaryCallHandler(call: call) { (proxy: Cloudstate_ProxyInfo) in discover(proxy) }
     case "/cloudstate.EntityDiscovery/reportError":
@@ -35,11 +42,20 @@ struct UserFunctionRouter: GRPCServerRouter {
     }
   }
 
+  private func action(_ call: any GRPCServerCall, _ shape: MethodShape) -> ActionCallHandler {
+    ActionCallHandler(
+      call: call, conversation: ActionConversation(services: services, shape: shape),
+      logger: logger)
+  }
+
   private func discover(_ proxy: Cloudstate_ProxyInfo) -> Cloudstate_EntitySpec {
     let name =
       proxy.proxyName.isEmpty ? "an unnamed proxy" : "\(proxy.proxyName) \(proxy.proxyVersion)"
     logger.info("discovered by \(name)")
-    for concern in concerns(about: proxy) { logger.warning("\(name) may not work: \(concern)") }
+    let kinds = Set(services.values.map(\.kind.name))
+    for concern in concerns(about: proxy, hosting: kinds) {
+      logger.warning("\(name) may not work: \(concern)")
+    }
     return spec
   }
 }
