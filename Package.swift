@@ -56,7 +56,8 @@ let cModules: [Target] = [
 ]
 
 let vocabulary: [Target] = [
-  library("CloudstateModel", [])
+  library("CloudstateModel", []),
+  library("ReplicatedData", []),
 ]
 
 let wrappers: [Target] = [
@@ -154,6 +155,7 @@ let testTargets: [Target] = [
     dependencies: ["CloudstateModel", "CLinux", nioCore],
     path: "Tests/TestSupport", swiftSettings: swiftSettings),
   tests("CloudstateModelTests", ["CloudstateModel"]),
+  tests("ReplicatedDataTests", ["ReplicatedData"]),
   tests("ShardStoreTests", ["ShardStore", "RocksDB", "CloudstateModel", nioCore, logging]),
   tests(
     "MessageBusTests",
@@ -205,7 +207,7 @@ let testTargets: [Target] = [
     name: "EndToEndTests",
     dependencies: [
       "TestSupport", "ShardStore", "RocksDB", "CloudstateModel", "cs-node", "cs-coordinator",
-      "cs-up", "cs-send", "cs-tail", "cs-bench", "shopping-cart",
+      "cs-up", "cs-send", "cs-tail", "cs-bench", "shopping-cart", "value-shopping-cart",
     ],
     exclude: ["Clients", "Kinds"], swiftSettings: swiftSettings),
 ]

@@ -65,6 +65,13 @@ import Testing
     #expect(!cart.wasRestarted)
   }
 
+  @Test("A quantity that no number holds fails instead of ending the program")
+  mutating func tooMany() throws {
+    try add("a", .max)
+    #expect(throws: CommandFailure.self) { try add("a", 1) }
+    #expect(try items() == [item("a", .max)])
+  }
+
   @Test("Removing takes the whole item; removing what is not there fails")
   mutating func removal() throws {
     try add("a", 3)

@@ -33,6 +33,29 @@ private let cart = "com.example.shoppingcart.ShoppingCart"
     #expect(Set(events.map(\.entity)).count == 12)
   }
 
+  @Test("A value cart in Swift is updated, refused, deleted and kept over a restart of everything")
+  func valueCart() async throws {
+    let cluster = try await TestCluster(nodes: 2, function: .swiftValue, shards: 8)
+    func send(_ method: String, _ body: String) async throws -> ProgramResult {
+      try await runTool(
+        "cs-send", ["-s", cluster.servers, "ShoppingCart/\(method)", body, "--raw"])
+    }
+    let add = #"{"userId":"ada","productId":"tea","name":"Tea","quantity":2}"#
+    #expect(try await send("AddItem", add).status == .code(0))
+    #expect(try await send("AddItem", add).status == .code(0))
+    let refused = try await send("AddItem", #"{"userId":"ada","productId":"tea","quantity":0}"#)
+    #expect(refused.status == .code(4), "\(refused.talk)")
+    try await cluster.stop()
+    try await cluster.start()
+    let kept = try await send("GetCart", #"{"userId":"ada"}"#)
+    #expect(kept.output.contains(#""quantity":4"#), "\(kept.output)\(kept.talk)")
+    #expect(try await send("RemoveCart", #"{"userId":"ada"}"#).status == .code(0))
+    try await cluster.stop()
+    try await cluster.start()
+    let gone = try await send("GetCart", #"{"userId":"ada"}"#)
+    #expect(gone.output.trimmingCharacters(in: .whitespacesAndNewlines) == #"{"items":[]}"#)
+  }
+
   @Test(
     "An independent gRPC client with generated stubs gets the same cart everywhere, and reflection")
   func pythonClient() async throws {

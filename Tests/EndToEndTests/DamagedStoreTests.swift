@@ -47,7 +47,8 @@ import Testing
     #expect(hurt.status == .code(3), "\(hurt.talk)")
     #expect(hurt.talk.contains("hurt"), "\(hurt.talk)")
     let others = (0..<20).map { "other-\($0)" }
-    for user in others where EntityKey(persistenceID: "shopping-cart", entityID: user)
+    for user in others
+    where EntityKey(persistenceID: "shopping-cart", entityID: user)
       .shardIndex(shardCount: shards) != shard.index
     {
       #expect(try await add(to: cluster, user).status == .code(0))

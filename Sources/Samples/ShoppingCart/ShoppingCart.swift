@@ -19,6 +19,10 @@ struct ShoppingCart: EventSourcedEntity {
         throw CommandFailure(
           "Cannot add \(command.quantity) of item \(command.productID): add at least 1.")
       }
+      guard context.state.hasRoom(for: command) else {
+        throw CommandFailure(
+          "Cannot add \(command.quantity) of item \(command.productID): too many.")
+      }
       context.emit(
         ItemAdded.with {
           $0.item.productID = command.productID
@@ -51,6 +55,11 @@ struct ShoppingCart: EventSourcedEntity {
     }
 
     Snapshots(\.cart)
+  }
+
+  private func hasRoom(for command: Com_Example_Shoppingcart_AddLineItem) -> Bool {
+    guard let index = index(of: command.productID) else { return true }
+    return !cart.items[index].quantity.addingReportingOverflow(command.quantity).overflow
   }
 
   private func index(of productID: String) -> Int? {

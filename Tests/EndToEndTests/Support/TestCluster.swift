@@ -6,8 +6,10 @@ import Testing
 /// interface, with real databases in a temporary folder. Everything is killed when the value goes away.
 final class TestCluster {
   enum Function {
-    /// The Swift sample.
+    /// The Swift sample, event sourced.
     case swift
+    /// The Swift sample of a value entity.
+    case swiftValue
     /// The Python sample on the unmodified `cloudstate` 0.1.1, run by this interpreter.
     case python(interpreter: String)
     /// One entity of each kind, without a library, and the folder of its stubs.
@@ -100,6 +102,9 @@ final class TestCluster {
     switch function {
     case .swift:
       node.function = try TestProcess(builtProduct("shopping-cart"), environment: environment)
+    case .swiftValue:
+      node.function = try TestProcess(
+        builtProduct("value-shopping-cart"), environment: environment)
     case .python(let interpreter):
       node.function = try TestProcess(
         interpreter, ["\(repositoryFolder)/Sources/Samples/ShoppingCartPython/shopping_cart.py"],
