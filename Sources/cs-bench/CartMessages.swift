@@ -2,8 +2,6 @@ import NIOCore
 
 /// The command of the benchmark: `AddItem` of the shopping cart sample, about 60 bytes.
 enum CartMessages {
-  static let addItemPath = "/com.example.shoppingcart.ShoppingCart/AddItem"
-
   /// A message for cart number `cart`: fields 1 to 4 of `AddLineItem` in wire format.
   static func addItem(cart: Int, product: Int) -> ByteBuffer {
     var buffer = ByteBuffer()

@@ -4,8 +4,8 @@ import GRPCTransport
 import NIOCore
 import NIOPosix
 
-/// The whole comparison in one run: disk, store, transport, and a node with a Swift function, three processes
-/// on one machine.
+/// The whole comparison in one run: disk, store, transport, and a node with a Swift function of each kind of
+/// entity, three processes on one machine.
 struct CompareCommand: AsyncParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "compare", abstract: "Measures disk, store, transport and node in one run.")
@@ -22,7 +22,9 @@ struct CompareCommand: AsyncParsableCommand {
     defer { folder.remove() }
     let report = BenchReport(output: options.output)
     if !nodeOnly { try await ceilings(folder: folder.path, report: report) }
-    try await node(folder: folder.path, report: report)
+    for kind in CartKind.allCases {
+      try await node(kind, folder: folder.path, report: report)
+    }
   }
 
   private func ceilings(folder: String, report: BenchReport) async throws {
@@ -46,23 +48,24 @@ struct CompareCommand: AsyncParsableCommand {
     }
   }
 
-  private func node(folder: String, report: BenchReport) async throws {
+  private func node(_ kind: CartKind, folder: String, report: BenchReport) async throws {
     let port = try freePort()
     let function = try BenchProcess.start(
-      "shopping-cart", [], environment: ["HOST": "127.0.0.1", "PORT": "\(port)"])
+      kind.program, [], environment: ["HOST": "127.0.0.1", "PORT": "\(port)"])
     defer { function.stop() }
     var arguments = [
       "--service", "cart", "--node-id", "bench", "--function", "127.0.0.1:\(port)", "--listen",
-      "127.0.0.1:0", "--data", "\(folder)/node", "--stop-with-parent", "--log-level", "warning",
+      "127.0.0.1:0", "--data", "\(folder)/\(kind.program)", "--stop-with-parent", "--log-level",
+      "warning",
     ]
     if let loops { arguments += ["--loops", "\(loops)"] }
     let node = try await BenchProcess.start(
-      "cs-node", arguments, readyFile: "\(folder)/node.json")
+      "cs-node", arguments, readyFile: "\(folder)/\(kind.program).json")
     defer { node.stop() }
     for inFlight in options.inFlight.values {
       report.add(
         try await LoadCommand.measure(
-          target: node.address, inFlight: inFlight, seconds: options.seconds, carts: carts))
+          kind, target: node.address, inFlight: inFlight, seconds: options.seconds, carts: carts))
     }
   }
 }

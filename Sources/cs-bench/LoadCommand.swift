@@ -21,15 +21,16 @@ struct LoadCommand: AsyncParsableCommand {
     for inFlight in options.inFlight.values {
       report.add(
         try await Self.measure(
-          target: target, inFlight: inFlight, seconds: options.seconds, carts: carts))
+          .eventSourced, target: target, inFlight: inFlight, seconds: options.seconds,
+          carts: carts))
     }
   }
 
   static func measure(
-    target: GRPCAddress, inFlight: Int, seconds: Double, carts: Int
+    _ kind: CartKind, target: GRPCAddress, inFlight: Int, seconds: Double, carts: Int
   ) async throws -> LatencySummary {
     try await UnaryLoad.run(
-      name: "node: durable commands", target: target, path: CartMessages.addItemPath,
+      name: kind.rowName, target: target, path: kind.addItemPath,
       inFlight: inFlight, warmUp: .seconds(1), duration: .nanoseconds(Int64(seconds * 1e9)),
       on: MultiThreadedEventLoopGroup.singleton.next()
     ) { number in CartMessages.addItem(cart: number % carts, product: number / carts % 5) }

@@ -13,7 +13,7 @@ struct CommandChain: Sendable {
 
   /// `service.method` of the command at the end of the chain.
   let name: String
-  /// When the client stops waiting, in nanoseconds of the monotonic clock.
+  /// When nobody waits for the result any more, in nanoseconds of the monotonic clock.
   let deadline: UInt64?
   /// The key under which this command's answer is remembered, if the client gave one for its own.
   let idempotencyKey: String?
@@ -40,16 +40,19 @@ struct CommandChain: Sendable {
   /// The chain of the command that this one was forwarded to. Its key is made from this one's, so that the
   /// repeated command is forwarded to the same remembered answer.
   func forwarded(to call: FunctionCall) -> CommandChain {
-    adding(.forward, call, suffix: "/forward")
+    adding(.forward, call, deadline: deadline, suffix: "/forward")
   }
 
   /// The chain of the command's side effect number `index`. Its key is made from this one's, so that the
-  /// repeated command does not repeat its effects on entities.
+  /// repeated command does not repeat its effects on entities. What was decided happens, also when the client
+  /// has stopped waiting.
   func effect(_ call: FunctionCall, index: Int) -> CommandChain {
-    adding(.effect, call, suffix: "/effect-\(index)")
+    adding(.effect, call, deadline: nil, suffix: "/effect-\(index)")
   }
 
-  private func adding(_ step: Step, _ call: FunctionCall, suffix: String) -> CommandChain {
+  private func adding(
+    _ step: Step, _ call: FunctionCall, deadline: UInt64?, suffix: String
+  ) -> CommandChain {
     CommandChain(
       name: call.description, deadline: deadline,
       idempotencyKey: idempotencyKey.map { $0 + suffix }, causes: [(step, name)] + causes)

@@ -45,6 +45,10 @@ package final class ActionRuntime: Sendable {
     _ request: ActionRequest, payload: [UInt8], on eventLoop: any EventLoop,
     completion: @escaping (CommandAnswer) -> Void
   ) {
+    var request = request
+    // Also where many responses may come: this waits for the first.
+    request.deadline =
+      request.deadline ?? (NIODeadline.now() + unaryTimeout).uptimeNanoseconds
     let single = SingleResponse(completion)
     single.call = open(request, on: eventLoop, owner: single)
     single.call?.send(payload)

@@ -35,7 +35,8 @@
 // Fields of values. `bytes(x)` is a u32 count and the bytes.
 //
 //   journal          i64 time, bytes(type URL), payload to the end
-//   snapshots        i64 sequence, bytes(type URL), payload to the end
+//   snapshots        i64 sequence, bytes(type URL), payload to the end; of a value entity the value
+//                    itself, with an empty type URL once it was deleted
 //   stream           u64 epoch, i64 time, bytes(persistence id), bytes(entity id), i64 first sequence,
 //                    u32 event count (0: the batch held no event)
 //   idempotency      i64 time, u64 position, u64 command fingerprint, answer to the end
