@@ -36,6 +36,9 @@ package struct SubjectFilter: Sendable {
     matchesEverything = everything
   }
 
+  /// The service as it stands in subjects.
+  package var serviceToken: String { SubjectToken.escape(service.text) }
+
   /// Whether no event of the service can ever match: the caller has probably misspelt something.
   package var matchesNothing: Bool { !matchesEverything && patterns.isEmpty }
 

@@ -104,7 +104,10 @@ package struct TailMachine: Sendable {
     nextPoll = now + settings.pollInterval
     if case .last = plan.start { hasChosenLast = false } else { hasChosenLast = true }
     if plan.filter.matchesNothing {
-      pending.append(.notice("none of the subjects can match an event of this service"))
+      pending.append(
+        .notice(
+          "none of the subjects can match an event of this service; they begin with "
+            + "cs.evt.\(plan.filter.serviceToken)."))
     }
   }
 

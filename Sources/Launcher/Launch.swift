@@ -182,7 +182,7 @@ private func report(
   _ outcome: Supervisor.Outcome, slots: [ProcessSlot], topology: Topology, layout: RunLayout
 ) throws(ProgramError) {
   let culprit: Int
-  let what: String
+  var what: String
   let status: ExitStatus
   switch outcome {
   case .stopped: return
@@ -194,6 +194,9 @@ private func report(
     (culprit, what, status) = (index, "is not ready after \(time.text)", .unreachable)
   }
   let plan = slots[culprit].plan
+  if case .notReady = outcome, plan.role == .function {
+    what += ": it does not listen where $HOST and $PORT of its environment say"
+  }
   let lines = slots[culprit].recent.lines.map { "  \(plan.name) | \($0)" }
   let saying =
     lines.isEmpty ? "it wrote nothing" : "its last lines:\n" + lines.joined(separator: "\n")

@@ -8,9 +8,9 @@ struct LogsCommand: ParsableCommand {
     commandName: "logs", abstract: "Show logs of a topology's processes.",
     discussion: """
       EXAMPLES
-        cs-up logs topology.yaml                  all logs, one after the other
+        cs-up logs topology.yaml                  the last lines of each log
         cs-up logs -f topology.yaml cart-1        follow one process
-        cs-up logs -n 20 --data .cloudstate/cart  the last lines of each
+        cs-up logs -n 5000 --data data cart-1     more of one
       """)
 
   @Argument(
@@ -23,14 +23,14 @@ struct LogsCommand: ParsableCommand {
 
   @Option(
     name: [.customShort("n"), .customLong("tail")],
-    help: "Only the last lines of each log.")
-  var tail: Int?
+    help: "How many of the last lines of each log.")
+  var tail = 200
 
   @OptionGroup var location: LocationOptions
   @OptionGroup var outputOptions: OutputOptions
 
   func validate() throws {
-    if let tail, tail < 0 { throw ValidationError("--tail cannot be negative") }
+    if tail < 0 { throw ValidationError("--tail cannot be negative") }
   }
 
   func run() throws {

@@ -14,6 +14,13 @@ struct UpCommand: ParsableCommand {
         cs-up ps Topologies/shopping-cart.yaml          ... see what runs
         cs-up logs -f Topologies/shopping-cart.yaml     ... follow all logs
         cs-up down Topologies/shopping-cart.yaml        ... and stop
+        cs-up start --help                              all options of a start
+
+      EXIT STATUS
+        0 everything was ready, and stopped when told   5 no such file or run
+        1 another failure                               7 in conflict with what runs,
+        2 a mistake in the topology or an argument        or with the data
+        3 not ready in time
       """,
     version: programVersion,
     subcommands: [

@@ -236,7 +236,7 @@ private func expecting(_ count: Int) throws -> CoordinatorConfiguration {
     #expect(try refusal(registration("b", shards: 0)).contains("0 shards"))
     #expect(try refusal(registration("b", shards: 100_000)).contains("1 to 65536"))
     #expect(try refusal(registration("coordinator")).contains("reserved"))
-    #expect(try refusal(registration("a", incarnation: 2)).contains("is alive at inproc://a-1"))
+    #expect(try refusal(registration("a", incarnation: 2)).contains("was heard at inproc://a-1"))
     #expect(try refusal(registration("a", service: "users")).contains("belongs to service cart"))
     #expect(try refusal(registration("b", plan: 2)).contains("only plan 1"))
   }

@@ -106,9 +106,9 @@ extension CoordinatorMachine {
     }
     if !isReplaced {
       return
-        "a node named \(info.node) is alive at \(known.info.requestEndpoint); stop it, or give "
-        + "this node another name. A restarted node is accepted when its predecessor has been "
-        + "silent for \(configuration.suspectTimeout.wholeMilliseconds) ms"
+        "another process called \(info.node) was heard at \(known.info.requestEndpoint) not long ago. "
+        + "After a restart wait: this node is accepted when its predecessor has been silent for "
+        + "\(configuration.suspectTimeout.wholeMilliseconds) ms. If both run, stop one or rename it"
     }
     return nil
   }

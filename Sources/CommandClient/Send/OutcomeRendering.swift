@@ -6,11 +6,14 @@ import NIOCore
 extension CommandOutcome {
   /// One object for programs (`-o json`); the fields that do not apply are left out.
   ///
-  /// - Parameter reply: the reply as JSON.
-  package func json(of command: PreparedCommand, reply: String?) -> JSONText {
-    var members: [(String, JSONText)] = [
-      ("ok", .bool(status.code == .ok)), ("status", .string(status.code.name)),
-    ]
+  /// - Parameters:
+  ///   - reply: the reply as JSON.
+  ///   - line: which line of the input the command was, from 1, where there are many.
+  package func json(
+    of command: PreparedCommand, reply: String?, line: Int? = nil
+  ) -> JSONText {
+    var members: [(String, JSONText)] = line.map { [("line", .integer(Int64($0)))] } ?? []
+    members += [("ok", .bool(status.code == .ok)), ("status", .string(status.code.name))]
     if status.code != .ok { members.append(("message", .string(status.text))) }
     if let reply { members.append(("reply", .raw(reply))) }
     if let errorCode { members.append(("error", .string(errorCode))) }

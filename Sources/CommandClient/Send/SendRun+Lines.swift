@@ -31,6 +31,7 @@ extension SendRun {
           command = try factory.command(number: number, body: body, using: &random)
         } catch {
           failures.add(number, error)
+          if plan.output == .json { try console.output(Self.unsent(error, line: number).compact) }
           continue
         }
         if running == concurrency {
@@ -41,13 +42,22 @@ extension SendRun {
         group.addTask {
           let outcome = await sender.send(command)
           report?.add(outcome.reportLine(of: command))
-          try print(outcome, of: command, factory)
+          try print(outcome, of: command, factory, line: number)
           if outcome.status.code != .ok { failures.add(number, outcome.status.programError()) }
         }
       }
       try await group.waitForAll()
     }
     return failures.status
+  }
+
+  /// The record of a line that was not sent, so that there is one for each.
+  private static func unsent(_ error: ProgramError, line: Int) -> JSONText {
+    .object([
+      ("line", .integer(Int64(line))), ("ok", .bool(false)),
+      ("status", .string("INVALID_ARGUMENT")), ("message", .string(error.message)),
+      ("attempts", .integer(0)),
+    ])
   }
 }
 

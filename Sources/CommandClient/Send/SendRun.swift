@@ -99,12 +99,15 @@ package struct SendRun: Sendable {
   }
 
   /// Prints one outcome, except for failures in text form.
+  ///
+  /// - Parameter line: which line of the input the command was, where there are many.
   func print(
-    _ outcome: CommandOutcome, of command: PreparedCommand, _ factory: CommandFactory
+    _ outcome: CommandOutcome, of command: PreparedCommand, _ factory: CommandFactory,
+    line: Int? = nil
   ) throws {
     let reply = outcome.reply.map(factory.replyJSON)
     switch plan.output {
-    case .json: try console.output(outcome.json(of: command, reply: reply).compact)
+    case .json: try console.output(outcome.json(of: command, reply: reply, line: line).compact)
     case .raw: if let reply { try console.output(reply) }
     case .text:
       if let reply { try console.output(reply) }

@@ -116,7 +116,9 @@ final class EntityCallHandler: GRPCServerCallHandler {
     guard !entityID.isEmpty else {
       return .failure(
         CommandError(
-          .invalidArgument, "the entity key of \(route.path) is empty; set the request's key field")
+          .invalidArgument,
+          "the entity key of \(route.path) is empty; set the fields of the request that are marked as "
+            + "entity_key")
       )
     }
     var key = idempotencyKey
