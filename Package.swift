@@ -71,6 +71,9 @@ let ports: [Target] = [
   .target(
     name: "CloudstateProtocol", dependencies: [protobuf, nioCore], exclude: ["Protos"],
     swiftSettings: swiftSettings),
+  .target(
+    name: "TCKProtocol", dependencies: [protobuf], exclude: ["Protos"],
+    swiftSettings: swiftSettings),
   library(
     "GRPCTransport", ["Gzip", nioCore, nioPosix, nioHTTP1, nioHTTP2, nioHPACK, logging]),
   library("ShardStore", ["CloudstateModel", "RocksDB", logging, nioCore]),
@@ -147,6 +150,8 @@ let samples: [Target] = [
   program("shopping-cart", path: "Sources/Samples/ShoppingCart", ["CloudstateSDK", protobuf]),
   program(
     "value-shopping-cart", path: "Sources/Samples/ValueShoppingCart", ["CloudstateSDK", protobuf]),
+  program(
+    "tck-model", path: "Sources/Samples/TCKModel", ["CloudstateSDK", "TCKProtocol", protobuf]),
 ]
 
 let testTargets: [Target] = [
@@ -208,6 +213,7 @@ let testTargets: [Target] = [
     dependencies: [
       "TestSupport", "ShardStore", "RocksDB", "CloudstateModel", "cs-node", "cs-coordinator",
       "cs-up", "cs-send", "cs-tail", "cs-bench", "shopping-cart", "value-shopping-cart",
+      "tck-model",
     ],
     exclude: ["Clients", "Kinds"], swiftSettings: swiftSettings),
 ]
