@@ -71,6 +71,9 @@ let ports: [Target] = [
   .target(
     name: "CloudstateProtocol", dependencies: [protobuf, nioCore], exclude: ["Protos"],
     swiftSettings: swiftSettings),
+  .target(
+    name: "TCKProtocol", dependencies: [protobuf], exclude: ["Protos"],
+    swiftSettings: swiftSettings),
   library(
     "GRPCTransport", ["Gzip", nioCore, nioPosix, nioHTTP1, nioHTTP2, nioHPACK, logging]),
   library("ShardStore", ["CloudstateModel", "RocksDB", logging, nioCore]),
@@ -126,6 +129,12 @@ let commandLine: [Target] = [
       "CommandLineKit", "CloudstateModel", "CloudstateProtocol", "GRPCTransport",
       "DynamicProtobuf", nioCore, nioPosix, logging, protobuf,
     ]),
+  library(
+    "CompatibilityKit",
+    [
+      "CommandLineKit", "CloudstateProtocol", "TCKProtocol", "GRPCTransport", nioCore, nioPosix,
+      nioHTTP1, logging, protobuf,
+    ]),
 ]
 
 let programs: [Target] = [
@@ -141,12 +150,15 @@ let programs: [Target] = [
       "CommandClient", "CommandLineKit", "GRPCTransport", "ShardStore", "CloudstateModel",
       argumentParser, nioCore, nioPosix, logging,
     ]),
+  program("cs-tck", ["CompatibilityKit", "CommandLineKit", "GRPCTransport", argumentParser]),
 ]
 
 let samples: [Target] = [
   program("shopping-cart", path: "Sources/Samples/ShoppingCart", ["CloudstateSDK", protobuf]),
   program(
     "value-shopping-cart", path: "Sources/Samples/ValueShoppingCart", ["CloudstateSDK", protobuf]),
+  program(
+    "tck-model", path: "Sources/Samples/TCKModel", ["CloudstateSDK", "TCKProtocol", protobuf]),
 ]
 
 let testTargets: [Target] = [
@@ -202,12 +214,19 @@ let testTargets: [Target] = [
       "CommandClient", "CommandLineKit", "CloudstateModel", "CloudstateProtocol",
       "DynamicProtobuf", "GRPCTransport", nioCore, nioPosix, logging, protobuf,
     ]),
+  tests(
+    "CompatibilityKitTests",
+    [
+      "CompatibilityKit", "CommandLineKit", "CloudstateSDK", "tck-model", "CloudstateProtocol",
+      "TCKProtocol", "GRPCTransport", nioCore, nioPosix, nioHTTP1, logging, protobuf,
+    ]),
   // The programs are dependencies so that they are built before the tests start them.
   .testTarget(
     name: "EndToEndTests",
     dependencies: [
       "TestSupport", "ShardStore", "RocksDB", "CloudstateModel", "cs-node", "cs-coordinator",
-      "cs-up", "cs-send", "cs-tail", "cs-bench", "shopping-cart", "value-shopping-cart",
+      "cs-up", "cs-send", "cs-tail", "cs-bench", "cs-tck", "shopping-cart", "value-shopping-cart",
+      "tck-model",
     ],
     exclude: ["Clients", "Kinds"], swiftSettings: swiftSettings),
 ]
@@ -223,6 +242,7 @@ let package = Package(
     .executable(name: "cs-send", targets: ["cs-send"]),
     .executable(name: "cs-tail", targets: ["cs-tail"]),
     .executable(name: "cs-bench", targets: ["cs-bench"]),
+    .executable(name: "cs-tck", targets: ["cs-tck"]),
   ],
   dependencies: [
     .package(url: "https://github.com/apple/swift-nio", from: "2.101.0"),

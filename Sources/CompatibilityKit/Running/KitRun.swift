@@ -1,0 +1,109 @@
+import CloudstateProtocol
+import SwiftProtobuf
+
+/// Runs cases one after the other, as the specification wants.
+package struct KitRun: Sendable {
+  /// How long an answer may take. Default 3 seconds (section 1.5).
+  package var answerLimit = Duration.seconds(3)
+
+  private let function: FunctionUnderTest
+  private let proxy: ProxyUnderTest?
+
+  /// - Parameter proxy: Needed by cases that need one; others run without.
+  init(function: FunctionUnderTest, proxy: ProxyUnderTest? = nil) {
+    self.function = function
+    self.proxy = proxy
+  }
+
+  /// The first part of entity ids. Default `entity` (section 1.6); a proxy that keeps its data needs
+  /// another one for each run.
+  package var entityPrefix = "entity"
+
+  /// Runs cases in the order given, and tells of each when it ends.
+  package func run(
+    _ cases: [TestCase], onResult: (CaseResult) throws -> Void
+  ) async rethrows -> [CaseResult] {
+    let clock = ContinuousClock()
+    let served = Set(function.spec.entities.map(\.serviceName))
+    var results: [CaseResult] = []
+    var counters: [TestGroup: Int] = [:]
+    for testCase in cases {
+      let missing = testCase.needs.filter { !served.contains($0) }
+      let start = clock.now
+      var outcome = CaseOutcome.skipped(missing: missing)
+      if missing.isEmpty {
+        // Entity ids have a counter for each group (section 1.6).
+        counters[testCase.group, default: 0] += 1
+        let number = counters[testCase.group, default: 0]
+        outcome = await run(testCase, entityID: "\(entityPrefix)-\(number)")
+      }
+      let result = CaseResult(
+        testCase: testCase, outcome: outcome, duration: start.duration(to: clock.now))
+      try onResult(result)
+      results.append(result)
+    }
+    return results
+  }
+
+  private func run(_ testCase: TestCase, entityID: String) async -> CaseOutcome {
+    do throws(CaseFailure) {
+      switch testCase.procedure {
+      case .discovery(let entities):
+        for entity in entities {
+          let deviation = function.spec.deviation(
+            from: entity, declaredServices: function.declaredServices)
+          if let deviation { throw deviation }
+        }
+      case .action(let shape, let script):
+        try await ActionRun(shape, script, client: function.client, limit: answerLimit).run()
+      case .entity(let procedure) where testCase.group == .eventSourced:
+        var run = EntityRun(
+          EventSourcedMessages.self, client: function.client, entityID: entityID,
+          limit: answerLimit)
+        try await run.run(procedure)
+      case .entity(let procedure):
+        var run = EntityRun(
+          ValueEntityMessages.self, client: function.client, entityID: entityID,
+          limit: answerLimit)
+        try await run.run(procedure)
+      case .proxyInfo:
+        if let deviation = discoveryDeviation(try neededProxy().info, function) { throw deviation }
+      case .proxyAction(let steps):
+        var run = ProxyActionRun(proxy: try neededProxy(), limit: answerLimit)
+        try await run.run(steps)
+      case .proxyEntity(let procedure) where testCase.group == .eventSourced:
+        var run = ProxyEntityRun(
+          EventSourcedMessages.self, proxy: try neededProxy(), entityID: entityID,
+          limit: answerLimit)
+        try await run.run(procedure)
+      case .proxyEntity(let procedure):
+        var run = ProxyEntityRun(
+          ValueEntityMessages.self, proxy: try neededProxy(), entityID: entityID,
+          limit: answerLimit)
+        try await run.run(procedure)
+      }
+      if testCase.needsProxy { try await expectNoMoreConnections() }
+      return .passed
+    } catch {
+      // What a failed case left over is not the next one's.
+      while await proxy?.interceptor.connections.next(within: Self.quiet) != nil {}
+      return .failed(error)
+    }
+  }
+
+  /// How long no further call may arrive after a case (section 1.4).
+  private static let quiet = Duration.milliseconds(10)
+
+  private func expectNoMoreConnections() async throws(CaseFailure) {
+    guard let more = await proxy?.interceptor.connections.next(within: Self.quiet) else { return }
+    throw CaseFailure(
+      step: "after the last step", expected: "no further call", received: "a call of \(more.path)")
+  }
+
+  private func neededProxy() throws(CaseFailure) -> ProxyUnderTest {
+    guard let proxy else {
+      throw CaseFailure(step: "", expected: "a proxy", received: "none")
+    }
+    return proxy
+  }
+}

@@ -1,0 +1,126 @@
+package import CommandLineKit
+package import GRPCTransport
+import Logging
+import NIOPosix
+
+/// What `cs-tck` does: connects, runs the chosen cases, and reports.
+package struct KitSession: Sendable {
+  /// Where the user function listens.
+  package var address: GRPCAddress
+  /// How long to wait for it to answer.
+  package var wait: Duration
+  package var selection: CaseSelection
+  package var format: OutputFormat
+  /// Where to write the results as JUnit XML.
+  package var junitPath: String?
+  package var console: Console
+  /// The proxy to be tested too.
+  package var proxy: Proxy?
+
+  /// Where the proxy listens, and how it is tested.
+  package struct Proxy: Sendable {
+    package var address: GRPCAddress
+    /// Where the kit listens as the proxy's user function.
+    package var listen: GRPCAddress
+    /// See ``KitRun/entityPrefix``.
+    package var entityPrefix: String
+
+    package init(address: GRPCAddress, listen: GRPCAddress, entityPrefix: String) {
+      self.address = address
+      self.listen = listen
+      self.entityPrefix = entityPrefix
+    }
+  }
+
+  package init(
+    address: GRPCAddress, wait: Duration, selection: CaseSelection, format: OutputFormat,
+    junitPath: String?, console: Console, proxy: Proxy? = nil
+  ) {
+    self.proxy = proxy
+    self.address = address
+    self.wait = wait
+    self.selection = selection
+    self.format = format
+    self.junitPath = junitPath
+    self.console = console
+  }
+
+  /// Runs and prints.
+  ///
+  /// - Returns: `ok` if cases ran and none failed, else `failure`.
+  /// - Throws: ``ProgramError``: `usage` for a pattern without a match, `unreachable` for a function
+  ///   that does not answer.
+  package func run() async throws -> ExitStatus {
+    let cases = try chosenCases()
+    let logger = Logger(label: "cs-tck") { _ in SwiftLogNoOpLogHandler() }
+    let function = try await FunctionUnderTest.connect(
+      address, wait: wait, group: MultiThreadedEventLoopGroup.singleton, logger: logger)
+    let outcome: Result<ExitStatus, any Error>
+    do {
+      outcome = .success(try await runWithProxy(cases, function, logger))
+    } catch {
+      outcome = .failure(error)
+    }
+    await function.close()
+    return try outcome.get()
+  }
+
+  private func chosenCases() throws(ProgramError) -> [TestCase] {
+    let chosen = try selection.choose(from: allCases)
+    if proxy != nil { return chosen }
+    let possible = chosen.filter { !$0.needsProxy }
+    guard !possible.isEmpty else {
+      throw ProgramError(
+        "the chosen cases test a proxy", hint: "cs-tck --proxy 127.0.0.1:9000", status: .usage)
+    }
+    return possible
+  }
+
+  private func runWithProxy(
+    _ cases: [TestCase], _ function: FunctionUnderTest, _ logger: Logger
+  ) async throws -> ExitStatus {
+    guard let proxy else { return try await run(cases, KitRun(function: function), function) }
+    let connected = try await ProxyUnderTest.connect(
+      proxy.address, listen: proxy.listen, function: address, wait: wait, logger: logger
+    ) {
+      console.info("waiting for a proxy whose user function is \(proxy.listen)")
+    }
+    var kit = KitRun(function: function, proxy: connected)
+    kit.entityPrefix = proxy.entityPrefix
+    let outcome: Result<ExitStatus, any Error>
+    do {
+      outcome = .success(try await run(cases, kit, function))
+    } catch {
+      outcome = .failure(error)
+    }
+    await connected.close()
+    return try outcome.get()
+  }
+
+  private func run(
+    _ cases: [TestCase], _ kit: KitRun, _ function: FunctionUnderTest
+  ) async throws -> ExitStatus {
+    console.info("testing \(function.library) at \(address)")
+    var text = TextReport(console: console)
+    let results = try await kit.run(cases) { result in
+      switch format {
+      case .text: for line in text.lines(result) { try console.output(line) }
+      case .jsonl: try console.output(result.json.compact)
+      case .json: break
+      }
+    }
+    if format == .json {
+      let report = jsonReport(
+        results, address: address.description, library: function.library)
+      try console.output(report.pretty)
+    }
+    let tally = Tally(results)
+    if format == .text { try console.output("\n\(text.summary(tally))") }
+    if let junitPath { try writeAtomically(junitPath, junitReport(results)) }
+    if tally.passed + tally.failed == 0 {
+      console.warning("no case ran: the user function serves none of the services they need")
+      return .failure
+    }
+    return tally.failed == 0 ? .ok : .failure
+  }
+}

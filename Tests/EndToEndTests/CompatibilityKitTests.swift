@@ -1,0 +1,95 @@
+import Foundation
+import TestSupport
+import Testing
+
+/// `cs-tck` as a program, against programs.
+struct CompatibilityKitTests {
+  /// Runs `cs-tck` against a function that has just been started.
+  private func test(
+    _ function: String, _ arguments: [String] = []
+  ) async throws -> ProgramResult {
+    let folder = try TemporaryDirectory()
+    let socket = "\(folder.path)/socket"
+    let process = try TestProcess(
+      builtProduct(function), environment: ["CLOUDSTATE_SOCKET": socket])
+    defer { process.signal(SIGKILL) }
+    return try await runTool("cs-tck", ["unix:\(socket)"] + arguments, within: .seconds(60))
+  }
+
+  @Test("The model function in Swift passes every case")
+  func model() async throws {
+    let folder = try TemporaryDirectory()
+    let report = "\(folder.path)/tck.xml"
+    let result = try await test("tck-model", ["--junit", report])
+    #expect(result.status == .code(0), "\(result.output)\(result.talk)")
+    #expect(result.output.hasSuffix("\n74 passed, 0 failed, 0 skipped\n"))
+    let xml = try String(contentsOfFile: report, encoding: .utf8)
+    #expect(xml.contains("<testsuites name=\"cs-tck\" tests=\"74\" failures=\"0\""))
+  }
+
+  @Test("Chosen cases come as JSON lines")
+  func chosen() async throws {
+    let result = try await test("tck-model", ["--only", "ESM4,VEM5", "-o", "jsonl"])
+    #expect(result.status == .code(0))
+    let lines = try result.jsonLines()
+    #expect(lines.map { $0["case"] as? String } == ["ESM4", "VEM5"])
+    #expect(lines.allSatisfy { $0["outcome"] as? String == "passed" })
+  }
+
+  @Test("A function without the model services passes nothing")
+  func otherFunction() async throws {
+    let result = try await test("shopping-cart")
+    #expect(result.status == .code(1))
+    #expect(result.output.hasSuffix("\n0 passed, 0 failed, 74 skipped\n"))
+    #expect(result.talk.contains("no case ran"))
+  }
+
+  @Test("A node with the model function passes the cases of proxies", .timeLimit(.minutes(2)))
+  func node() async throws {
+    let folder = try TemporaryDirectory()
+    let (socket, interceptor) = ("\(folder.path)/function", "unix:\(folder.path)/interceptor")
+    let port = try freePort()
+    let function = try TestProcess(
+      builtProduct("tck-model"), environment: ["CLOUDSTATE_SOCKET": socket])
+    // Like every sidecar the node waits for its user function, which here comes later.
+    let node = try TestProcess(
+      builtProduct("cs-node"),
+      [
+        "--service", "tck", "--function", interceptor, "--listen", "127.0.0.1:\(port)", "--data",
+        "\(folder.path)/data", "--shards", "4",
+      ])
+    // Not D1, AP9, ESP4 and VEP4: a node supports neither CRDTs nor HTTP with JSON yet.
+    let result = try await runTool(
+      "cs-tck",
+      [
+        "unix:\(socket)", "--proxy", "127.0.0.1:\(port)", "--listen", interceptor, "--wait", "30s",
+        "--only", "AP1,AP2,AP3,AP4,AP5,AP6,AP7,AP8,ESP1,ESP2,ESP3,ESP5,VEP1,VEP2,VEP3,VEP5",
+      ], within: .seconds(90))
+    #expect(result.status == .code(0), "\(result.output)\(result.talk)")
+    #expect(result.output.hasSuffix("\n16 passed, 0 failed, 0 skipped\n"))
+    node.signal(SIGKILL)
+    function.signal(SIGKILL)
+  }
+
+  @Test("Mistakes and silence have statuses of their own")
+  func statuses() async throws {
+    let typo = try await runTool("cs-tck", ["--only", "ESM99"])
+    #expect(typo.status == .code(2))
+    #expect(typo.talk.contains("no case or group matches 'ESM99'"))
+    #expect(try await runTool("cs-tck", ["here"]).status == .code(2))
+    // Found out after the function was met, so it takes one.
+    let taken = try await test(
+      "tck-model", ["--proxy", "127.0.0.1:1", "--listen", "unix:/no/such"])
+    #expect(taken.status == .code(2))
+    #expect(taken.talk.contains("cannot listen on unix:/no/such"))
+    let proxyCases = try await runTool("cs-tck", ["--only", "ESP1"])
+    #expect(proxyCases.status == .code(2))
+    #expect(proxyCases.talk.contains("try: cs-tck --proxy"))
+    let folder = try TemporaryDirectory()
+    let nobody = try await runTool("cs-tck", ["unix:\(folder.path)/socket", "--wait", "100ms"])
+    #expect(nobody.status == .code(3))
+    #expect(nobody.talk.contains("does not answer discovery"))
+    let list = try await runTool("cs-tck", ["--list", "--only", "ESM20"])
+    #expect(list.output == "ESM20  event-sourced: Failed command keeps no events\n")
+  }
+}
