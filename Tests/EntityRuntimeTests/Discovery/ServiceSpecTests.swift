@@ -116,8 +116,8 @@ struct ServiceSpecTests {
     #expect(info.protocolMinorVersion == 2)
     #expect(
       info.supportedEntityTypes == [
-        "cloudstate.action.ActionProtocol", "cloudstate.function.StatelessFunction",
-        "cloudstate.valueentity.ValueEntity", "cloudstate.eventsourced.EventSourced",
+        "cloudstate.action.ActionProtocol", "cloudstate.valueentity.ValueEntity",
+        "cloudstate.eventsourced.EventSourced",
       ])
     #expect(!info.proxyName.isEmpty && !info.proxyVersion.isEmpty)
     policy.supportedKinds = [.crdt, .eventSourced]
