@@ -195,6 +195,7 @@ let testTargets: [Target] = [
       "ClusterControl", "MessageBus", "RocksDB", "CloudstateModel", "CloudstateProtocol", nioCore,
       nioPosix, logging, protobuf,
     ]),
+  tests("CloudstateNodeTests", ["CloudstateNode", "CloudstateModel"]),
   tests(
     "IngressTests",
     [

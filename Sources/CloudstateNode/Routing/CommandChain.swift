@@ -5,6 +5,9 @@ import CloudstateModel
 struct CommandChain: Sendable {
   /// More steps than this are taken for a circle: nobody would wait for their end.
   static let maximumSteps = 16
+  /// Commands that may follow from one of a client, over all branches: effects that have effects grow faster
+  /// than a chain gets long.
+  static let maximumFollowers = 10_000
 
   private enum Step: String, Sendable {
     case forward = "forwarded from"
@@ -17,45 +20,58 @@ struct CommandChain: Sendable {
   let deadline: UInt64?
   /// The key under which this command's answer is remembered, if the client gave one for its own.
   let idempotencyKey: String?
+  /// Commands that may still follow from this one.
+  private let allowance: Int
   /// From the nearest cause to the client's command.
   private let causes: [(step: Step, name: String)]
 
   /// The client's command.
   init(name: String, deadline: UInt64?, idempotencyKey: String?) {
-    self.init(name: name, deadline: deadline, idempotencyKey: idempotencyKey, causes: [])
+    self.init(
+      name: name, deadline: deadline, idempotencyKey: idempotencyKey,
+      allowance: Self.maximumFollowers, causes: [])
   }
 
   private init(
-    name: String, deadline: UInt64?, idempotencyKey: String?,
+    name: String, deadline: UInt64?, idempotencyKey: String?, allowance: Int,
     causes: [(step: Step, name: String)]
   ) {
     self.name = name
     self.deadline = deadline
     self.idempotencyKey = idempotencyKey
+    self.allowance = allowance
     self.causes = causes
   }
 
-  var isTooLong: Bool { causes.count > Self.maximumSteps }
+  /// Whether the command is too far from the client's, or one of too many.
+  var isTooLong: Bool { causes.count > Self.maximumSteps || allowance < 0 }
 
   /// The chain of the command that this one was forwarded to. Its key is made from this one's, so that the
   /// repeated command is forwarded to the same remembered answer.
-  func forwarded(to call: FunctionCall) -> CommandChain {
-    adding(.forward, call, deadline: deadline, suffix: "/forward")
+  ///
+  /// - Parameter siblings: commands that follow from this one, the forward included.
+  func forwarded(to call: FunctionCall, of siblings: Int) -> CommandChain {
+    adding(.forward, call, of: siblings, deadline: deadline, suffix: "/forward")
   }
 
   /// The chain of the command's side effect number `index`. Its key is made from this one's, so that the
   /// repeated command does not repeat its effects on entities. What was decided happens, also when the client
   /// has stopped waiting.
-  func effect(_ call: FunctionCall, index: Int) -> CommandChain {
-    adding(.effect, call, deadline: nil, suffix: "/effect-\(index)")
+  ///
+  /// - Parameter siblings: commands that follow from this one, the effect included.
+  func effect(_ call: FunctionCall, index: Int, of siblings: Int) -> CommandChain {
+    adding(.effect, call, of: siblings, deadline: nil, suffix: "/effect-\(index)")
   }
 
   private func adding(
-    _ step: Step, _ call: FunctionCall, deadline: UInt64?, suffix: String
+    _ step: Step, _ call: FunctionCall, of siblings: Int, deadline: UInt64?, suffix: String
   ) -> CommandChain {
     CommandChain(
       name: call.description, deadline: deadline,
-      idempotencyKey: idempotencyKey.map { $0 + suffix }, causes: [(step, name)] + causes)
+      idempotencyKey: idempotencyKey.map { $0 + suffix },
+      // What is left is shared, so that all branches together keep to it.
+      allowance: allowance < siblings ? -1 : (allowance - siblings) / max(siblings, 1),
+      causes: [(step, name)] + causes)
   }
 
   /// The causes, one a line, as a report to the user function ends with (proxy behaviour, section 6.4).

@@ -64,17 +64,21 @@ final class CommandRunner: CommandDispatcher {
     _ answer: CommandAnswer, of chain: CommandChain, on eventLoop: any EventLoop,
     completion: @escaping @Sendable (CommandAnswer) -> Void
   ) {
-    runEffects(answer.effects[...], of: chain, on: eventLoop) {
+    var followers = answer.effects.count
+    if case .forward = answer.outcome { followers += 1 }
+    let count = followers
+    runEffects(answer.effects[...], of: chain, followers: count, on: eventLoop) {
       guard case .forward(let call) = answer.outcome else {
         return completion(CommandAnswer(answer.outcome, commitment: answer.commitment))
       }
-      self.run(call, in: chain.forwarded(to: call), on: eventLoop) { result in
+      let forwarded = chain.forwarded(to: call, of: count)
+      self.run(call, in: forwarded, on: eventLoop) { result in
         switch result {
         case .success(var final):
           final.commitment = answer.commitment ?? final.commitment
           completion(final)
         case .failure(let error):
-          self.report(error.message + chain.forwarded(to: call).trace)
+          self.report(error.message + forwarded.trace)
           completion(
             CommandAnswer(.error(error.seenByClient), commitment: answer.commitment))
         }
@@ -83,13 +87,14 @@ final class CommandRunner: CommandDispatcher {
   }
 
   private func runEffects(
-    _ effects: ArraySlice<SideEffect>, of chain: CommandChain, on eventLoop: any EventLoop,
-    completion: @escaping @Sendable () -> Void
+    _ effects: ArraySlice<SideEffect>, of chain: CommandChain, followers: Int,
+    on eventLoop: any EventLoop, completion: @escaping @Sendable () -> Void
   ) {
     guard let effect = effects.first else { return completion() }
-    let own = chain.effect(effect.call, index: effects.startIndex)
+    let own = chain.effect(effect.call, index: effects.startIndex, of: followers)
     let next: @Sendable () -> Void = {
-      self.runEffects(effects.dropFirst(), of: chain, on: eventLoop, completion: completion)
+      self.runEffects(
+        effects.dropFirst(), of: chain, followers: followers, on: eventLoop, completion: completion)
     }
     run(effect.call, in: own, on: eventLoop) { result in
       switch result {
@@ -128,7 +133,8 @@ final class CommandRunner: CommandDispatcher {
     guard !chain.isTooLong else {
       throw RoutingError(
         "\(call) is more than \(CommandChain.maximumSteps) forwards and side effects away from the "
-          + "client's command; is this a circle?", isCircle: true)
+          + "client's command, or one of more than \(CommandChain.maximumFollowers) that follow from it; is "
+          + "this a circle?", isCircle: true)
     }
     guard methods.serves(call.serviceName) else {
       throw RoutingError("Service [\(call.serviceName)] unknown")
