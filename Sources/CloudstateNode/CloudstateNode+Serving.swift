@@ -28,7 +28,8 @@ extension CloudstateNode {
 
     try await startManagement(group: group, teardown)
     let store = try openStore(teardown)
-    let (busFailures, busFailure) = AsyncStream<Void>.makeStream()
+    let (busFailures, busFailure) = AsyncStream<Void>.makeStream(
+      bufferingPolicy: .bufferingNewest(1))
     let bus = try startBus(teardown) { busFailure.yield() }
 
     let function = try await connectFunction(loops: loops, teardown)

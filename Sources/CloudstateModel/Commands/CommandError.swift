@@ -31,8 +31,6 @@ package struct CommandError: Error, Hashable, Sendable, CustomStringConvertible 
     /// The same idempotency key came with another command.
     case idempotencyKeyReused = "idempotency-key-reused"
     case invalidArgument = "invalid-argument"
-    /// The function used a part of the protocol that this release does not serve.
-    case unsupported
     /// The function forwarded to a service or method that it does not serve.
     case routingFailed = "routing-failed"
     /// The function's forwards or effects lead on and on.
@@ -65,7 +63,6 @@ package struct CommandError: Error, Hashable, Sendable, CustomStringConvertible 
     case .timeout: 4
     case .overloaded: 8
     case .idempotencyKeyReused: 9
-    case .unsupported: 12
     case .recoveryFailed, .storeFailed, .functionUnavailable, .shardUnavailable, .outcomeUnknown,
       .stopping:
       14
@@ -80,7 +77,7 @@ package struct CommandError: Error, Hashable, Sendable, CustomStringConvertible 
       .shardUnavailable, .outcomeUnknown, .stopping, .storeFailed:
       true
     case .unexpectedReply, .unexpectedFailure, .unexpectedMessage, .recoveryFailed,
-      .idempotencyKeyReused, .invalidArgument, .unsupported, .routingFailed, .tooManyHops,
+      .idempotencyKeyReused, .invalidArgument, .routingFailed, .tooManyHops,
       .actionFailed:
       false
     }

@@ -64,14 +64,12 @@ final class CommandRunner: CommandDispatcher {
     _ answer: CommandAnswer, of chain: CommandChain, on eventLoop: any EventLoop,
     completion: @escaping @Sendable (CommandAnswer) -> Void
   ) {
-    var followers = answer.effects.count
-    if case .forward = answer.outcome { followers += 1 }
-    let count = followers
-    runEffects(answer.effects[...], of: chain, followers: count, on: eventLoop) {
+    let followers = answer.followers
+    runEffects(answer.effects[...], of: chain, followers: followers, on: eventLoop) {
       guard case .forward(let call) = answer.outcome else {
         return completion(CommandAnswer(answer.outcome, commitment: answer.commitment))
       }
-      let forwarded = chain.forwarded(to: call, of: count)
+      let forwarded = chain.forwarded(to: call, of: followers)
       self.run(call, in: forwarded, on: eventLoop) { result in
         switch result {
         case .success(var final):
@@ -198,9 +196,11 @@ private struct RoutingError: Error {
 }
 
 extension CommandAnswer {
-  /// Whether there is more to do before the outcome is the client's.
-  fileprivate var leadsOn: Bool {
-    if case .forward = outcome { return true }
-    return !effects.isEmpty
+  /// How many commands follow from this answer.
+  fileprivate var followers: Int {
+    if case .forward = outcome { effects.count + 1 } else { effects.count }
   }
+
+  /// Whether there is more to do before the outcome is the client's.
+  fileprivate var leadsOn: Bool { followers > 0 }
 }

@@ -66,11 +66,6 @@ struct EntityConversation: StreamConversation {
     }
   }
 
-  /// Takes a message that could not be decoded.
-  mutating func receiveUnreadable(_ error: any Error) -> OnMessage {
-    fail(EntityFault("A message of the stream could not be read: \(error)."), commandID: 0)
-  }
-
   private mutating func initialize(_ start: Cloudstate_Eventsourced_EventSourcedInit)
     throws(EntityFault)
   {
@@ -103,10 +98,7 @@ struct EntityConversation: StreamConversation {
     case .broken: throw EntityFault("A command arrived after a failure.")
     case .replaying, .serving: break
     }
-    guard command.entityID == entityID else {
-      throw EntityFault(
-        "A command for '\(command.entityID)' arrived on the stream of '\(entityID)'.")
-    }
+    try checkAddressee(of: command)
     phase = .serving
     guard let reply = try entity?.handle(command) else {
       throw EntityFault("The entity was never activated.")
@@ -118,12 +110,8 @@ struct EntityConversation: StreamConversation {
     return reply
   }
 
-  private mutating func fail(_ fault: EntityFault, commandID: Int64) -> OnMessage {
+  mutating func breakOff() {
     phase = .broken
     entity = nil
-    var failure = Cloudstate_Failure()
-    failure.commandID = commandID
-    failure.description_p = fault.description
-    return .fail(failure)
   }
 }

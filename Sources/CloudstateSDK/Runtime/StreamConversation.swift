@@ -13,13 +13,36 @@ protocol StreamConversation {
 
   /// Takes the next message of the stream.
   mutating func receive(_ message: Input) -> OnStreamMessage<Reply>
-  /// Takes a message that could not be decoded.
-  mutating func receiveUnreadable(_ error: any Error) -> OnStreamMessage<Reply>
+  /// The stream is broken: lets go of the entity, and takes nothing more.
+  mutating func breakOff()
 
   /// The message that carries a reply.
   static func output(_ reply: Reply) -> Output
   /// The message that carries a failure.
   static func output(_ failure: Cloudstate_Failure) -> Output
+}
+
+extension StreamConversation {
+  /// Takes a message that could not be decoded.
+  mutating func receiveUnreadable(_ error: any Error) -> OnStreamMessage<Reply> {
+    fail(EntityFault("A message of the stream could not be read: \(error)."), commandID: 0)
+  }
+
+  /// Ends the stream; `commandID` is 0 when no command is at fault.
+  mutating func fail(_ fault: EntityFault, commandID: Int64) -> OnStreamMessage<Reply> {
+    breakOff()
+    var failure = Cloudstate_Failure()
+    failure.commandID = commandID
+    failure.description_p = fault.description
+    return .fail(failure)
+  }
+
+  /// A stream is for one instance.
+  func checkAddressee(of command: Cloudstate_Command) throws(EntityFault) {
+    guard command.entityID != entityID else { return }
+    throw EntityFault(
+      "A command for '\(command.entityID)' arrived on the stream of '\(entityID)'.")
+  }
 }
 
 /// What to do after a message of an entity stream.

@@ -56,10 +56,6 @@ struct ValueConversation: StreamConversation {
     }
   }
 
-  mutating func receiveUnreadable(_ error: any Error) -> OnMessage {
-    fail(EntityFault("A message of the stream could not be read: \(error)."), commandID: 0)
-  }
-
   private mutating func initialize(_ start: Cloudstate_Valueentity_ValueEntityInit)
     throws(EntityFault)
   {
@@ -84,22 +80,15 @@ struct ValueConversation: StreamConversation {
     case .broken: throw EntityFault("A command arrived after a failure.")
     case .serving: break
     }
-    guard command.entityID == entityID else {
-      throw EntityFault(
-        "A command for '\(command.entityID)' arrived on the stream of '\(entityID)'.")
-    }
+    try checkAddressee(of: command)
     guard let reply = try entity?.handle(command) else {
       throw EntityFault("The entity was never activated.")
     }
     return reply
   }
 
-  private mutating func fail(_ fault: EntityFault, commandID: Int64) -> OnMessage {
+  mutating func breakOff() {
     phase = .broken
     entity = nil
-    var failure = Cloudstate_Failure()
-    failure.commandID = commandID
-    failure.description_p = fault.description
-    return .fail(failure)
   }
 }

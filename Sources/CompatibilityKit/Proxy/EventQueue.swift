@@ -5,9 +5,7 @@ import Synchronization
 final class EventQueue<Element: Sendable>: Sendable {
   private struct State {
     var elements = CircularBuffer<Element>()
-    /// The task that waits, and the number of its wait.
-    var waiter: (turn: Int, continuation: CheckedContinuation<Element?, Never>)?
-    var turn = 0
+    var waiter: CheckedContinuation<Element?, Never>?
   }
 
   private let state = Mutex(State())
@@ -18,31 +16,42 @@ final class EventQueue<Element: Sendable>: Sendable {
       state.elements.append(element)
       return nil
     }
-    waiter?.continuation.resume(returning: element)
+    waiter?.resume(returning: element)
   }
 
   /// The next element, or `nil` if none comes in time. One task at a time.
   func next(within limit: Duration) async -> Element? {
-    await withCheckedContinuation { continuation in
-      let (element, turn) = state.withLock { state -> (Element?, Int) in
-        if let element = state.elements.popFirst() { return (element, 0) }
-        state.turn += 1
-        state.waiter = (state.turn, continuation)
-        return (nil, state.turn)
-      }
-      if let element { return continuation.resume(returning: element) }
-      // Ends by itself, and finds another wait or none if the element came before.
-      Task {
+    await withTaskGroup(of: Element?.self) { group in
+      group.addTask { await self.next() }
+      group.addTask {
         try? await Task.sleep(for: limit)
-        giveUp(turn)
+        return nil
       }
+      var found: Element?
+      for await element in group {
+        // Both may end at the same moment, and then the element must not be lost.
+        found = element ?? found
+        group.cancelAll()
+      }
+      return found
     }
   }
 
-  private func giveUp(_ turn: Int) {
-    let waiter = state.withLock { state in
-      state.waiter?.turn == turn ? state.waiter.take() : nil
+  /// The next element; `nil` when the task is cancelled first.
+  private func next() async -> Element? {
+    await withTaskCancellationHandler {
+      await withCheckedContinuation { continuation in
+        let answer = state.withLock { state -> Element?? in
+          if let element = state.elements.popFirst() { return .some(element) }
+          // Seen under the lock: a cancellation from now on finds the waiter.
+          if Task.isCancelled { return .some(nil) }
+          state.waiter = continuation
+          return nil
+        }
+        if let answer { continuation.resume(returning: answer) }
+      }
+    } onCancel: {
+      state.withLock { $0.waiter.take() }?.resume(returning: nil)
     }
-    waiter?.continuation.resume(returning: nil)
   }
 }

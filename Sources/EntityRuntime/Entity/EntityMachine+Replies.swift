@@ -150,8 +150,7 @@ extension EntityMachine {
     }
     undurableAnswers.removeAll()
     // These were not given to the store.
-    let notStored = CommandError(
-      .storeFailed, "the events could not be made durable (\(error.message)); nothing was stored")
+    let notStored = Self.notStored(error)
     if let command = takeOutstanding() {
       actions.append(.complete(command.ticket, .error(notStored)))
     }
@@ -167,8 +166,11 @@ extension EntityMachine {
         .outcomeUnknown,
         "the disk failed while the events were written (\(error.message)): they may or may not be there "
           + "after the node's restart; repeat the command with the same idempotency key")
-      : CommandError(
-        .storeFailed,
-        "the events could not be made durable (\(error.message)); nothing was stored")
+      : notStored(error)
+  }
+
+  private static func notStored(_ error: StoreError) -> CommandError {
+    CommandError(
+      .storeFailed, "the events could not be made durable (\(error.message)); nothing was stored")
   }
 }

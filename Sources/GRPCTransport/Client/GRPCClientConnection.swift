@@ -113,7 +113,7 @@ package final class GRPCClientConnection: GRPCClientTransport, @unchecked Sendab
   // MARK: From calls and sessions
 
   /// Finds a place for a call that has none: on the connection, in the queue, or nowhere.
-  func place(_ call: ClientCall) {
+  private func place(_ call: ClientCall) {
     switch machine.state {
     case .ready:
       if let session, session.hasRoom, waiting.count == 0 {

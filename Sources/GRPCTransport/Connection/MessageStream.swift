@@ -149,9 +149,6 @@ class MessageStream {
     }
   }
 
-  /// Whether messages that came are still waiting for `setReading(true)`.
-  final var hasUndelivered: Bool { decoder.hasUnread }
-
   /// Drops what was received but not delivered.
   final func discardReceived() { decoder.discard() }
 

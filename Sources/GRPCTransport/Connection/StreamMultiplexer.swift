@@ -116,8 +116,9 @@ final class StreamMultiplexer: ChannelInboundHandler, FlushSource {
   func wroteHeldBack() { settle() }
 
   /// Tells streams what happened to them while frames were written. Never inside an owner's write,
-  /// which does not expect its own stream or another to end.
+  /// which does not expect its own stream or another to end: there it is put off.
   private func settle() {
+    guard writeDepth == 0 else { return coalescer.wantsDrain() }
     while !ended.isEmpty {
       let batch = ended
       ended.removeAll()
@@ -235,7 +236,7 @@ final class StreamMultiplexer: ChannelInboundHandler, FlushSource {
       relieved.append(stream)
     }
     isParentNews = true
-    if writeDepth > 0 { coalescer.wantsDrain() } else { settle() }
+    settle()
   }
 
   func errorCaught(context: ChannelHandlerContext, error: any Error) {

@@ -22,7 +22,7 @@ final class ActionCallHandler: GRPCServerCallHandler, ActionCallOwner {
   private var waiting: Deque<CommandAnswer> = []
   private var isSettling = false
   private var messages = 0
-  private var repliesSent = 0
+  private var replies: ClientReplies
   /// How the function has ended the call, once it has.
   private var functionEnd: CommandError??
   private var isOver = false
@@ -32,6 +32,7 @@ final class ActionCallHandler: GRPCServerCallHandler, ActionCallOwner {
     self.route = route
     self.shape = shape
     self.ingress = ingress
+    self.replies = ClientReplies(call: call, route: route, ingress: ingress)
     self.request = ActionRequest(
       serviceName: route.serviceName, method: route.method, shape: shape,
       payloadTypeURL: route.inputTypeURL, metadata: MetadataHeaders.metadata(call.metadata),
@@ -111,17 +112,8 @@ final class ActionCallHandler: GRPCServerCallHandler, ActionCallOwner {
     isSettling = false
     guard !isOver else { return }
     guard case .reply(let payload) = answer.outcome else { return finish(answer.outcome) }
-    if let payload { send(payload) }
+    if let payload { replies.send(payload) }
     settleNext()
-  }
-
-  private func send(_ payload: ReplyPayload) {
-    ingress.check(payload, against: route)
-    if repliesSent == 0, !payload.metadata.isEmpty {
-      call.sendHeaders(MetadataHeaders.headers(payload.metadata))
-    }
-    repliesSent += 1
-    call.send(ByteBuffer(bytes: payload.value))
   }
 
   /// Holds the function back while the client, or what follows from a response, is slow.

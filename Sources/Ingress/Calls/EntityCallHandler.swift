@@ -22,7 +22,7 @@ final class EntityCallHandler: GRPCServerCallHandler {
   private var messages = 0
   private var started = 0
   private var waitingBytes = 0
-  private var repliesSent = 0
+  private var replies: ClientReplies
   private var trailers = GRPCMetadata()
 
   init(
@@ -34,6 +34,7 @@ final class EntityCallHandler: GRPCServerCallHandler {
     self.persistenceID = persistenceID
     self.entityID = entityID
     self.ingress = ingress
+    self.replies = ClientReplies(call: call, route: route, ingress: ingress)
     self.idempotencyKey = call.metadata[HeaderName.idempotencyKey]
     self.metadata =
       ingress.configuration.capturesMetadata ? MetadataHeaders.metadata(call.metadata) : []
@@ -151,17 +152,8 @@ final class EntityCallHandler: GRPCServerCallHandler {
       finish(answer)
       return
     }
-    if let payload { send(payload) }
+    if let payload { replies.send(payload) }
     runNext()
-  }
-
-  private func send(_ payload: ReplyPayload) {
-    ingress.check(payload, against: route)
-    if repliesSent == 0, !payload.metadata.isEmpty {
-      call.sendHeaders(MetadataHeaders.headers(payload.metadata))
-    }
-    repliesSent += 1
-    call.send(ByteBuffer(bytes: payload.value))
   }
 
   private func finishAfterLastReply() {
