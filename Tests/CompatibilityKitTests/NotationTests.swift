@@ -98,7 +98,10 @@ import Testing
 
   @Test(
     "Every case of the specification is there, once",
-    arguments: [("AM", 34), ("ESM", 21), ("VEM", 19)])
+    arguments: [
+      ("AM", 34), ("ESM", 21), ("VEM", 19), ("CRM", 2), ("GC", 8), ("PN", 8), ("GS", 8), ("OS", 8),
+      ("LW", 9), ("FL", 8), ("OM", 8), ("VT", 8), ("CFE", 9), ("CST", 5), ("CWC", 1),
+    ])
   func numbers(prefix: String, count: Int) {
     let ids = allCases.map(\.id).filter { $0.hasPrefix(prefix) }
     #expect(ids == (1...count).map { "\(prefix)\($0)" })

@@ -4,6 +4,7 @@ package enum TestGroup: String, CaseIterable, Sendable {
   case action
   case eventSourced = "event-sourced"
   case valueEntity = "value-entity"
+  case crdt
 
   /// For people.
   package var title: String {
@@ -12,6 +13,7 @@ package enum TestGroup: String, CaseIterable, Sendable {
     case .action: "Action"
     case .eventSourced: "Event sourced entity"
     case .valueEntity: "Value entity"
+    case .crdt: "Replicated entity"
     }
   }
 }
@@ -34,7 +36,7 @@ package struct TestCase: Sendable {
   /// Whether the case needs a proxy, and not only a user function.
   package var needsProxy: Bool {
     switch procedure {
-    case .discovery, .action, .entity: false
+    case .discovery, .action, .entity, .crdt: false
     case .proxyInfo, .proxyAction, .proxyEntity: true
     }
   }
@@ -45,6 +47,7 @@ enum Procedure: Sendable {
   case discovery([DeclaredEntity])
   case action(ActionShape, ActionScript)
   case entity(EntityProcedure)
+  case crdt(CRDTScript)
   case proxyInfo
   case proxyAction([ProxyActionStep])
   case proxyEntity(ProxyEntityProcedure)
@@ -86,7 +89,7 @@ enum ActionShape: String, Sendable {
 /// All cases, in the order of the specification.
 package let allCases: [TestCase] =
   discoveryCases + actionModelCases + actionProxyCases + eventSourcedModelCases
-  + eventSourcedProxyCases + valueEntityModelCases + valueEntityProxyCases
+  + eventSourcedProxyCases + valueEntityModelCases + valueEntityProxyCases + crdtModelCases
 
 /// Section 4: what proxy and user function say of themselves when they meet.
 private let discoveryCases = [

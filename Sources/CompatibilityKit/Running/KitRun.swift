@@ -35,7 +35,7 @@ package struct KitRun: Sendable {
         // Entity ids have a counter for each group (section 1.6).
         counters[testCase.group, default: 0] += 1
         let number = counters[testCase.group, default: 0]
-        outcome = await run(testCase, entityID: "\(entityPrefix)-\(number)")
+        outcome = await run(testCase, number: number)
       }
       let result = CaseResult(
         testCase: testCase, outcome: outcome, duration: start.duration(to: clock.now))
@@ -45,7 +45,8 @@ package struct KitRun: Sendable {
     return results
   }
 
-  private func run(_ testCase: TestCase, entityID: String) async -> CaseOutcome {
+  private func run(_ testCase: TestCase, number: Int) async -> CaseOutcome {
+    let entityID = "\(entityPrefix)-\(number)"
     do throws(CaseFailure) {
       switch testCase.procedure {
       case .discovery(let entities):
@@ -66,6 +67,9 @@ package struct KitRun: Sendable {
           ValueEntityMessages.self, client: function.client, entityID: entityID,
           limit: answerLimit)
         try await run.run(procedure)
+      case .crdt(let script):
+        var run = CRDTRun(client: function.client, limit: answerLimit)
+        try await run.run(steps(of: script, number: number))
       case .proxyInfo:
         if let deviation = discoveryDeviation(try neededProxy().info, function) { throw deviation }
       case .proxyAction(let steps):
@@ -88,6 +92,13 @@ package struct KitRun: Sendable {
       // What a failed case left over is not the next one's.
       while await proxy?.interceptor.connections.next(within: Self.quiet) != nil {}
       return .failed(error)
+    }
+  }
+
+  /// The first part of the ids of replicated entities is the data type.
+  private func steps(of script: CRDTScript, number: Int) throws(CaseFailure) -> [CRDTStep] {
+    do { return try script.steps(entityID: "\(script.type.rawValue)-\(number)") } catch {
+      throw CaseFailure(step: "", expected: "a script", received: "\(error)")
     }
   }
 
