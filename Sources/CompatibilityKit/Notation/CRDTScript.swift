@@ -205,12 +205,16 @@ extension NotationScanner {
   }
 
   private mutating func reply() throws(NotationError) -> Cloudstate_Reply {
-    var response = Cloudstate_Tck_Model_Crdt_Response()
-    // An empty response is that of the second service.
-    if !take("\"\"") { response.state = try state() }
     var reply = Cloudstate_Reply()
-    reply.payload = packed(response)
+    reply.payload = packed(try response())
     return reply
+  }
+
+  /// A state, or `""` for the empty response of the other services.
+  mutating func response() throws(NotationError) -> Cloudstate_Tck_Model_Crdt_Response {
+    var response = Cloudstate_Tck_Model_Crdt_Response()
+    if !take("\"\"") { response.state = try state() }
+    return response
   }
 
   private mutating func addEffects(

@@ -17,7 +17,9 @@ package struct KitRun: Sendable {
 
   /// The first part of entity ids. Default `entity` (section 1.6); a proxy that keeps its data needs
   /// another one for each run.
-  package var entityPrefix = "entity"
+  package var entityPrefix = Self.defaultPrefix
+
+  private static let defaultPrefix = "entity"
 
   /// Runs cases in the order given, and tells of each when it ends.
   package func run(
@@ -69,7 +71,10 @@ package struct KitRun: Sendable {
         try await run.run(procedure)
       case .crdt(let script):
         var run = CRDTRun(client: function.client, limit: answerLimit)
-        try await run.run(steps(of: script, number: number))
+        let entityID = replicatedID(script.type.rawValue, number)
+        try await run.run(steps { () throws(NotationError) in try script.steps(entityID: entityID) })
+      case .function(let procedure):
+        try await procedure.run(FunctionScene(function: function, limit: answerLimit))
       case .proxyInfo:
         if let deviation = discoveryDeviation(try neededProxy().info, function) { throw deviation }
       case .proxyAction(let steps):
@@ -85,6 +90,17 @@ package struct KitRun: Sendable {
           ValueEntityMessages.self, proxy: try neededProxy(), entityID: entityID,
           limit: answerLimit)
         try await run.run(procedure)
+      case .proxyCRDT(let script):
+        let entityID = replicatedID(script.idPrefix, number)
+        var run = ProxyCRDTRun(
+          proxy: try neededProxy(), entityID: entityID, limit: answerLimit)
+        try await run.run(steps { () throws(NotationError) in try script.steps(entityID: entityID) })
+      case .proxy(let procedure):
+        let prefix = entityPrefix == Self.defaultPrefix ? "" : "\(entityPrefix)-"
+        let scene = ProxyScene(
+          function: function, proxy: try neededProxy(), limit: answerLimit, entityID: entityID,
+          identifier: { prefix + $0 })
+        try await procedure.run(scene)
       }
       if testCase.needsProxy { try await expectNoMoreConnections() }
       return .passed
@@ -95,11 +111,18 @@ package struct KitRun: Sendable {
     }
   }
 
-  /// The first part of the ids of replicated entities is the data type.
-  private func steps(of script: CRDTScript, number: Int) throws(CaseFailure) -> [CRDTStep] {
-    do { return try script.steps(entityID: "\(script.type.rawValue)-\(number)") } catch {
+  /// Scripts were read before, so reading one again with this test's entity id goes well.
+  private func steps<Step>(
+    _ parse: () throws(NotationError) -> [Step]
+  ) throws(CaseFailure) -> [Step] {
+    do { return try parse() } catch {
       throw CaseFailure(step: "", expected: "a script", received: "\(error)")
     }
+  }
+
+  /// The first part of the ids of replicated entities is the data type (section 1.6).
+  private func replicatedID(_ prefix: String, _ number: Int) -> String {
+    entityPrefix == Self.defaultPrefix ? "\(prefix)-\(number)" : "\(prefix)-\(entityPrefix)-\(number)"
   }
 
   /// How long no further call may arrive after a case (section 1.4).
