@@ -121,7 +121,7 @@ package nonisolated struct Cloudstate_Tck_Model_Crdt_StreamedRequest: Sendable {
 
   package var id: String = String()
 
-  /// The stream ends when the value is this one.
+  /// The stream ends when this is the value.
   package var endState: Cloudstate_Tck_Model_Crdt_State {
     get {_endState ?? Cloudstate_Tck_Model_Crdt_State()}
     set {_endState = newValue}
@@ -131,7 +131,7 @@ package nonisolated struct Cloudstate_Tck_Model_Crdt_StreamedRequest: Sendable {
   /// Clears the value of `endState`. Subsequent reads from it will return its default value.
   package mutating func clearEndState() {self._endState = nil}
 
-  /// Applied when the client goes away.
+  /// Carried out when the caller goes away.
   package var cancelUpdate: Cloudstate_Tck_Model_Crdt_Update {
     get {_cancelUpdate ?? Cloudstate_Tck_Model_Crdt_Update()}
     set {_cancelUpdate = newValue}
@@ -141,10 +141,10 @@ package nonisolated struct Cloudstate_Tck_Model_Crdt_StreamedRequest: Sendable {
   /// Clears the value of `cancelUpdate`. Subsequent reads from it will return its default value.
   package mutating func clearCancelUpdate() {self._cancelUpdate = nil}
 
-  /// Go with every message of the stream.
+  /// Sent with each message but the first.
   package var effects: [Cloudstate_Tck_Model_Crdt_Effect] = []
 
-  /// Applied at once.
+  /// Carried out at once.
   package var initialUpdate: Cloudstate_Tck_Model_Crdt_Update {
     get {_initialUpdate ?? Cloudstate_Tck_Model_Crdt_Update()}
     set {_initialUpdate = newValue}
@@ -154,7 +154,7 @@ package nonisolated struct Cloudstate_Tck_Model_Crdt_StreamedRequest: Sendable {
   /// Clears the value of `initialUpdate`. Subsequent reads from it will return its default value.
   package mutating func clearInitialUpdate() {self._initialUpdate = nil}
 
-  /// The stream stays without messages.
+  /// Whether no messages are sent.
   package var empty: Bool = false
 
   package var unknownFields = SwiftProtobuf.UnknownStorage()
@@ -301,6 +301,7 @@ package nonisolated struct Cloudstate_Tck_Model_Crdt_Update: @unchecked Sendable
     set {_uniqueStorage()._update = .vote(newValue)}
   }
 
+  /// Holds for the whole command.
   package var writeConsistency: Cloudstate_Tck_Model_Crdt_UpdateWriteConsistency {
     get {_storage._writeConsistency}
     set {_uniqueStorage()._writeConsistency = newValue}
@@ -441,7 +442,7 @@ package nonisolated struct Cloudstate_Tck_Model_Crdt_LWWRegisterClock: Sendable 
   package init() {}
 }
 
-/// Enables the flag.
+/// Switches the flag on.
 package nonisolated struct Cloudstate_Tck_Model_Crdt_FlagUpdate: Sendable {
   // SwiftProtobuf.Message conformance is added in an extension below. See the
   // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
@@ -452,6 +453,7 @@ package nonisolated struct Cloudstate_Tck_Model_Crdt_FlagUpdate: Sendable {
   package init() {}
 }
 
+/// The type of an entry's value is the part of its key before the first "-".
 package nonisolated struct Cloudstate_Tck_Model_Crdt_ORMapUpdate: @unchecked Sendable {
   // SwiftProtobuf.Message conformance is added in an extension below. See the
   // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
@@ -547,7 +549,6 @@ package nonisolated struct Cloudstate_Tck_Model_Crdt_VoteUpdate: Sendable {
   package init() {}
 }
 
-/// Deletes the entity.
 package nonisolated struct Cloudstate_Tck_Model_Crdt_Delete: Sendable {
   // SwiftProtobuf.Message conformance is added in an extension below. See the
   // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
@@ -558,7 +559,6 @@ package nonisolated struct Cloudstate_Tck_Model_Crdt_Delete: Sendable {
   package init() {}
 }
 
-/// Lets CrdtTwo answer.
 package nonisolated struct Cloudstate_Tck_Model_Crdt_Forward: Sendable {
   // SwiftProtobuf.Message conformance is added in an extension below. See the
   // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
@@ -583,7 +583,6 @@ package nonisolated struct Cloudstate_Tck_Model_Crdt_Fail: Sendable {
   package init() {}
 }
 
-/// Calls CrdtTwo beside the answer.
 package nonisolated struct Cloudstate_Tck_Model_Crdt_Effect: Sendable {
   // SwiftProtobuf.Message conformance is added in an extension below. See the
   // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
@@ -731,7 +730,7 @@ package nonisolated struct Cloudstate_Tck_Model_Crdt_PNCounterValue: Sendable {
   package init() {}
 }
 
-/// Elements in the order of the alphabet.
+/// Sorted.
 package nonisolated struct Cloudstate_Tck_Model_Crdt_GSetValue: Sendable {
   // SwiftProtobuf.Message conformance is added in an extension below. See the
   // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
@@ -744,7 +743,7 @@ package nonisolated struct Cloudstate_Tck_Model_Crdt_GSetValue: Sendable {
   package init() {}
 }
 
-/// Elements in the order of the alphabet.
+/// Sorted.
 package nonisolated struct Cloudstate_Tck_Model_Crdt_ORSetValue: Sendable {
   // SwiftProtobuf.Message conformance is added in an extension below. See the
   // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
@@ -781,7 +780,7 @@ package nonisolated struct Cloudstate_Tck_Model_Crdt_FlagValue: Sendable {
   package init() {}
 }
 
-/// Entries in the order of their keys.
+/// Sorted by key.
 package nonisolated struct Cloudstate_Tck_Model_Crdt_ORMapValue: Sendable {
   // SwiftProtobuf.Message conformance is added in an extension below. See the
   // `Message` and `Message+*Additions` files in the SwiftProtobuf library for

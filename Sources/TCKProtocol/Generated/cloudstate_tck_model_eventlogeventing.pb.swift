@@ -161,6 +161,7 @@ package nonisolated struct Cloudstate_Tck_Model_Eventlogeventing_Forward: Sendab
   package init() {}
 }
 
+/// The id is that of the entity whose event was consumed.
 package nonisolated struct Cloudstate_Tck_Model_Eventlogeventing_Response: Sendable {
   // SwiftProtobuf.Message conformance is added in an extension below. See the
   // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
