@@ -18,7 +18,7 @@ import Testing
     #expect(try ids("Value-Entity").count == 19 + 5)
     #expect(try ids("action").count == 34 + 9)
     #expect(try ids("model").count == 156)
-    #expect(try ids("proxy").count == 1 + 9 + 5 + 5)
+    #expect(try ids("proxy").count == 1 + 9 + 5 + 5 + 6 + 1 + 5)
   }
 
   @Test("A pattern without a match is a mistake, and the nearest name is offered")
