@@ -5,8 +5,8 @@ public import SwiftProtobuf
 ///
 /// The closure looks at `context.state`, decides, changes the state through the context and answers.
 /// It runs on the event loop of the entity's stream, one command at a time: it must not block, and it
-/// needs no locks. `Context` is ``CommandContext`` for event sourced entities and ``ValueContext`` for
-/// value entities; the compiler finds out which.
+/// needs no locks. `Context` is ``CommandContext`` for event sourced entities, ``ValueContext`` for value
+/// entities and ``ReplicatedContext`` for replicated ones; the compiler finds out which.
 ///
 /// * `throw CommandFailure(...)` fails the command in a regular way; the caller gets the text.
 /// * Any other error breaks the entity's stream: the sidecar drops the instance, and the text goes to
@@ -64,19 +64,26 @@ public struct OnCommand<Context>: Sendable {
     }
   }
 
-  /// Runs the handler and sorts what it throws: regular failures are answers, anything else breaks the
-  /// stream.
+  /// Runs the handler and sorts what it throws.
   func decide(
     _ payload: Google_Protobuf_Any, _ context: inout Context
   ) throws(EntityFault) -> Result<Cloudstate_ClientAction, CommandFailure> {
-    do {
-      return .success(try run(&context, payload))
-    } catch let failure as CommandFailure {
-      return .failure(failure)
-    } catch let fault as EntityFault {
-      throw fault
-    } catch {
-      throw EntityFault("The handler of \(name) threw an unexpected error: \(error)")
-    }
+    try sortingErrors(of: name) { try run(&context, payload) }
+  }
+}
+
+/// Runs a handler and sorts what it throws: regular failures are answers, anything else breaks the
+/// stream.
+func sortingErrors<Value>(
+  of name: String, _ handler: () throws -> Value
+) throws(EntityFault) -> Result<Value, CommandFailure> {
+  do {
+    return .success(try handler())
+  } catch let failure as CommandFailure {
+    return .failure(failure)
+  } catch let fault as EntityFault {
+    throw fault
+  } catch {
+    throw EntityFault("The handler of \(name) threw an unexpected error: \(error)")
   }
 }

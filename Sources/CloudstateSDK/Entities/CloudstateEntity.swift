@@ -1,5 +1,5 @@
-/// What all kinds of entities have in common. Conform to ``EventSourcedEntity`` or ``ValueEntity``
-/// instead: a type that is neither cannot be hosted.
+/// What all kinds of entities have in common. Conform to ``EventSourcedEntity``, ``ValueEntity`` or
+/// ``ReplicatedEntity`` instead: a type that is none of them cannot be hosted.
 public protocol CloudstateEntity: SendableMetatype {
   /// The full name of the gRPC service whose commands the entity handles, such as
   /// `example.Counter`. It must be in the descriptors given to ``CloudstateServer``.

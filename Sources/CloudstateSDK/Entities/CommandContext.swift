@@ -20,11 +20,13 @@ public struct CommandContext<Entity: EventSourcedEntity> {
 
   /// The events of the running command, encoded, in order.
   private(set) var emitted: [Google_Protobuf_Any] = []
-  /// The side effects of the running command, encoded, in order.
-  private(set) var effects: [Cloudstate_SideEffect] = []
-  /// The first misuse of ``emit(_:)`` or ``effect(to:_:synchronous:metadata:)`` in the running command;
-  /// it breaks the stream when the handler returns, so that neither needs a `try`.
-  private(set) var fault: EntityFault?
+  /// The side effects of the running command.
+  private(set) var effects = OutgoingEffects()
+  /// The first misuse of ``emit(_:)`` in the running command; it breaks the stream when the handler
+  /// returns, so that emitting needs no `try`.
+  private var emitFault: EntityFault?
+  /// What was misused in the running command.
+  var fault: EntityFault? { emitFault ?? effects.fault }
   /// Whether an event of the running command has a number at which a snapshot is taken.
   private(set) var isSnapshotDue = false
 
@@ -44,17 +46,25 @@ public struct CommandContext<Entity: EventSourcedEntity> {
   /// The behavior must have an ``OnEvent`` for the type; otherwise the stream breaks with a message
   /// that says so.
   public mutating func emit<Event: Message>(_ event: Event) {
-    guard fault == nil else { return }
+    emit(event, named: Event.protoMessageName)
+  }
+
+  /// Adds an event that is no protobuf message, such as JSON, and applies it, as ``emit(_:)`` does.
+  public mutating func emit<Event: PlainPayload>(_ event: Event) {
+    emit(event, named: Event.payloadTypeURL)
+  }
+
+  private mutating func emit<Event: Sendable>(_ event: Event, named name: String) {
+    guard emitFault == nil else { return }
     guard let handler = behavior.eventsByType[ObjectIdentifier(Event.self)] else {
-      fault = EntityFault(
-        "The command \(commandName) emitted \(Event.protoMessageName), which has no OnEvent.")
+      emitFault = EntityFault("The command \(commandName) emitted \(name), which has no OnEvent.")
       return
     }
     do throws(EntityFault) {
       emitted.append(try handler.record(event, &state))
       advance()
     } catch {
-      fault = error
+      emitFault = error
     }
   }
 
@@ -70,13 +80,7 @@ public struct CommandContext<Entity: EventSourcedEntity> {
     to target: ServiceMethod, _ command: Command, synchronous: Bool = false,
     metadata: Metadata = Metadata()
   ) {
-    guard fault == nil else { return }
-    let outgoing = OutgoingCommand(target: target, message: command, metadata: metadata)
-    do throws(EntityFault) {
-      effects.append(try outgoing.sideEffect(synchronous: synchronous))
-    } catch {
-      fault = error
-    }
+    effects.add(command, to: target, synchronous: synchronous, metadata: metadata)
   }
 
   /// Forgets the previous command and starts the next.
@@ -84,8 +88,8 @@ public struct CommandContext<Entity: EventSourcedEntity> {
     commandName = command.name
     metadata = Metadata(command.metadata)
     emitted.removeAll()
-    effects.removeAll()
-    fault = nil
+    effects.clear()
+    emitFault = nil
     isSnapshotDue = false
   }
 

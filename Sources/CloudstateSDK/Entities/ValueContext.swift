@@ -17,11 +17,8 @@ public struct ValueContext<State: Message> {
 
   /// Whether the running command has updated or deleted the value.
   private(set) var isChanged = false
-  /// The side effects of the running command, encoded, in order.
-  private(set) var effects: [Cloudstate_SideEffect] = []
-  /// The first misuse of ``effect(to:_:synchronous:metadata:)`` in the running command; it breaks the
-  /// stream when the handler returns, so that an effect needs no `try`.
-  private(set) var fault: EntityFault?
+  /// The side effects of the running command.
+  private(set) var effects = OutgoingEffects()
 
   /// What ``state`` was before the running command.
   private var before: State?
@@ -64,13 +61,7 @@ public struct ValueContext<State: Message> {
     to target: ServiceMethod, _ command: Command, synchronous: Bool = false,
     metadata: Metadata = Metadata()
   ) {
-    guard fault == nil else { return }
-    let outgoing = OutgoingCommand(target: target, message: command, metadata: metadata)
-    do throws(EntityFault) {
-      effects.append(try outgoing.sideEffect(synchronous: synchronous))
-    } catch {
-      fault = error
-    }
+    effects.add(command, to: target, synchronous: synchronous, metadata: metadata)
   }
 
   /// Forgets the previous command and starts the next.
@@ -79,8 +70,7 @@ public struct ValueContext<State: Message> {
     metadata = Metadata(command.metadata)
     before = state
     isChanged = false
-    effects.removeAll()
-    fault = nil
+    effects.clear()
   }
 
   /// Ends the running command, whose changes stay.

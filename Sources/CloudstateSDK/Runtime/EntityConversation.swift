@@ -98,7 +98,7 @@ struct EntityConversation: StreamConversation {
     case .broken: throw EntityFault("A command arrived after a failure.")
     case .replaying, .serving: break
     }
-    try checkAddressee(of: command)
+    try checkAddressee(command.entityID)
     phase = .serving
     guard let reply = try entity?.handle(command) else {
       throw EntityFault("The entity was never activated.")

@@ -6,4 +6,11 @@ struct EntityFault: Error, Hashable, Sendable, CustomStringConvertible {
   let description: String
 
   init(_ description: String) { self.description = description }
+
+  /// Turns the error of a payload into one of the stream.
+  static func converting<Value>(
+    _ body: () throws(PayloadError) -> Value
+  ) throws(EntityFault) -> Value {
+    do { return try body() } catch { throw EntityFault(error.description) }
+  }
 }

@@ -80,7 +80,7 @@ struct EntityInstance<Entity: EventSourcedEntity>: ActiveEntity {
     switch outcome {
     case .success(let action):
       reply.clientAction = action
-      reply.sideEffects = context.effects
+      reply.sideEffects = context.effects.messages
       reply.events = context.emitted
       if context.isSnapshotDue, let snapshots = behavior.snapshots {
         reply.snapshot = try snapshots.save(context.state)

@@ -12,6 +12,9 @@ struct HostedService: Sendable {
     /// Makes an instance from its id and its stored value.
     case value(
       @Sendable (String, Google_Protobuf_Any?) throws(EntityFault) -> any ActiveValueEntity)
+    /// Makes an instance from its id and what the sidecar knows of its value.
+    case replicated(
+      @Sendable (String, ReplicatedDelta?) throws(EntityFault) -> any ActiveReplicatedEntity)
     /// Finds the handlers of methods by their short names.
     case action([String: ActionMethod])
 
@@ -20,6 +23,7 @@ struct HostedService: Sendable {
       switch self {
       case .eventSourced: .eventSourced
       case .value: .value
+      case .replicated: .replicated
       case .action: .action
       }
     }
@@ -29,6 +33,7 @@ struct HostedService: Sendable {
   enum KindName: String, CaseIterable {
     case eventSourced = "cloudstate.eventsourced.EventSourced"
     case value = "cloudstate.valueentity.ValueEntity"
+    case replicated = "cloudstate.crdt.Crdt"
     case action = "cloudstate.action.ActionProtocol"
 
     /// For people, in the plural.
@@ -36,7 +41,18 @@ struct HostedService: Sendable {
       switch self {
       case .eventSourced: "event sourced entities"
       case .value: "value entities"
+      case .replicated: "replicated entities"
       case .action: "actions"
+      }
+    }
+
+    /// What handles a method of this shape is called in user code; `nil` if nothing can.
+    func handler(of shape: MethodShape) -> String? {
+      switch (self, shape) {
+      case (.action, _): shape.handler
+      case (_, .unary): "OnCommand"
+      case (.replicated, .streamedOut): "OnStreamedCommand"
+      default: nil
       }
     }
   }
@@ -112,6 +128,23 @@ extension HostedService {
       methods: Self.methods(behavior.commands), duplicates: behavior.duplicates)
   }
 
+  init<Entity: ReplicatedEntity>(_ type: Entity.Type) {
+    let behavior = Entity.behavior
+    self.init(
+      serviceName: Entity.serviceName,
+      kind: .replicated { (entityID, value) throws(EntityFault) in
+        try ReplicatedInstance<Entity>(entityID: entityID, value: value, behavior: behavior)
+      },
+      persistenceID: Entity.persistenceID, passivationTimeout: Entity.passivationTimeout,
+      methods: (Self.methods(behavior.commands)
+        + behavior.streamedCommands.values.map {
+          Method(
+            name: $0.name, inputType: $0.inputType, outputType: $0.outputType,
+            shape: .streamedOut, handler: "OnStreamedCommand")
+        }).sorted { $0.name < $1.name },
+      duplicates: behavior.duplicates)
+  }
+
   init(_ action: some Action) {
     let methods = action.methods
     self.init(
@@ -130,6 +163,8 @@ extension HostedService {
     if let type = entity as? any EventSourcedEntity.Type {
       self.init(type)
     } else if let type = entity as? any ValueEntity.Type {
+      self.init(type)
+    } else if let type = entity as? any ReplicatedEntity.Type {
       self.init(type)
     } else {
       return nil

@@ -38,6 +38,8 @@ struct MessageCodec<Payload: Message>: Sendable {
 
   /// Decodes; an ``EntityFault`` names another type or unreadable bytes.
   func unpack(_ packed: Google_Protobuf_Any) throws(EntityFault) -> Payload {
+    // A method that takes any payload is given it as it is (proxy behaviour section 11.2).
+    if packed.typeURL != typeURL, let payload = packed as? Payload { return payload }
     guard packed.typeURL == typeURL || canonicalTypeURL(packed.typeURL) == typeURL else {
       throw EntityFault("Expected \(Payload.protoMessageName) but got type '\(packed.typeURL)'.")
     }

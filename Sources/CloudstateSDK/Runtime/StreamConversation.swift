@@ -38,10 +38,9 @@ extension StreamConversation {
   }
 
   /// A stream is for one instance.
-  func checkAddressee(of command: Cloudstate_Command) throws(EntityFault) {
-    guard command.entityID != entityID else { return }
-    throw EntityFault(
-      "A command for '\(command.entityID)' arrived on the stream of '\(entityID)'.")
+  func checkAddressee(_ addressee: String) throws(EntityFault) {
+    guard addressee != entityID else { return }
+    throw EntityFault("A command for '\(addressee)' arrived on the stream of '\(entityID)'.")
   }
 }
 
@@ -51,6 +50,8 @@ enum OnStreamMessage<Reply> {
   case wait
   /// Send this reply.
   case reply(Reply)
+  /// Send these, in order.
+  case replies([Reply])
   /// Send this failure and end the stream.
   case fail(Cloudstate_Failure)
 }

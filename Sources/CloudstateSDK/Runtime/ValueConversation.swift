@@ -80,7 +80,7 @@ struct ValueConversation: StreamConversation {
     case .broken: throw EntityFault("A command arrived after a failure.")
     case .serving: break
     }
-    try checkAddressee(of: command)
+    try checkAddressee(command.entityID)
     guard let reply = try entity?.handle(command) else {
       throw EntityFault("The entity was never activated.")
     }

@@ -38,13 +38,13 @@ struct ValueInstance<State: Message>: ActiveValueEntity {
     }
     context.begin(command)
     let outcome = try handler.decide(command.payload, &context)
-    if let fault = context.fault { throw fault }
+    if let fault = context.effects.fault { throw fault }
     var reply = Cloudstate_Valueentity_ValueEntityReply()
     reply.commandID = command.id
     switch outcome {
     case .success(let action):
       reply.clientAction = action
-      reply.sideEffects = context.effects
+      reply.sideEffects = context.effects.messages
       if context.isChanged { reply.stateAction = try stateAction() }
       context.commit()
     case .failure(let failure):

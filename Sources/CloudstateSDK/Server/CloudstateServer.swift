@@ -42,7 +42,8 @@ public struct CloudstateServer: Sendable {
       if let service = HostedService(entity: entity) {
         services.append(service)
       } else {
-        mistakes.append("\(entity) is no EventSourcedEntity and no ValueEntity.")
+        mistakes.append(
+          "\(entity) is no EventSourcedEntity, no ValueEntity and no ReplicatedEntity.")
       }
     }
     self.services = services + actions.map { HostedService($0) }

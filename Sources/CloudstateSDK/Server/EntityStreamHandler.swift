@@ -33,6 +33,8 @@ final class EntityStreamHandler<Conversation: StreamConversation>: GRPCServerCal
       break
     case .reply(let reply):
       send(Conversation.output(reply))
+    case .replies(let replies):
+      for reply in replies { send(Conversation.output(reply)) }
     case .fail(let failure):
       logger.error("entity '\(conversation.entityID)' broke: \(failure.description_p)")
       send(Conversation.output(failure))

@@ -73,7 +73,7 @@ struct ServiceCheck {
     let handled = Set(hosted.methods.map(\.name))
     for missing in service.method.sorted(by: { $0.name < $1.name })
     where !handled.contains(missing.name) {
-      let handler = hosted.kind.name == .action ? missing.shape.handler : "OnCommand"
+      let handler = hosted.kind.name.handler(of: missing.shape) ?? "OnCommand"
       problems.append("\(name).\(missing.name) has no \(handler).")
     }
     return problems
@@ -83,9 +83,12 @@ struct ServiceCheck {
     of method: HostedService.Method, _ declared: Google_Protobuf_MethodDescriptorProto,
     kind: HostedService.KindName
   ) -> String? {
-    if declared.shape == method.shape { return nil }
-    guard kind == .action else { return "streams; \(kind.words) cannot." }
-    return "needs an \(declared.shape.handler), but has an \(method.handler)."
+    guard let needed = kind.handler(of: declared.shape) else {
+      return kind == .replicated
+        ? "streams its requests; \(kind.words) cannot." : "streams; \(kind.words) cannot."
+    }
+    return needed == method.handler
+      ? nil : "needs an \(needed), but has an \(method.handler)."
   }
 
   private func repeated(_ names: [String]) -> [String] {

@@ -5,7 +5,7 @@ import NIOCore
 import SwiftProtobuf
 
 /// The services of a user function: `cloudstate.EntityDiscovery` and one for each kind of entity and
-/// for actions (protocol sections 2.1, 3.1, 4.1 and 6.1). A value: any thread.
+/// for actions (protocol sections 2.1, 3.1, 4.1, 5.1 and 6.1). A value: any thread.
 struct UserFunctionRouter: GRPCServerRouter {
   private let services: [String: HostedService]
   private let spec: Cloudstate_EntitySpec
@@ -26,6 +26,9 @@ struct UserFunctionRouter: GRPCServerRouter {
     case "/cloudstate.valueentity.ValueEntity/handle":
       EntityStreamHandler(
         call: call, conversation: ValueConversation(services: services), logger: logger)
+    case "/cloudstate.crdt.Crdt/handle":
+      EntityStreamHandler(
+        call: call, conversation: ReplicatedConversation(services: services), logger: logger)
     case "/cloudstate.action.ActionProtocol/handleUnary": action(call, .unary)
     case "/cloudstate.action.ActionProtocol/handleStreamedIn": action(call, .streamedIn)
     case "/cloudstate.action.ActionProtocol/handleStreamedOut": action(call, .streamedOut)

@@ -7,6 +7,8 @@ await CloudstateServer(
   entities: [
     EventSourcedModel.self, EventSourcedTwo.self, EventSourcedConfigured.self,
     ValueEntityModel.self, ValueEntityTwo.self, ValueEntityConfigured.self,
+    CRDTModel.self, CRDTTwo.self, CRDTConfigured.self,
+    EventSourcedEntityOne.self, EventSourcedEntityTwo.self,
   ],
-  actions: [ActionModel(), ActionTwo()]
+  actions: [ActionModel(), ActionTwo(), EventLogSubscriber()]
 ).runMain()
