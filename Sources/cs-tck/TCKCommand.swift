@@ -83,7 +83,8 @@ struct TCKCommand: AsyncParsableCommand {
     if list { return try print(selection.choose(from: suite.cases)) }
     let session = KitSession(
       address: try parsed(address ?? "127.0.0.1:8080"), suite: suite, wait: wait,
-      selection: selection, format: try options.format(), junitPath: junit, console: options.console,
+      selection: selection, format: try options.format(), junitPath: junit,
+      console: options.console,
       proxy: try proxy.map {
         KitSession.Proxy(address: try parsed($0), listen: try parsed(listen), entityPrefix: ids)
       })

@@ -31,7 +31,8 @@ struct CartRequest: Sendable, CustomStringConvertible {
     }
     // Whole numbers may be written both ways (proxy-behaviour 12.5).
     answer.body.replace(".0", with: "")
-    if let found = HTTPExpectation.body(expected.replacing(".0", with: "")).difference(from: answer) {
+    if let found = HTTPExpectation.body(expected.replacing(".0", with: "")).difference(from: answer)
+    {
       throw CaseFailure(step: step, expected: found.expected, received: found.received)
     }
   }

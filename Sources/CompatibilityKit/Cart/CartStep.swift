@@ -64,8 +64,9 @@ enum CartStep: Hashable, Sendable {
   }
 
   /// What is wrong with the bytes of a reply, or `nil`. Items are compared as a set.
-  func deviation(of reply: some SwiftProtobufContiguousBytes) -> (expected: String, received: String)?
-  {
+  func deviation(of reply: some SwiftProtobufContiguousBytes) -> (
+    expected: String, received: String
+  )? {
     guard case .get(let items) = self else { return nil }
     let expected = items.map(\.description).sorted().joined(separator: ", ")
     guard let cart = try? Com_Example_Shoppingcart_Cart(serializedBytes: reply) else {

@@ -62,7 +62,8 @@ private let addAndRemove: [CartStep] = [
   .get([]), .add("testproduct:1", "Test Product 1", 1), .add("testproduct:2", "Test Product 2", 2),
   .add("testproduct:1", "Test Product 1", 11), .add("testproduct:2", "Test Product 2", 31),
   .get([
-    CartItem("testproduct:1", "Test Product 1", 12), CartItem("testproduct:2", "Test Product 2", 33),
+    CartItem("testproduct:1", "Test Product 1", 12),
+    CartItem("testproduct:2", "Test Product 2", 33),
   ]),
   .remove("testproduct:1"), .addFails("testproduct:2", "Test Product 2", -7),
   .addFails("testproduct:1", "Test Product 1", 0), .removeFails("testproduct:1"),

@@ -104,7 +104,8 @@ struct ProxyCRDTRun {
   ) async throws(CaseFailure) {
     let received = await opened(client).next()
     guard case .message(let response) = received else {
-      throw watch.failure("client \(client) to get \(describe(expected))", received.describe(describe))
+      throw watch.failure(
+        "client \(client) to get \(describe(expected))", received.describe(describe))
     }
     try compare(response, expected)
   }

@@ -80,7 +80,8 @@ enum ProxyCRDTStep: Sendable {
       try scanner.expect("I")
       self = .connection(role)
     case "in":
-      guard case .send(var input, _) = try CRDTStep(parsing: scanner.remainder(), entityID: entityID)
+      guard
+        case .send(var input, _) = try CRDTStep(parsing: scanner.remainder(), entityID: entityID)
       else { throw scanner.error("expected what a proxy sends") }
       if case .command(var command) = input.message, role != .model {
         command.name = role.methodName

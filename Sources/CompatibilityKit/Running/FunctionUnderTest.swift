@@ -26,7 +26,8 @@ package struct FunctionUnderTest: Sendable {
   ///   - wait: how long to try.
   /// - Throws: ``ProgramError`` with status `unreachable`.
   package static func connect(
-    _ address: GRPCAddress, suite: TestSuite = .models, wait: Duration, group: any EventLoopGroup, logger: Logger
+    _ address: GRPCAddress, suite: TestSuite = .models, wait: Duration, group: any EventLoopGroup,
+    logger: Logger
   ) async throws -> FunctionUnderTest {
     let clock = ContinuousClock()
     let end = clock.now + wait
@@ -49,12 +50,14 @@ package struct FunctionUnderTest: Sendable {
   package func close() async { await client.close() }
 
   private static func discover(
-    _ address: GRPCAddress, _ suite: TestSuite, within limit: Duration, group: any EventLoopGroup, logger: Logger
+    _ address: GRPCAddress, _ suite: TestSuite, within limit: Duration, group: any EventLoopGroup,
+    logger: Logger
   ) async throws -> FunctionUnderTest {
     let client = try await GRPCAsyncClient.connect(target: address, group: group, logger: logger)
     do {
       let response = try await client.unary(
-        path: "/cloudstate.EntityDiscovery/discover", message: suite.proxyInfo.encoded, timeout: limit)
+        path: "/cloudstate.EntityDiscovery/discover", message: suite.proxyInfo.encoded,
+        timeout: limit)
       return try FunctionUnderTest(spec: response.message, client: client)
     } catch {
       await client.close()

@@ -72,7 +72,8 @@ package struct KitRun: Sendable {
       case .crdt(let script):
         var run = CRDTRun(client: function.client, limit: answerLimit)
         let entityID = replicatedID(script.type.rawValue, number)
-        try await run.run(steps { () throws(NotationError) in try script.steps(entityID: entityID) })
+        try await run.run(
+          steps { () throws(NotationError) in try script.steps(entityID: entityID) })
       case .function(let procedure):
         try await procedure.run(FunctionScene(function: function, limit: answerLimit))
       case .proxyInfo:
@@ -94,7 +95,8 @@ package struct KitRun: Sendable {
         let entityID = replicatedID(script.idPrefix, number)
         var run = ProxyCRDTRun(
           proxy: try neededProxy(), entityID: entityID, limit: answerLimit)
-        try await run.run(steps { () throws(NotationError) in try script.steps(entityID: entityID) })
+        try await run.run(
+          steps { () throws(NotationError) in try script.steps(entityID: entityID) })
       case .proxy(let procedure):
         let prefix = entityPrefix == Self.defaultPrefix ? "" : "\(entityPrefix)-"
         let scene = ProxyScene(
@@ -122,7 +124,8 @@ package struct KitRun: Sendable {
 
   /// The first part of the ids of replicated entities is the data type (section 1.6).
   private func replicatedID(_ prefix: String, _ number: Int) -> String {
-    entityPrefix == Self.defaultPrefix ? "\(prefix)-\(number)" : "\(prefix)-\(entityPrefix)-\(number)"
+    entityPrefix == Self.defaultPrefix
+      ? "\(prefix)-\(number)" : "\(prefix)-\(entityPrefix)-\(number)"
   }
 
   /// How long no further call may arrive after a case (section 1.4).

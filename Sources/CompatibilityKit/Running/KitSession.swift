@@ -56,7 +56,8 @@ package struct KitSession: Sendable {
     let cases = try chosenCases()
     let logger = Logger(label: "cs-tck") { _ in SwiftLogNoOpLogHandler() }
     let function = try await FunctionUnderTest.connect(
-      address, suite: suite, wait: wait, group: MultiThreadedEventLoopGroup.singleton, logger: logger)
+      address, suite: suite, wait: wait, group: MultiThreadedEventLoopGroup.singleton,
+      logger: logger)
     let outcome: Result<ExitStatus, any Error>
     do {
       outcome = .success(try await runWithProxy(cases, function, logger))
