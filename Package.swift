@@ -157,6 +157,7 @@ let samples: [Target] = [
   program("shopping-cart", path: "Sources/Samples/ShoppingCart", ["CloudstateSDK", protobuf]),
   program(
     "value-shopping-cart", path: "Sources/Samples/ValueShoppingCart", ["CloudstateSDK", protobuf]),
+  program("chat", path: "Sources/Samples/Chat", ["CloudstateSDK", protobuf]),
   program(
     "tck-model", path: "Sources/Samples/TCKModel", ["CloudstateSDK", "TCKProtocol", protobuf]),
 ]
@@ -205,7 +206,7 @@ let testTargets: [Target] = [
   tests(
     "CloudstateSDKTests",
     [
-      "CloudstateSDK", "shopping-cart", "value-shopping-cart", "CloudstateProtocol",
+      "CloudstateSDK", "shopping-cart", "value-shopping-cart", "chat", "CloudstateProtocol",
       "GRPCTransport", nioCore, nioPosix, protobuf, logging,
     ]),
   tests("LauncherTests", ["Launcher", "CommandLineKit", "cs-up"]),

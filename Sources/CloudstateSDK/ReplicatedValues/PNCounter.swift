@@ -36,7 +36,8 @@ public struct PNCounter: StartsEmpty {
     guard case .pncounter(let change) = delta.message.delta else {
       throw delta.mismatch(with: "a PNCounter")
     }
-    value = value.addingUpToTheEnd(change.change)
+    // Sums of several nodes may leave the range; sidecars let them wrap around.
+    value &+= change.change
     known = value
   }
 
