@@ -85,7 +85,14 @@ let features: [Target] = [
     "EntityRuntime",
     [
       "CloudstateModel", "CloudstateProtocol", "GRPCTransport", "ShardStore", "DynamicProtobuf",
-      nioCore, nioPosix, collections, logging, protobuf,
+      "ReplicatedData", nioCore, nioPosix, collections, logging, protobuf,
+    ]),
+  library(
+    "Replication",
+    [
+      "CloudstateModel", "CloudstateProtocol", "ShardStore", "MessageBus", "ReplicatedData",
+      nioCore,
+      nioPosix, logging, protobuf,
     ]),
   library(
     "Eventing",
@@ -111,7 +118,8 @@ let assemblies: [Target] = [
   library(
     "CloudstateNode",
     [
-      "EntityRuntime", "Eventing", "ClusterControl", "Ingress", "GRPCTransport", "ShardStore",
+      "EntityRuntime", "Replication", "ReplicatedData", "Eventing", "ClusterControl", "Ingress",
+      "GRPCTransport", "ShardStore",
       "MessageBus", "CloudstateProtocol", "CloudstateModel", "DynamicProtobuf", nioCore, nioPosix,
       nioHTTP1, logging, protobuf,
     ]),

@@ -10,6 +10,8 @@ import Logging
 import MessageBus
 import NIOCore
 import NIOPosix
+import ReplicatedData
+import Replication
 import ShardStore
 import Synchronization
 
@@ -42,6 +44,9 @@ extension CloudstateNode {
 
     let runtime = try await startEntities(
       spec, function: function, store: store, loops: loops, reader: reader, teardown)
+    let replicated = try await startReplicatedEntities(
+      spec, function: function, store: store, bus: bus, loops: loops, reader: reader,
+      counters: runtime.counters, teardown)
     let actions = ActionRuntime(
       links: try await function.links(), loops: loops,
       statelessFunctions: Set(
@@ -57,8 +62,8 @@ extension CloudstateNode {
     let streams = startStreams(
       spec, store: store, bus: bus, cluster: cluster, reader: reader, loop: loops[0])
     let ingress = makeIngress(
-      spec, methods: methods, function: function, runtime: runtime, actions: actions, bus: bus,
-      cluster: cluster, streams: streams)
+      spec, methods: methods, function: function, runtime: runtime, actions: actions,
+      replicated: replicated, bus: bus, cluster: cluster, streams: streams)
     let server = try await bind {
       try await GRPCServer.start(
         configuration: serverConfiguration, router: ingress, group: group, logger: logger)
@@ -72,8 +77,8 @@ extension CloudstateNode {
       bus: bus, store: store, publicAddress: publicAddress, runtime: runtime, teardown)
     cluster.set(handle)
     try await watch(
-      handle, runtime: runtime, function: function, spec: spec, busFailures: busFailures,
-      publicAddress: publicAddress)
+      handle, runtime: runtime, replicator: replicated?.replicator, function: function, spec: spec,
+      busFailures: busFailures, publicAddress: publicAddress)
   }
 
   // MARK: Parts
@@ -137,10 +142,9 @@ extension CloudstateNode {
     reader: NIOThreadPool, _ teardown: Teardown
   ) async throws -> EntityRuntime {
     var settings = configuration.entities
-    settings.maximumStreams =
-      configuration.maximumStreams ?? StreamCapTable.maximumStreams(of: spec.info)
+    settings.maximumStreams = maximumStreams(of: spec)
     if let maximum = settings.maximumStreams {
-      logger.info("at most \(maximum) entities of the user function are active at once")
+      logger.info("at most \(maximum) entities of a kind are active at once")
     }
     settings.usesSnapshots = SnapshotSupport.restoresSnapshots(spec.info)
     if !settings.usesSnapshots {
@@ -157,6 +161,16 @@ extension CloudstateNode {
     let grace = configuration.shutdownGrace
     teardown.add("entities") { await runtime.stop(grace: grace) }
     return runtime
+  }
+
+  /// How many streams of the user function the entities of one kind may hold. A limited function shares them
+  /// evenly between those that have shards and those that are replicated.
+  func maximumStreams(of spec: ServiceSpec) -> Int? {
+    let limit = configuration.maximumStreams ?? StreamCapTable.maximumStreams(of: spec.info)
+    let kinds = Set(spec.entities.map(\.kind))
+    let hasBoth =
+      kinds.contains(.crdt) && (kinds.contains(.eventSourced) || kinds.contains(.valueEntity))
+    return limit.map { hasBoth ? max(1, $0 / 2) : $0 }
   }
 
   private func startStreams(
@@ -181,8 +195,8 @@ extension CloudstateNode {
 
   private func makeIngress(
     _ spec: ServiceSpec, methods: EntityMethods, function: UserFunction, runtime: EntityRuntime,
-    actions: ActionRuntime, bus: any MessageBus, cluster: ClusterReference,
-    streams: EventStreamsService
+    actions: ActionRuntime, replicated: ReplicatedEntities?, bus: any MessageBus,
+    cluster: ClusterReference, streams: EventStreamsService
   ) -> Ingress {
     let router = CommandRouter(
       cluster: cluster, runtime: runtime, bus: bus, methods: methods,
@@ -195,7 +209,9 @@ extension CloudstateNode {
       function.report(text)
     }
     let runner = CommandRunner(
-      router: router, actions: actions, methods: methods, report: report)
+      router: router, actions: actions, replicated: replicated?.runtime, methods: methods,
+      report: report)
+    replicated?.effects.set(runner)
     var settings = IngressConfiguration()
     settings.capturesMetadata = configuration.entities.passesMetadata
     let reflection = ReflectionService(
@@ -248,8 +264,9 @@ extension CloudstateNode {
 
   /// Follows plans, the function and the bus until the task is cancelled.
   private func watch(
-    _ cluster: any ClusterHandle, runtime: EntityRuntime, function: UserFunction, spec: ServiceSpec,
-    busFailures: AsyncStream<Void>, publicAddress: String
+    _ cluster: any ClusterHandle, runtime: EntityRuntime, replicator: Replicator?,
+    function: UserFunction, spec: ServiceSpec, busFailures: AsyncStream<Void>,
+    publicAddress: String
   ) async throws {
     let (changes, continuation) = AsyncStream<Void>.makeStream(
       bufferingPolicy: .bufferingNewest(1))
@@ -260,6 +277,10 @@ extension CloudstateNode {
           changes, cluster: cluster, runtime: runtime, publicAddress: publicAddress)
       }
       group.addTask { try await self.followFunction(function, spec: spec) }
+      if let replicator {
+        followMembers(of: cluster, replicator)
+        group.addTask { try await replicator.run() }
+      }
       group.addTask {
         for await _ in busFailures {
           throw NodeError(.bus, "the bus cannot go on; the node ends, to be started again")

@@ -33,6 +33,9 @@ package final class Ingress: GRPCServerRouter {
         return EntityCallHandler(
           call: call, route: route, persistenceID: persistenceID, entityID: entityID,
           ingress: self)
+      case .entityStream:
+        return ActionCallHandler(
+          call: call, route: route, shape: .streamedOut, ingress: self)
       case .action(let shape):
         return ActionCallHandler(call: call, route: route, shape: shape, ingress: self)
       }

@@ -6,6 +6,8 @@ package struct IngressRoute: Sendable {
   package enum Target: Sendable {
     /// The instance named by a serialized request (proxy behaviour, section 4.3).
     case entity(persistenceID: String, entityID: EntityIDReader)
+    /// The same, with one request and a stream of responses.
+    case entityStream(persistenceID: String, entityID: EntityIDReader)
     case action(ActionShape)
   }
 

@@ -22,6 +22,16 @@ package protocol ShardStore: Sendable {
   /// Outcomes of one shard arrive in the order of submission.
   func submit(_ batch: ShardBatch, token: UInt64, to sink: any CommitSink)
 
+  /// Queues a change of a replicated entity's copy. The outcome reaches `sink` as with a batch; its position
+  /// means nothing. After a failed write all later ones fail with ``StoreError/Code/shardStopped``.
+  func submit(_ write: ReplicaWrite, token: UInt64, to sink: any CommitSink)
+
+  /// This node's copy of a replicated entity; `nil` if there is none.
+  func replica(of entity: EntityKey) throws(StoreError) -> StoredReplica?
+
+  /// This node's copies of all replicated entities of a bucket.
+  func replicas(in bucket: ReplicaBucket) throws(StoreError) -> [StoredReplica]
+
   /// The position of the last committed batch of a shard; ``Position/start`` if there is none.
   func lastPosition(of shard: ShardID) throws(StoreError) -> Position
 

@@ -35,6 +35,10 @@ package struct CommandError: Error, Hashable, Sendable, CustomStringConvertible 
     case routingFailed = "routing-failed"
     /// The function's forwards or effects lead on and on.
     case tooManyHops = "too-many-hops"
+    /// The replicated entity was deleted, for good.
+    case entityDeleted = "entity-deleted"
+    /// Not enough nodes have confirmed a change in time. It is durable on one and will reach the others.
+    case consistencyNotReached = "consistency-not-reached"
     /// The function answered an action with an error of its own.
     case actionFailed = "action-failed"
   }
@@ -58,7 +62,7 @@ package struct CommandError: Error, Hashable, Sendable, CustomStringConvertible 
       .entityTerminated:
       2
     case .routingFailed, .tooManyHops: 13
-    case .actionFailed: 2
+    case .actionFailed, .entityDeleted, .consistencyNotReached: 2
     case .invalidArgument: 3
     case .timeout: 4
     case .overloaded: 8
@@ -78,7 +82,7 @@ package struct CommandError: Error, Hashable, Sendable, CustomStringConvertible 
       true
     case .unexpectedReply, .unexpectedFailure, .unexpectedMessage, .recoveryFailed,
       .idempotencyKeyReused, .invalidArgument, .routingFailed, .tooManyHops,
-      .actionFailed:
+      .actionFailed, .entityDeleted, .consistencyNotReached:
       false
     }
   }

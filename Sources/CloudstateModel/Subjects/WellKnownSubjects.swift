@@ -25,6 +25,11 @@ extension Subject {
     Subject(tokens: ["cs", "stream", shard.service.text, String(shard.index)])
   }
 
+  /// What nodes of a service tell each other about replicated entities: `cs.crdt.<service>.<topic>`.
+  package static func replicas(of service: ServiceName, _ topic: ReplicaTopic) -> Subject {
+    Subject(tokens: ["cs", "crdt", service.text, topic.rawValue])
+  }
+
   package static let plan = Subject(tokens: ["cs", "plan"])
   package static let register = Subject(tokens: ["cs", "coordinator", "register"])
 
@@ -42,4 +47,18 @@ extension Subject {
     guard let last = typeURL.lastIndex(where: { separators.contains($0) }) else { return typeURL }
     return String(typeURL[typeURL.index(after: last)...])
   }
+}
+
+/// The last token of the subjects of replicated entities.
+package enum ReplicaTopic: String, Sendable {
+  /// Publication: a change.
+  case delta
+  /// Request: a change to be confirmed.
+  case write
+  /// Request: the whole copy of one entity.
+  case read
+  /// Publication: the digest of all copies of a node.
+  case summary
+  /// Request: digests of parts.
+  case compare
 }

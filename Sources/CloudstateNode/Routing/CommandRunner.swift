@@ -12,16 +12,20 @@ import NIOCore
 final class CommandRunner: CommandDispatcher {
   private let router: CommandRouter
   private let actions: ActionRuntime
+  /// `nil` where no entity is replicated.
+  private let replicated: ReplicatedRuntime?
   private let methods: EntityMethods
   private let report: @Sendable (String) -> Void
 
   /// - Parameter report: tells the user function and the log what went wrong.
   init(
-    router: CommandRouter, actions: ActionRuntime, methods: EntityMethods,
+    router: CommandRouter, actions: ActionRuntime, replicated: ReplicatedRuntime?,
+    methods: EntityMethods,
     report: @escaping @Sendable (String) -> Void
   ) {
     self.router = router
     self.actions = actions
+    self.replicated = replicated
     self.methods = methods
     self.report = report
   }
@@ -32,7 +36,7 @@ final class CommandRunner: CommandDispatcher {
     _ command: EntityCommand, on eventLoop: any EventLoop,
     completion: @escaping @Sendable (CommandAnswer) -> Void
   ) {
-    router.route(command, on: eventLoop) { answer in
+    route(command, on: eventLoop) { answer in
       guard answer.leadsOn else { return completion(answer) }
       let chain = CommandChain(
         name: "\(command.serviceName).\(command.method)", deadline: command.deadline,
@@ -44,7 +48,65 @@ final class CommandRunner: CommandDispatcher {
   func open(
     _ request: ActionRequest, on eventLoop: any EventLoop, owner: any ActionCallOwner
   ) -> any ActionCall {
-    actions.open(request, on: eventLoop, owner: owner)
+    guard
+      case .entityStream(let persistenceID, let read) =
+        methods[request.serviceName, request.method]?.target, let replicated
+    else { return actions.open(request, on: eventLoop, owner: owner) }
+    return ReplicatedCall(eventLoop: eventLoop, owner: owner) { payload, caller in
+      Self.entityID(read, payload).map { entityID in
+        replicated.open(
+          EntityCommand(
+            serviceName: request.serviceName, method: request.method,
+            entity: EntityKey(persistenceID: persistenceID, entityID: entityID),
+            payloadTypeURL: request.payloadTypeURL, payload: payload, metadata: request.metadata,
+            deadline: request.deadline),
+          caller: caller)
+      }
+    }
+  }
+
+  private static func entityID(
+    _ read: IngressRoute.EntityIDReader, _ payload: [UInt8]
+  ) -> Result<String, CommandError> {
+    do {
+      let entityID = try payload.withUnsafeBytes { try read($0) }
+      guard !entityID.isEmpty else {
+        return .failure(
+          CommandError(
+            .invalidArgument,
+            "the entity key of the request is empty; set its fields that are marked as entity_key"))
+      }
+      return .success(entityID)
+    } catch {
+      return .failure(
+        CommandError(.invalidArgument, "the request is not a valid message: \(error)"))
+    }
+  }
+
+  /// Brings a command to its entity: to the owner of its shard, or to the copy on this node.
+  private func route(
+    _ command: EntityCommand, on eventLoop: any EventLoop,
+    completion: @escaping @Sendable (CommandAnswer) -> Void
+  ) {
+    guard let replicated, methods.isReplicated(command.serviceName) else {
+      return router.route(command, on: eventLoop, completion: completion)
+    }
+    replicated.submit(command) { answer in
+      if eventLoop.inEventLoop {
+        completion(answer)
+      } else {
+        eventLoop.execute { completion(answer) }
+      }
+    }
+  }
+
+  /// Runs side effects of a replicated entity that have no caller.
+  func run(
+    _ effects: [SideEffect], of serviceName: String, on eventLoop: any EventLoop
+  ) {
+    let chain = CommandChain(name: serviceName, deadline: nil, idempotencyKey: nil)
+    follow(
+      CommandAnswer(.reply(nil), effects: effects), of: chain, on: eventLoop, completion: { _ in })
   }
 
   func settle(
@@ -149,7 +211,8 @@ final class CommandRunner: CommandDispatcher {
     completion: @escaping @Sendable (CommandAnswer) -> Void
   ) throws(RoutingError) {
     switch route.target {
-    case .entity(let persistenceID, let read):
+    case .entity(let persistenceID, let read), .entityStream(let persistenceID, let read):
+      // A streamed method called by the function answers once.
       let entityID: String
       do {
         entityID = try call.payload.withUnsafeBytes { try read($0) }
@@ -159,7 +222,7 @@ final class CommandRunner: CommandDispatcher {
       guard !entityID.isEmpty else {
         throw RoutingError("The entity key in the payload for \(call) is empty")
       }
-      router.route(
+      self.route(
         EntityCommand(
           serviceName: call.serviceName, method: call.method,
           entity: EntityKey(persistenceID: persistenceID, entityID: entityID),

@@ -7,6 +7,8 @@ import Ingress
 struct EntityMethods: Sendable {
   let routes: [IngressRoute]
   private let byService: [String: [String: IngressRoute]]
+  /// Services whose entities are replicated: their commands run on the node that received them.
+  private let replicatedServices: Set<String>
 
   init(_ spec: ServiceSpec) {
     let routes = spec.entities.flatMap { entity in
@@ -19,6 +21,7 @@ struct EntityMethods: Sendable {
       }
     }
     self.routes = routes
+    replicatedServices = Set(spec.entities.filter { $0.kind == .crdt }.map(\.serviceName))
     byService = Dictionary(grouping: routes, by: \.serviceName).mapValues { routes in
       Dictionary(routes.map { ($0.method, $0) }) { first, _ in first }
     }
@@ -26,6 +29,10 @@ struct EntityMethods: Sendable {
 
   subscript(serviceName: String, method: String) -> IngressRoute? {
     byService[serviceName]?[method]
+  }
+
+  func isReplicated(_ serviceName: String) -> Bool {
+    !replicatedServices.isEmpty && replicatedServices.contains(serviceName)
   }
 
   func serves(_ serviceName: String) -> Bool { byService[serviceName] != nil }
@@ -43,7 +50,12 @@ struct EntityMethods: Sendable {
         ActionShape(
           isClientStreaming: method.isClientStreaming, isServerStreaming: method.isServerStreaming))
     case .crdt:
-      nil
+      method.keyExtractor.map { extractor in
+        let read: IngressRoute.EntityIDReader = { try extractor.key(of: $0) }
+        return method.isServerStreaming
+          ? .entityStream(persistenceID: entity.persistenceID, entityID: read)
+          : .entity(persistenceID: entity.persistenceID, entityID: read)
+      }
     }
   }
 }

@@ -30,7 +30,8 @@ enum RoutedCommandCodec {
     guard
       let message = try? Cloudstate_Internal_Cluster_RoutedCommand(decoding: payload),
       let method = methods[message.serviceName, message.method], !message.entityID.isEmpty,
-      case .entity(let persistenceID, _) = method.target
+      case .entity(let persistenceID, _) = method.target,
+      !methods.isReplicated(message.serviceName)
     else { return nil }
     let timeout = TimeAmount.milliseconds(Int64(clamping: message.timeoutMilliseconds))
     return EntityCommand(

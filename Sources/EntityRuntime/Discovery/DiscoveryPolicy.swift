@@ -21,7 +21,7 @@ package struct DiscoveryPolicy: Hashable, Sendable {
 
   /// In the order in which they are announced. Default: all this release serves.
   package var supportedKinds: [EntityKind] = [
-    .action, .statelessFunction, .valueEntity, .eventSourced,
+    .action, .statelessFunction, .crdt, .valueEntity, .eventSourced,
   ]
   /// Without a store no kind of entity that needs one is announced or accepted. Default `true`.
   package var hasStore = true

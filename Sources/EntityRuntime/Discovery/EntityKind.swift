@@ -9,10 +9,10 @@ package enum EntityKind: String, Hashable, Sendable, CaseIterable {
   case statelessFunction = "cloudstate.function.StatelessFunction"
 
   /// Whether state is kept in the node's store, under the persistence id.
-  var needsStore: Bool { self == .eventSourced || self == .valueEntity }
+  var needsStore: Bool { self == .eventSourced || self == .valueEntity || self == .crdt }
 
   /// Whether calls are for one instance, chosen by the key fields of the request.
-  var needsKey: Bool { needsStore || self == .crdt }
+  var needsKey: Bool { needsStore }
 
   /// The subject of error texts (proxy behaviour, section 3).
   var plural: String {

@@ -2,9 +2,6 @@ import DynamicProtobuf
 
 /// Reads the methods of an entity's service, with the keys of their requests.
 struct EntityMethodReader {
-  /// `(cloudstate.entity_key)` and its number before protocol 0.2; either marks a key field
-  /// (protocol section 7.1). Read by number, whatever the user function's copy of the file calls them.
-  private static let keyOptions: [Int32] = [1080, 50002]
   private static let typeURLPrefix = "type.googleapis.com/"
 
   let pool: DescriptorPool
@@ -38,10 +35,21 @@ struct EntityMethodReader {
     return methods
   }
 
+  /// The numbers of the options that mark the key fields of the service's requests.
+  func keyOptions(of service: ServiceDescriptor) -> Set<Int32> {
+    var options: Set<Int32> = []
+    for method in service.methods {
+      for field in pool.message(named: method.inputType)?.fields ?? [] {
+        options.formUnion(EntityKeyOption.all.filter { field.boolOption($0) == true })
+      }
+    }
+    return options
+  }
+
   private func keyFields(of message: String) -> [Int32] {
     let fields = pool.message(named: message)?.fields ?? []
     return fields.filter { field in
-      Self.keyOptions.contains { field.boolOption($0) == true }
+      EntityKeyOption.all.contains { field.boolOption($0) == true }
     }.map(\.number)
   }
 

@@ -13,7 +13,9 @@ struct EntitySpecValidator {
       throw DiscoveryError("No entities were reported by the discover call!")
     }
     var entities: [ServedEntity] = []
-    for entity in spec.entities { entities.append(try served(entity, pool)) }
+    for entity in spec.entities {
+      entities.append(try served(entity, spec.serviceInfo, pool))
+    }
     try checkUniqueness(entities)
     return ServiceSpec(pool: pool, entities: entities, info: spec.serviceInfo)
   }
@@ -40,14 +42,15 @@ struct EntitySpecValidator {
   }
 
   private func served(
-    _ entity: Cloudstate_Entity, _ pool: DescriptorPool
+    _ entity: Cloudstate_Entity, _ info: Cloudstate_ServiceInfo, _ pool: DescriptorPool
   ) throws(DiscoveryError) -> ServedEntity {
     guard let service = pool.service(named: entity.serviceName) else {
       throw DiscoveryError("Service [\(entity.serviceName)] not found in descriptors!")
     }
     let kind = try kind(of: entity)
     try checkStreaming(kind, service)
-    let methods = try EntityMethodReader(pool: pool, kind: kind).methods(of: service)
+    let reader = EntityMethodReader(pool: pool, kind: kind)
+    let methods = try reader.methods(of: service)
     guard !kind.needsStore || !entity.persistenceID.isEmpty else {
       throw DiscoveryError(
         "Service [\(entity.serviceName)] has declared an empty persistence_id; "
@@ -55,7 +58,9 @@ struct EntitySpecValidator {
     }
     return ServedEntity(
       serviceName: entity.serviceName, kind: kind, persistenceID: entity.persistenceID,
-      passivationTimeout: passivationTimeout(entity), methods: methods)
+      passivationTimeout: passivationTimeout(entity),
+      crdtDialect: kind == .crdt ? dialect(reader.keyOptions(of: service), info, pool) : nil,
+      methods: methods)
   }
 
   private func kind(of entity: Cloudstate_Entity) throws(DiscoveryError) -> EntityKind {
@@ -91,6 +96,20 @@ struct EntitySpecValidator {
     throw DiscoveryError(
       "\(kind.plural) \(mistake), but \(service.fullName) has the following streamed methods: "
         + names)
+  }
+
+  private func dialect(
+    _ options: Set<Int32>, _ info: Cloudstate_ServiceInfo, _ pool: DescriptorPool
+  ) -> CrdtDialect {
+    // Both numbers are known to every pool, because missing files are supplied; only the function's own file
+    // says which one it meant.
+    let declared = EntityKeyOption.all.filter {
+      pool.fileName(containingExtension: $0, of: "google.protobuf.FieldOptions")
+        == "cloudstate/entity_key.proto"
+    }
+    return CrdtDialect(
+      options: options, declared: declared.count == 1 ? declared.first : nil,
+      reportsCurrentVersion: info.protocolMajorVersion == 0 && info.protocolMinorVersion == 2)
   }
 
   /// Zero is what an unset number reads as, so it is no wish.

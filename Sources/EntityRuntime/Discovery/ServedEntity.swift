@@ -10,6 +10,8 @@ package struct ServedEntity: Sendable {
   /// Idle time before an instance is put away; `nil` = the node's default. At most
   /// ``maximumPassivationTimeout``.
   package let passivationTimeout: Duration?
+  /// How the function's messages are to be read; of replicated entities only.
+  package let crdtDialect: CrdtDialect?
   /// By short method name.
   package let methods: [String: ServedMethod]
 

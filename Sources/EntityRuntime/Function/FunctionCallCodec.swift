@@ -19,6 +19,20 @@ enum FunctionCallCodec {
       metadata: MetadataCodec.metadata(forward.metadata))
   }
 
+  static func action(_ action: Cloudstate_ClientAction) -> FunctionAction {
+    switch action.action {
+    case .reply(let reply):
+      guard reply.hasPayload else { return .reply(nil) }
+      return .reply(payload(reply))
+    case .forward(let forward):
+      return .forward(call(forward))
+    case .failure(let failure):
+      return .failure(description: failure.description_p, restart: failure.restart)
+    case nil:
+      return .reply(nil)
+    }
+  }
+
   static func effect(_ effect: Cloudstate_SideEffect) -> SideEffect {
     SideEffect(
       FunctionCall(

@@ -130,7 +130,7 @@ package enum FunctionCodec {
     _ reply: Cloudstate_Eventsourced_EventSourcedReply
   ) -> FunctionReply {
     FunctionReply(
-      commandID: reply.commandID, action: action(reply.clientAction),
+      commandID: reply.commandID, action: FunctionCallCodec.action(reply.clientAction),
       events: reply.events.map(opaque),
       snapshot: reply.hasSnapshot ? opaque(reply.snapshot) : nil,
       sideEffects: reply.sideEffects.map(FunctionCallCodec.effect))
@@ -141,7 +141,7 @@ package enum FunctionCodec {
     _ reply: Cloudstate_Valueentity_ValueEntityReply
   ) -> FunctionMessage {
     var answer = FunctionReply(
-      commandID: reply.commandID, action: action(reply.clientAction),
+      commandID: reply.commandID, action: FunctionCallCodec.action(reply.clientAction),
       sideEffects: reply.sideEffects.map(FunctionCallCodec.effect))
     // Only event sourced entities are restarted (proxy behaviour, section 8).
     if case .failure(let description, restart: true) = answer.action {
@@ -160,20 +160,6 @@ package enum FunctionCodec {
         commandID: reply.commandID, description: "the state action holds no change of the value")
     }
     return .reply(answer)
-  }
-
-  private static func action(_ action: Cloudstate_ClientAction) -> FunctionAction {
-    switch action.action {
-    case .reply(let reply):
-      guard reply.hasPayload else { return .reply(nil) }
-      return .reply(FunctionCallCodec.payload(reply))
-    case .forward(let forward):
-      return .forward(FunctionCallCodec.call(forward))
-    case .failure(let failure):
-      return .failure(description: failure.description_p, restart: failure.restart)
-    case nil:
-      return .reply(nil)
-    }
   }
 
   private static func any(_ payload: OpaquePayload) -> Google_Protobuf_Any {

@@ -15,6 +15,8 @@ package struct FunctionMirror: Hashable, Sendable {
   /// answered with `change`.
   package mutating func record(_ delta: FunctionDelta, change: ReplicatedValue) {
     var copy = value ?? FunctionValue(emptyOf: delta.kind)
+    // The copy must have one owner while it changes, or it is copied as a whole.
+    value = nil
     copy.applyOwn(delta)
     value = copy
     seen.formUnion(change.context)

@@ -32,7 +32,8 @@ package enum FunctionValue: Hashable, Sendable {
     case .lwwregister: self = .lwwregister(.empty)
     case .flag: self = .flag(false)
     case .ormap: self = .ormap([:])
-    case .vote: self = .vote(VoteTally(selfVote: false))
+    // Until told otherwise, a function takes itself for the only voter.
+    case .vote: self = .vote(VoteTally(selfVote: false, totalVoters: 1))
     }
   }
 
@@ -43,11 +44,17 @@ package enum FunctionValue: Hashable, Sendable {
       self = .gcounter(value.plus(increment))
     case (.pncounter(let value), .pncounter(let change)):
       self = .pncounter(value.plus(change))
-    case (.gset(let elements), .gset(let added)):
-      self = .gset(elements.union(added))
-    case (.orset(let elements), .orset(let change)):
-      let rest = change.cleared ? [] : elements.subtracting(change.removed)
-      self = .orset(rest.union(change.added))
+    // Taken out of the enumeration first, so that sets change in their place.
+    case (.gset(var elements), .gset(let added)):
+      self = .flag(false)
+      elements.formUnion(added)
+      self = .gset(elements)
+    case (.orset(var elements), .orset(let change)):
+      self = .flag(false)
+      if change.cleared { elements.removeAll() }
+      elements.subtract(change.removed)
+      elements.formUnion(change.added)
+      self = .orset(elements)
     case (.lwwregister, .lwwregister(let write)):
       self = .lwwregister(write.value)
     case (.flag(let isOn), .flag(let switchedOn)):

@@ -8,6 +8,9 @@ protocol CommitBackend: ~Copyable {
   /// Adds a batch to what the next ``writeStaged()`` writes. `entity` is the entity's stored key.
   mutating func stage(_ batch: ShardBatch, entity: [UInt8], as assignment: CommitLedger.Assignment)
 
+  /// Adds a change of a replicated entity's copy likewise.
+  mutating func stage(_ write: ReplicaWrite)
+
   /// Makes everything staged durable, all or nothing. Nothing is staged afterwards, also on failure.
   mutating func writeStaged() throws(StoreError)
 

@@ -14,6 +14,9 @@ struct CommitCycle<Backend: CommitBackend & ~Copyable>: ~Copyable {
   private var sequences = SequenceGuard(capacity: 8192)
   private var reports = CommitReports()
   private var hasStaged = false
+  private var hasStagedReplicas = false
+  /// Set once by a failed commit that held changes of replicated entities.
+  private var replicasAreStopped = false
   /// Reused for every batch.
   private var entityKey: [UInt8] = []
   private var sweptBucket: Timestamp?
@@ -36,6 +39,9 @@ struct CommitCycle<Backend: CommitBackend & ~Copyable>: ~Copyable {
       switch entry {
       case .batch(let batch, let token, let sink):
         reports.append(admit(batch), token: token, to: sink)
+        if backend.stagedBytes >= configuration.maximumBytesPerSync { settle() }
+      case .replica(let write, let token, let sink):
+        reports.append(admit(write), token: token, to: sink)
         if backend.stagedBytes >= configuration.maximumBytesPerSync { settle() }
       case .refused(let error, let token, let sink):
         reports.append(.failure(error), token: token, to: sink)
@@ -68,6 +74,14 @@ struct CommitCycle<Backend: CommitBackend & ~Copyable>: ~Copyable {
     return .success(assignment.position)
   }
 
+  private mutating func admit(_ write: ReplicaWrite) -> Result<Position, StoreError> {
+    guard !replicasAreStopped else { return .failure(.replicasStopped) }
+    backend.stage(write)
+    hasStaged = true
+    hasStagedReplicas = true
+    return .success(.start)
+  }
+
   private mutating func checkSequence(of batch: ShardBatch) throws(StoreError) {
     let first = batch.firstSequence
     if batch.events.isEmpty && first == .none { return }
@@ -90,9 +104,11 @@ struct CommitCycle<Backend: CommitBackend & ~Copyable>: ~Copyable {
   private mutating func settle() {
     guard hasStaged else { return reports.deliver() }
     hasStaged = false
+    defer { hasStagedReplicas = false }
     do throws(StoreError) {
       try backend.writeStaged()
     } catch {
+      if hasStagedReplicas { replicasAreStopped = true }
       let stopped = ledger.fail()
       sequences.forgetAll()
       reports.withdrawSuccesses(error)

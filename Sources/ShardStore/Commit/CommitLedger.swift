@@ -137,6 +137,12 @@ extension StoreError {
         + "repair or free the disk, then restart the node")
   }
 
+  /// An earlier commit of replicated entities failed.
+  static let replicasStopped = StoreError(
+    .shardStopped,
+    "the replicated entities of this node are stopped because an earlier write to the disk failed; "
+      + "repair or free the disk, then restart the node")
+
   /// Somebody else was given the shard.
   static func stale(_ shard: ShardID, _ epoch: Epoch, seen: Epoch) -> StoreError {
     StoreError(

@@ -6,6 +6,7 @@ import Synchronization
 enum CommitEntry: Sendable {
   /// To be checked and committed.
   case batch(ShardBatch, token: UInt64, sink: any CommitSink)
+  case replica(ReplicaWrite, token: UInt64, sink: any CommitSink)
   /// A batch that was turned away at the door; it waits so that outcomes keep their order.
   case refused(StoreError, token: UInt64, sink: any CommitSink)
   /// A shard to open behind everything queued before.
@@ -49,7 +50,21 @@ final class CommitQueue: Sendable {
 
   /// Any thread. Takes a lock for a few instructions.
   func submit(_ batch: ShardBatch, token: UInt64, to sink: any CommitSink) {
-    let size = batch.approximateBytes
+    add(batch.approximateBytes, token: token, to: sink) {
+      .batch(batch, token: token, sink: sink)
+    }
+  }
+
+  /// Any thread; the same bounds.
+  func submit(_ write: ReplicaWrite, token: UInt64, to sink: any CommitSink) {
+    add(write.approximateBytes, token: token, to: sink) {
+      .replica(write, token: token, sink: sink)
+    }
+  }
+
+  private func add(
+    _ size: Int, token: UInt64, to sink: any CommitSink, _ makeEntry: () -> CommitEntry
+  ) {
     let isTaken = add { (state: inout State) in
       if state.phase == .draining {
         return .refused(.closed, token: token, sink: sink)
@@ -61,7 +76,7 @@ final class CommitQueue: Sendable {
       else { return .refused(.overloaded, token: token, sink: sink) }
       state.batches += 1
       state.bytes += size
-      return .batch(batch, token: token, sink: sink)
+      return makeEntry()
     }
     // The committer is gone, and with it everything it had to report before this.
     if !isTaken { sink.completed([CommitOutcome(token: token, result: .failure(.closed))]) }
@@ -164,6 +179,17 @@ extension ShardBatch {
     if let snapshot { bytes += snapshot.approximateBytes }
     if let idempotency { bytes += idempotency.key.utf8.count + idempotency.answer.count }
     return bytes
+  }
+}
+
+extension ReplicaWrite {
+  /// Likewise.
+  var approximateBytes: Int {
+    let content =
+      switch change {
+      case .delta(let content, _), .whole(let content, _): content.count
+      }
+    return 128 + entity.persistenceID.utf8.count + entity.entityID.utf8.count + content
   }
 }
 

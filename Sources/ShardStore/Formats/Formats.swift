@@ -12,7 +12,8 @@
 //    too. The envelope itself never changes with versions.
 // 5. Records of a shard agree with each other: positions run from 1 without a gap; the stream record
 //    at a position points to exactly the journal records written in the same batch; times of a shard
-//    never go back; the sequences of an entity run from 1 without a gap.
+//    never go back; the sequences of an entity run from 1 without a gap. So do the numbers of a
+//    replicated entity's deltas; its bucket is the one its names hash to.
 // 6. Nothing is ever deleted because it is unreadable.
 //
 // Keys. `text` is the escaped form below, `+` joins.
@@ -24,6 +25,8 @@
 //   idempotency      shard prefix + 01 + text(persistence id) + text(entity id) + text(key)
 //   its time index   shard prefix + 02 + i64 bucket start + text(persistence id) + text(entity id)
 //                    + text(key)
+//   crdt             u32 bucket + text(persistence id) + text(entity id) + u64 number (0: the whole copy,
+//                    else a delta merged into it since)
 //   meta             01                      version of the database's formats
 //                    02 + shard prefix       highest epoch seen
 //                    03 + text(name)         document of the node
@@ -41,6 +44,7 @@
 //                    u32 event count (0: the batch held no event)
 //   idempotency      i64 time, u64 position, u64 command fingerprint, answer to the end
 //   its time index   i64 time of the record it was written with
+//   crdt             a replicated value or delta to the end; its format belongs to ReplicatedData
 //   meta             u32 version | u64 epoch | document to the end
 
 /// Constants of the stored formats.
@@ -76,5 +80,5 @@ package enum FormatError: Error, Hashable, Sendable, CustomStringConvertible {
 
 /// The column families of a store.
 package enum StoreFamily: String, CaseIterable, Sendable {
-  case journal, snapshots, stream, idempotency, meta
+  case journal, snapshots, stream, idempotency, meta, crdt
 }

@@ -178,6 +178,21 @@ package struct DatabaseVersionRecord: StoredRecord, Hashable {
   }
 }
 
+/// This node's copy of a replicated entity, or a delta of it.
+package struct ReplicaRecord: StoredRecord, Hashable {
+  package var content: [UInt8]
+
+  package init(_ content: [UInt8]) { self.content = content }
+
+  package func encodeFields(into bytes: inout [UInt8]) { bytes.append(contentsOf: content) }
+
+  package static func decodeFields(
+    _ bytes: Span<UInt8>, at cursor: inout ByteCursor
+  ) throws(FormatError) -> Self {
+    Self(cursor.remainder(in: bytes))
+  }
+}
+
 /// A small document of the node.
 package struct DocumentRecord: StoredRecord, Hashable {
   package var content: [UInt8]

@@ -12,6 +12,8 @@ package enum StoreKey: Hashable, Sendable {
   case idempotency(ShardID, EntityKey, key: String)
   /// Leads from a time to the answers written about then.
   case idempotencyIndex(ShardID, bucketStart: Timestamp, EntityKey, key: String)
+  /// This node's copy of a replicated entity (number 0), or a delta merged into it since.
+  case replica(EntityKey, number: UInt64)
   /// The version of the whole database.
   case databaseVersion
   /// The highest epoch seen.
@@ -26,6 +28,7 @@ package enum StoreKey: Hashable, Sendable {
     case .snapshot: .snapshots
     case .stream: .stream
     case .idempotency, .idempotencyIndex: .idempotency
+    case .replica: .crdt
     case .databaseVersion, .epoch, .document: .meta
     }
   }
@@ -63,6 +66,9 @@ package enum StoreKey: Hashable, Sendable {
       bytes.appendSortedNumber(bucketStart.unixMilliseconds)
       bytes.appendEntity(entity)
       bytes.appendEscaped(key)
+    case .replica(let entity, let number):
+      bytes.appendReplica(entity)
+      bytes.appendNumber(number)
     case .databaseVersion:
       bytes.append(Tag.version)
     case .epoch(let shard):
@@ -111,6 +117,13 @@ package enum StoreKey: Hashable, Sendable {
         return .idempotencyIndex(shard, bucketStart: start, entity, key: key)
       default: throw .malformed("an unknown tag")
       }
+    case .crdt:
+      let bucket: UInt32 = try cursor.number(in: bytes)
+      let entity = try cursor.entity(in: bytes)
+      guard bucket == ReplicaBucket(of: entity).index else {
+        throw .malformed("a bucket that is not its entity's")
+      }
+      return .replica(entity, number: try cursor.number(in: bytes))
     case .meta:
       switch try cursor.byte(in: bytes) {
       case Tag.version: return .databaseVersion
@@ -157,6 +170,20 @@ package struct KeyRange: Hashable, Sendable {
     KeyRange(prefix: StoreKey.snapshot(shard, entity).bytes)
   }
 
+  /// This node's copy of a replicated entity.
+  package static func replica(of entity: EntityKey) -> KeyRange {
+    var prefix: [UInt8] = []
+    prefix.appendReplica(entity)
+    return KeyRange(prefix: prefix)
+  }
+
+  /// This node's copies of all replicated entities of a bucket.
+  package static func replicas(in bucket: ReplicaBucket) -> KeyRange {
+    var prefix: [UInt8] = []
+    prefix.appendNumber(bucket.index)
+    return KeyRange(prefix: prefix)
+  }
+
   /// A shard's idempotency index entries whose buckets start before `end`.
   package static func idempotencyIndex(of shard: ShardID, before end: Timestamp) -> KeyRange {
     var lower: [UInt8] = []
@@ -181,6 +208,11 @@ extension [UInt8] {
   fileprivate mutating func appendShard(_ shard: ShardID) {
     appendEscaped(shard.service.text)
     appendNumber(shard.index)
+  }
+
+  fileprivate mutating func appendReplica(_ entity: EntityKey) {
+    appendNumber(ReplicaBucket(of: entity).index)
+    appendEntity(entity)
   }
 
   fileprivate mutating func appendEntity(_ entity: EntityKey) {

@@ -22,10 +22,20 @@ package final class InMemoryDisk: Sendable {
     var answers: [[UInt8]: KeptAnswer] = [:]
   }
 
+  /// This node's copy of one replicated entity.
+  struct Replica: Sendable {
+    let entity: EntityKey
+    var whole: [UInt8]?
+    /// The delta with number `n` is at `n - 1`.
+    var deltas: [[UInt8]] = []
+  }
+
   /// Everything on the disk.
   struct Contents: Sendable {
     var shards: [ShardID: Shard] = [:]
     var documents: [[UInt8]: [UInt8]] = [:]
+    /// Keyed by the beginning of their stored keys.
+    var replicas: [[UInt8]: Replica] = [:]
   }
 
   /// Read by any thread, written by the committer of the store that is open.
@@ -61,14 +71,28 @@ extension InMemoryDisk.Contents {
     }
     shards[batch.shard, default: .init()].stream.append(StreamRecord(of: batch, time: time))
   }
+
+  /// Writes a change of a replicated entity's copy.
+  mutating func write(_ write: ReplicaWrite) {
+    let key = KeyRange.replica(of: write.entity).lower
+    var replica = replicas[key] ?? .init(entity: write.entity)
+    switch write.change {
+    case .delta(let content, let number):
+      replica.deltas.removeSubrange(min(Int(number) - 1, replica.deltas.count)...)
+      replica.deltas.append(content)
+    case .whole(let content, let lastNumber):
+      replica.whole = content
+      replica.deltas.removeFirst(min(Int(lastNumber), replica.deltas.count))
+    }
+    replicas[key] = replica
+  }
 }
 
 /// Puts batches on an in-memory disk. Confined to the committer.
 struct InMemoryBackend: CommitBackend {
-  private struct Staged {
-    let batch: ShardBatch
-    let entity: [UInt8]
-    let assignment: CommitLedger.Assignment
+  private enum Staged {
+    case batch(ShardBatch, entity: [UInt8], CommitLedger.Assignment)
+    case replica(ReplicaWrite)
   }
 
   private let disk: InMemoryDisk
@@ -86,8 +110,13 @@ struct InMemoryBackend: CommitBackend {
   mutating func stage(
     _ batch: ShardBatch, entity: [UInt8], as assignment: CommitLedger.Assignment
   ) {
-    staged.append(Staged(batch: batch, entity: entity, assignment: assignment))
+    staged.append(.batch(batch, entity: entity, assignment))
     stagedBytes += batch.approximateBytes
+  }
+
+  mutating func stage(_ write: ReplicaWrite) {
+    staged.append(.replica(write))
+    stagedBytes += write.approximateBytes
   }
 
   mutating func writeStaged() throws(StoreError) {
@@ -99,7 +128,11 @@ struct InMemoryBackend: CommitBackend {
     try faultable(fault) {
       disk.contents.withLock { contents in
         for item in written {
-          contents.write(item.batch, entity: item.entity, as: item.assignment)
+          switch item {
+          case .batch(let batch, let entity, let assignment):
+            contents.write(batch, entity: entity, as: assignment)
+          case .replica(let write): contents.write(write)
+          }
         }
       }
     }

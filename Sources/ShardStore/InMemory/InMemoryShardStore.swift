@@ -82,6 +82,10 @@ package final class InMemoryShardStore: ShardStore {
     queue.submit(batch, token: token, to: sink)
   }
 
+  package func submit(_ write: ReplicaWrite, token: UInt64, to sink: any CommitSink) {
+    queue.submit(write, token: token, to: sink)
+  }
+
   package func addCommitListener(
     _ listener: @escaping @Sendable ([ShardID: Position]) -> Void
   ) {
@@ -172,6 +176,20 @@ package final class InMemoryShardStore: ShardStore {
     return disk.contents.withLock { $0.documents[Array(name.utf8)] }
   }
 
+  package func replica(of entity: EntityKey) throws(StoreError) -> StoredReplica? {
+    try checkOpen()
+    let key = KeyRange.replica(of: entity).lower
+    return disk.contents.withLock { $0.replicas[key]?.stored }
+  }
+
+  package func replicas(in bucket: ReplicaBucket) throws(StoreError) -> [StoredReplica] {
+    try checkOpen()
+    return disk.contents.withLock { contents in
+      contents.replicas.filter { ReplicaBucket(of: $0.value.entity) == bucket }
+        .sorted { $0.key.lexicographicallyPrecedes($1.key) }.map(\.value.stored)
+    }
+  }
+
   // MARK: Closing
 
   package func close() {
@@ -191,6 +209,13 @@ package final class InMemoryShardStore: ShardStore {
     _ shard: ShardID, _ body: (InMemoryDisk.Shard?) -> Answer
   ) -> Answer {
     disk.contents.withLock { body($0.shards[shard]) }
+  }
+}
+
+extension InMemoryDisk.Replica {
+  fileprivate var stored: StoredReplica {
+    StoredReplica(
+      entity: entity, parts: (whole.map { [$0] } ?? []) + deltas, lastNumber: UInt64(deltas.count))
   }
 }
 

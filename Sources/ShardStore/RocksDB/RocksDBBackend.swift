@@ -54,6 +54,23 @@ struct RocksDBBackend: CommitBackend, ~Copyable {
     put(StreamRecord(of: shardBatch, time: assignment.time), in: .stream)
   }
 
+  mutating func stage(_ write: ReplicaWrite) {
+    switch write.change {
+    case .delta(let content, let number):
+      StoreKey.replica(write.entity, number: number).encode(into: &key)
+      put(ReplicaRecord(content), in: .crdt)
+    case .whole(let content, let lastNumber):
+      StoreKey.replica(write.entity, number: 0).encode(into: &key)
+      put(ReplicaRecord(content), in: .crdt)
+      // One by one: a range deletion would slow down every later read of the entity.
+      for number in stride(from: lastNumber, to: 0, by: -1) {
+        StoreKey.replica(write.entity, number: number).encode(into: &key)
+        batch.delete(key, in: reader.families[.crdt])
+        stagedBytes += key.count
+      }
+    }
+  }
+
   /// Adds a record under `key`.
   private mutating func put(_ record: some StoredRecord, in family: StoreFamily) {
     record.seal(under: key, into: &value)

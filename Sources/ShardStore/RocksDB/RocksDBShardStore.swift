@@ -82,6 +82,10 @@ package final class RocksDBShardStore: ShardStore {
     queue.submit(batch, token: token, to: sink)
   }
 
+  package func submit(_ write: ReplicaWrite, token: UInt64, to sink: any CommitSink) {
+    queue.submit(write, token: token, to: sink)
+  }
+
   package func addCommitListener(
     _ listener: @escaping @Sendable ([ShardID: Position]) -> Void
   ) {
@@ -159,6 +163,14 @@ package final class RocksDBShardStore: ShardStore {
     try access.read { (reader) throws(StoreError) in
       try reader.record(at: .document(name: name), as: DocumentRecord.self)?.content
     }
+  }
+
+  package func replica(of entity: EntityKey) throws(StoreError) -> StoredReplica? {
+    try access.read { (reader) throws(StoreError) in try reader.replica(of: entity) }
+  }
+
+  package func replicas(in bucket: ReplicaBucket) throws(StoreError) -> [StoredReplica] {
+    try access.read { (reader) throws(StoreError) in try reader.replicas(in: bucket) }
   }
 
   // MARK: Closing

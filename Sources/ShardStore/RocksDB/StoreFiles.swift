@@ -22,6 +22,7 @@ struct StoreFamilies: Sendable {
     case .stream: families[2]
     case .idempotency: families[3]
     case .meta: families[4]
+    case .crdt: families[5]
     }
   }
 }
@@ -60,7 +61,7 @@ enum StoreFiles {
       switch family {
       case .journal:
         ColumnFamilyOptions(name: family.rawValue, writeBufferBytes: memory.writeBufferBytes / 2)
-      case .snapshots, .stream, .idempotency:
+      case .snapshots, .stream, .idempotency, .crdt:
         ColumnFamilyOptions(name: family.rawValue, writeBufferBytes: memory.writeBufferBytes / 4)
       case .meta:
         ColumnFamilyOptions(

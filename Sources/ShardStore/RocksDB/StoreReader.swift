@@ -112,6 +112,9 @@ extension StoreKey {
       "idempotency key \(key) of entity \(entity) in shard \(shard)"
     case .idempotencyIndex(let shard, _, let entity, let key):
       "the time of idempotency key \(key) of entity \(entity) in shard \(shard)"
+    case .replica(let entity, 0): "this node's copy of entity \(entity)"
+    case .replica(let entity, let number):
+      "delta \(number) of this node's copy of entity \(entity)"
     case .databaseVersion: "the format version of the database"
     case .epoch(let shard): "the epoch of shard \(shard)"
     case .document(let name): "the document \(name)"

@@ -1,0 +1,221 @@
+import CloudstateModel
+import GRPCTransport
+import Logging
+import NIOCore
+import Synchronization
+
+/// The replicated entities of one event loop. Not `Sendable`: only its loop may touch it.
+final class ReplicatedHost {
+  typealias Caller = @Sendable (CallerNews) -> Void
+
+  let eventLoop: any EventLoop
+  let replicas: any ReplicaPort
+  private let configuration: ReplicatedRuntimeConfiguration
+  private let function: any FunctionLink
+  private let effects: EffectRunner
+  private let logger: Logger
+  private let counters: EntityCounters
+
+  private var entities: [EntityKey: ReplicatedInstance] = [:]
+  private var slots: StreamSlots
+  private var closing = 0
+  private var callers: [CommandTicket: (caller: Caller, entity: EntityKey)] = [:]
+  private var lastTicket: UInt64 = 0
+  private var sweep: RepeatedTask?
+  private var isStopping = false
+  private var stopped: [() -> Void] = []
+
+  init(
+    eventLoop: any EventLoop, configuration: ReplicatedRuntimeConfiguration, capacity: Int?,
+    replicas: any ReplicaPort, function: any FunctionLink, effects: @escaping EffectRunner,
+    counters: EntityCounters, logger: Logger
+  ) {
+    self.eventLoop = eventLoop
+    self.configuration = configuration
+    self.replicas = replicas
+    self.function = function
+    self.effects = effects
+    self.counters = counters
+    self.logger = logger
+    self.slots = StreamSlots(capacity: capacity, maximumWaiting: configuration.waitingEntities)
+  }
+
+  func now() -> UInt64 { NIODeadline.now().uptimeNanoseconds }
+
+  // MARK: Commands
+
+  /// Takes a command. `caller` hears of it on this loop until its end.
+  func submit(
+    _ command: EntityCommand, isStreamed: Bool, caller: @escaping Caller
+  ) -> CommandTicket? {
+    guard !isStopping else {
+      caller(.end(EntityMachine.stopping))
+      return nil
+    }
+    counters.commands.add(1, ordering: .relaxed)
+    lastTicket += 1
+    let ticket = CommandTicket(lastTicket)
+    callers[ticket] = (caller, command.entity)
+    instance(for: command).receive(command, ticket: ticket, isStreamed: isStreamed)
+    return ticket
+  }
+
+  /// The caller of a streamed command wants no more.
+  func cancel(_ ticket: CommandTicket) {
+    guard let (_, entity) = callers.removeValue(forKey: ticket) else { return }
+    entities[entity]?.callerLeft(ticket)
+  }
+
+  private func instance(for command: EntityCommand) -> ReplicatedInstance {
+    if let known = entities[command.entity] { return known }
+    let service = configuration.services[command.serviceName]
+    let instance = ReplicatedInstance(
+      key: command.entity, serviceName: command.serviceName,
+      codec: CrdtCodec(service?.dialect ?? .current),
+      passesMetadata: configuration.passesMetadata, limits: configuration.limits, host: self)
+    entities[command.entity] = instance
+    counters.activeEntities.add(1, ordering: .relaxed)
+    startSweeping()
+    return instance
+  }
+
+  func tell(_ ticket: CommandTicket, _ news: CallerNews) {
+    switch news {
+    case .answer(let answer, isLast: false):
+      if let (caller, _) = callers[ticket] {
+        caller(news)
+      } else {
+        runEffects(answer.effects, of: "")
+      }
+    case .answer(_, isLast: true), .end:
+      callers.removeValue(forKey: ticket)?.caller(news)
+    }
+  }
+
+  func runEffects(_ effects: [SideEffect], of serviceName: String) {
+    guard !effects.isEmpty else { return }
+    self.effects(effects, serviceName, eventLoop)
+  }
+
+  // MARK: Streams
+
+  var isContended: Bool { slots.waiting > 0 }
+
+  func requestStream(for instance: ReplicatedInstance) {
+    switch slots.request(instance.key) {
+    case .granted: instance.streamGranted()
+    case .waiting: makeRoom()
+    case .denied:
+      instance.streamDenied(
+        CommandError(
+          .overloaded,
+          "\(slots.waiting) entities already wait for the user function; slow down and retry"))
+    }
+  }
+
+  /// Passivates idle entities, least recently used first, until there is one on its way out for each entity
+  /// in line. Only functions with few streams come here, so there are few entities to look at.
+  func makeRoom() {
+    guard closing < slots.waiting else { return }
+    let idle = entities.values.filter(\.isIdle).sorted { $0.lastActivity < $1.lastActivity }
+    for instance in idle where closing < slots.waiting {
+      closing += 1
+      if !instance.passivate() { closing -= 1 }
+    }
+  }
+
+  func openStream(handler: ReplicatedInstance) -> any GRPCClientStream {
+    function.openStream(path: CrdtCodec.handlePath, deadline: nil, handler: handler)
+  }
+
+  func releaseStream() {
+    if closing > 0 { closing -= 1 }
+    while let next = slots.release() {
+      guard let instance = entities[next] else { continue }
+      instance.streamGranted()
+      return
+    }
+  }
+
+  func streamEnd(_ status: GRPCStatus) -> StreamEnd { function.streamEnd(status) }
+
+  func report(_ text: String) {
+    logger.warning("user function: \(text)")
+    function.report(text)
+  }
+
+  // MARK: Time
+
+  private func startSweeping() {
+    guard sweep == nil else { return }
+    let shortest =
+      [
+        configuration.passivationTimeout, configuration.commandTimeout, configuration.closeTimeout,
+      ].min() ?? .seconds(1)
+    let interval = TimeAmount.nanoseconds(
+      Int64(min(max(shortest / 4, .milliseconds(10)), .seconds(1)).inNanoseconds))
+    let host = NIOLoopBound(self, eventLoop: eventLoop)
+    sweep = eventLoop.scheduleRepeatedTask(initialDelay: interval, delay: interval) { _ in
+      host.value.sweepOnce()
+    }
+  }
+
+  /// Ends what has lasted too long.
+  private func sweepOnce() {
+    let now = now()
+    for instance in Array(entities.values) {
+      let age = now > instance.lastActivity ? now - instance.lastActivity : 0
+      if let askedAt = instance.oldestRequestAt {
+        let limit = configuration.commandTimeout.inNanoseconds
+        if now > askedAt, now - askedAt >= limit { instance.answerOverdue(before: now - limit) }
+      } else if instance.isClosing {
+        if age >= configuration.closeTimeout.inNanoseconds { instance.closeOverdue() }
+      } else if instance.isIdle,
+        age >= configuration.passivationTimeout(of: instance.serviceName).inNanoseconds
+      {
+        _ = instance.passivate()
+      }
+    }
+  }
+
+  // MARK: Ends
+
+  func retire(_ instance: ReplicatedInstance) {
+    guard entities[instance.key] === instance else { return }
+    entities.removeValue(forKey: instance.key)
+    counters.activeEntities.subtract(1, ordering: .relaxed)
+    if entities.isEmpty {
+      sweep?.cancel()
+      sweep = nil
+      finishStopping()
+    }
+  }
+
+  /// Lets all entities finish what they were asked, then calls `completion` on this loop.
+  func stop(completion: @escaping () -> Void) {
+    isStopping = true
+    stopped.append(completion)
+    for instance in Array(entities.values) { instance.stop() }
+    if entities.isEmpty { finishStopping() }
+  }
+
+  /// Gives up on what has not finished.
+  func abandon() {
+    for (caller, _) in callers.values {
+      caller(
+        .end(
+          CommandError(.outcomeUnknown, "the node stopped before the outcome was known")))
+    }
+    callers.removeAll()
+    entities.removeAll()
+    sweep?.cancel()
+    sweep = nil
+    finishStopping()
+  }
+
+  private func finishStopping() {
+    let completions = stopped
+    stopped.removeAll()
+    for completion in completions { completion() }
+  }
+}

@@ -1,0 +1,105 @@
+import CloudstateModel
+import DequeModule
+
+/// What callers of one replicated entity shall hear, in order, and what each waits for.
+struct ReplyOutbox: Sendable {
+  enum Letter: Sendable {
+    case news(CommandTicket, CallerNews)
+    /// Side effects without a caller.
+    case effects([SideEffect])
+  }
+
+  private struct Entry: Sendable {
+    let letter: Letter
+    /// The number of changes that must be durable here.
+    let writes: UInt64
+    /// The change that enough nodes must confirm.
+    let confirmation: UInt64?
+
+    var ticket: CommandTicket? {
+      if case .news(let ticket, _) = letter { ticket } else { nil }
+    }
+  }
+
+  private var entries: Deque<Entry> = []
+  /// Changes that are durable here and wait for other nodes, or do so soon.
+  private var unconfirmed: Set<UInt64> = []
+
+  var isEmpty: Bool { entries.isEmpty }
+
+  /// - Parameters:
+  ///   - writes: the number of changes that must be durable before.
+  ///   - confirmation: a change that other nodes must confirm before.
+  mutating func add(
+    _ news: CallerNews, to ticket: CommandTicket, after writes: UInt64, confirmation: UInt64? = nil
+  ) {
+    if let confirmation { unconfirmed.insert(confirmation) }
+    entries.append(
+      Entry(letter: .news(ticket, news), writes: writes, confirmation: confirmation))
+  }
+
+  mutating func add(_ effects: [SideEffect], after writes: UInt64) {
+    guard !effects.isEmpty else { return }
+    entries.append(Entry(letter: .effects(effects), writes: writes, confirmation: nil))
+  }
+
+  /// The caller wants no more. What it caused still happens.
+  mutating func forget(_ ticket: CommandTicket) {
+    guard entries.contains(where: { $0.ticket == ticket }) else { return }
+    entries = Deque(
+      entries.compactMap { entry in
+        guard case .news(ticket, let news) = entry.letter else { return entry }
+        guard case .answer(let answer, _) = news, !answer.effects.isEmpty else { return nil }
+        return Entry(
+          letter: .effects(answer.effects), writes: entry.writes, confirmation: nil)
+      })
+  }
+
+  /// Other nodes have confirmed a change.
+  mutating func confirm(_ write: UInt64) { unconfirmed.remove(write) }
+
+  /// Other nodes have not confirmed a change in time: who waits for it gets `error`.
+  mutating func fail(_ write: UInt64, with error: CommandError) {
+    unconfirmed.remove(write)
+    for index in entries.indices where entries[index].confirmation == write {
+      guard let ticket = entries[index].ticket else { continue }
+      entries[index] = Entry(
+        letter: .news(ticket, .end(error)), writes: entries[index].writes, confirmation: nil)
+    }
+  }
+
+  /// Changes could not be made durable: everyone gets `error`.
+  mutating func failAll(with error: CommandError) -> [Letter] {
+    var told: Set<CommandTicket> = []
+    let letters = entries.compactMap { entry in
+      entry.ticket.flatMap { told.insert($0).inserted ? Letter.news($0, .end(error)) : nil }
+    }
+    entries.removeAll()
+    unconfirmed.removeAll()
+    return letters
+  }
+
+  /// Takes out what may go, now that the first `durable` changes are durable.
+  mutating func release(durable: UInt64) -> [Letter] {
+    var released: [Letter] = []
+    // Nothing waits for other nodes, as nearly always: all that may go is in front.
+    if unconfirmed.isEmpty {
+      while let first = entries.first, first.writes <= durable {
+        released.append(first.letter)
+        entries.removeFirst()
+      }
+      return released
+    }
+    var held: Set<CommandTicket> = []
+    entries = Deque(
+      entries.filter { entry in
+        let waits =
+          entry.writes > durable || entry.confirmation.map(unconfirmed.contains) ?? false
+          || entry.ticket.map(held.contains) ?? false
+        if waits, let ticket = entry.ticket { held.insert(ticket) }
+        if !waits { released.append(entry.letter) }
+        return waits
+      })
+    return released
+  }
+}

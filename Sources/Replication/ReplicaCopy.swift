@@ -1,0 +1,99 @@
+import CloudstateModel
+import ReplicatedData
+import ShardStore
+
+/// This node's copy of one entity, in memory. Loop-bound to its shelf.
+final class ReplicaCopy {
+  let entity: EntityKey
+  /// `nil` while there is none, here or in the store.
+  var state: ReplicatedEntityState?
+  /// What waits for the copy to be read from the store; `nil` once it is.
+  var waiting: [(Result<Void, StoreError>) -> Void]? = []
+  /// The entity's instance, if it is active.
+  var changed: (() -> Void)?
+  var isHeld = false
+  /// Changes on their way to the disk.
+  var pendingWrites = 0
+  var lastToken: UInt64 = 0
+  /// What waits until the write with a token has its outcome, in order.
+  var barriers: [(token: UInt64, action: (Result<Void, StoreError>) -> Void)] = []
+  var lastUse: UInt64 = 0
+  /// What the digest board counts for the entity.
+  var countedDigest: UInt64 = 0
+  var isDirty = false
+
+  /// What is stored, or on its way.
+  private var wholeBytes = 0
+  private var deltaBytes = 0
+  private var lastNumber: UInt64 = 0
+  /// A write was refused, so that the stored parts are not all there is.
+  var needsWholeWrite = false
+
+  init(entity: EntityKey) { self.entity = entity }
+
+  /// About what the copy takes in the store, in bytes: never less than a whole copy of it.
+  var approximateBytes: Int { wholeBytes + deltaBytes }
+
+  func loaded(_ content: ReplicaContent) {
+    state = content.state
+    countedDigest = content.digest
+    wholeBytes = content.wholeBytes
+    deltaBytes = content.deltaBytes
+    lastNumber = content.lastNumber
+  }
+
+  /// What to write for a change that has been made: the change alone, or the whole copy once the changes take
+  /// as much room, so that both writing and reading stay proportional to what there is.
+  func write(for change: [UInt8]) -> ReplicaWrite {
+    if !needsWholeWrite, deltaBytes + change.count <= max(wholeBytes, Self.minimumDeltaBytes) {
+      deltaBytes += change.count
+      lastNumber += 1
+      return ReplicaWrite(entity: entity, change: .delta(change, number: lastNumber))
+    }
+    return wholeWrite()
+  }
+
+  func wholeWrite() -> ReplicaWrite {
+    let whole = state?.encoded() ?? []
+    let replaced = lastNumber
+    wholeBytes = whole.count
+    deltaBytes = 0
+    lastNumber = 0
+    needsWholeWrite = false
+    return ReplicaWrite(entity: entity, change: .whole(whole, replacingDeltasUpTo: replaced))
+  }
+
+  private static let minimumDeltaBytes = 2048
+}
+
+/// What the store holds of an entity, understood.
+struct ReplicaContent: Sendable {
+  var state: ReplicatedEntityState?
+  /// 0 if there is no copy.
+  var digest: UInt64 = 0
+  var wholeBytes = 0
+  var deltaBytes = 0
+  var lastNumber: UInt64 = 0
+
+  /// - Throws: `.corruptRecord` for what no version of this software has written.
+  init(_ stored: StoredReplica?) throws(StoreError) {
+    guard let stored else { return }
+    for part in stored.parts {
+      let change: ReplicatedEntityState
+      do throws(ReplicatedDataFormatError) {
+        change = try ReplicatedEntityState(decoding: part)
+      } catch {
+        throw StoreError(
+          .corruptRecord,
+          "this node's copy of entity \(stored.entity) cannot be trusted: \(error). Nothing was changed or "
+            + "deleted; restore it from another node or a backup")
+      }
+      if state == nil { state = change } else { state?.merge(change) }
+    }
+    digest = state?.digest ?? 0
+    lastNumber = stored.lastNumber
+    let deltas = Int(stored.lastNumber)
+    deltaBytes = stored.parts.suffix(deltas).reduce(0) { $0 + $1.count }
+    wholeBytes = stored.parts.dropLast(deltas).reduce(0) { $0 + $1.count }
+  }
+}

@@ -1,0 +1,98 @@
+import CloudstateModel
+import Logging
+import MessageBus
+import NIOCore
+import NIOPosix
+import ReplicatedData
+import ShardStore
+
+/// Anti-entropy: finds the entities whose copies differ from another node's, bucket by bucket, and takes over what
+/// the other one knows. The other one does the same, so each only reads.
+extension Replicator {
+  func synchronize(with node: NodeID) async {
+    do {
+      let fetched = try await fetchDifferences(from: node)
+      if fetched > 0 {
+        logger.debug("took over \(fetched) replicated entities from node \(node)")
+      }
+    } catch is CancellationError {
+      return
+    } catch {
+      logger.debug("comparing replicated entities with node \(node): \(error)")
+      // It is tried again as long as the node is a member.
+      if currentMembers.peers.contains(where: { $0.node == node }) { plan(node, isUrgent: false) }
+    }
+  }
+
+  private func fetchDifferences(from node: NodeID) async throws -> Int {
+    try await tidy()
+    guard let theirs = ReplicationCodec.bucketDigests(try await ask(node, .buckets)) else {
+      throw BusError(.rejected, "the answer is in a form unknown to this node")
+    }
+    let ours = board.all
+    var fetched = 0
+    for bucket in ReplicaBucket.all
+    where ours[Int(bucket.index)] != theirs[Int(bucket.index)] && theirs[Int(bucket.index)] != 0 {
+      fetched += try await fetchDifferences(in: bucket, from: node)
+    }
+    return fetched
+  }
+
+  private func fetchDifferences(in bucket: ReplicaBucket, from node: NodeID) async throws -> Int {
+    guard let theirs = ReplicationCodec.replicaDigests(try await ask(node, .bucket(bucket))) else {
+      throw BusError(.rejected, "the answer is in a form unknown to this node")
+    }
+    let ours = try await reader.runIfActive { try self.storedDigests(in: bucket) }
+    var different = theirs.filter { ours[$0.key] != $0.value }.map(\.key)[...]
+    let count = different.count
+    try await withThrowingTaskGroup(of: Void.self) { group in
+      for entity in different.prefix(configuration.concurrentReads) {
+        group.addTask { try await self.fetch(entity, from: node) }
+      }
+      different = different.dropFirst(configuration.concurrentReads)
+      while try await group.next() != nil {
+        guard let entity = different.popFirst() else { continue }
+        group.addTask { try await self.fetch(entity, from: node) }
+      }
+    }
+    return count
+  }
+
+  private func ask(
+    _ node: NodeID, _ comparison: ReplicationCodec.Comparison
+  ) async throws -> ByteBuffer {
+    try await request(.compare, ReplicationCodec.comparison(comparison), to: node)
+  }
+
+  /// Merges another node's copy of an entity, and returns when that is durable.
+  private func fetch(_ entity: EntityKey, from node: NodeID) async throws {
+    let answer = try await request(.read, ReplicationCodec.readRequest(entity), to: node)
+    guard case .copy(let state) = ReplicationCodec.readAnswer(answer) else { return }
+    let result = await withCheckedContinuation { continuation in
+      withShelf(of: entity) { shelf in
+        shelf.load(entity) { copy in
+          switch copy {
+          case .failure(let error):
+            continuation.resume(returning: Result<Void, StoreError>.failure(error))
+          case .success(let copy):
+            shelf.merge(whole: state, into: copy) { continuation.resume(returning: $0) }
+          }
+        }
+      }
+    }
+    try result.get()
+  }
+
+  private func request(
+    _ topic: ReplicaTopic, _ payload: ByteBuffer, to node: NodeID
+  ) async throws -> ByteBuffer {
+    try Task.checkCancellation()
+    let (bus, loop) = (bus, loops[0])
+    return try await withCheckedThrowingContinuation { continuation in
+      bus.request(
+        .replicas(of: configuration.service, topic), payload: payload, to: node,
+        timeout: configuration.readTimeout, on: loop
+      ) { continuation.resume(with: $0) }
+    }
+  }
+}
