@@ -216,7 +216,7 @@ let testTargets: [Target] = [
     [
       "CloudstateSDK", "shopping-cart", "value-shopping-cart", "chat", "CloudstateProtocol",
       "GRPCTransport", nioCore, nioPosix, protobuf, logging,
-    ]),
+    ], exclude: ["Examples/Protos"]),
   tests("LauncherTests", ["Launcher", "CommandLineKit", "cs-up"]),
   tests(
     "CommandClientTests",
@@ -236,7 +236,7 @@ let testTargets: [Target] = [
     dependencies: [
       "TestSupport", "ShardStore", "RocksDB", "CloudstateModel", "cs-node", "cs-coordinator",
       "cs-up", "cs-send", "cs-tail", "cs-bench", "cs-tck", "shopping-cart", "value-shopping-cart",
-      "tck-model",
+      "chat", "tck-model",
     ],
     exclude: ["Clients", "Kinds"], swiftSettings: swiftSettings),
 ]

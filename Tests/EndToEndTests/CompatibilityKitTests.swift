@@ -65,10 +65,8 @@ struct CompatibilityKitTests {
         "unix:\(socket)", "--proxy", "127.0.0.1:\(port)", "--listen", interceptor, "--wait", "30s",
         "--only", "AP1,AP2,AP3,AP4,AP5,AP6,AP7,AP8,ESP1,ESP2,ESP3,ESP5,VEP1,VEP2,VEP3,VEP5",
       ], within: .seconds(90))
-    withKnownIssue("A node does not serve replicated entities yet, and the model has some.") {
-      #expect(result.status == .code(0), "\(result.output)\(result.talk)")
-      #expect(result.output.hasSuffix("\n16 passed, 0 failed, 0 skipped\n"))
-    }
+    #expect(result.status == .code(0), "\(result.output)\(result.talk)")
+    #expect(result.output.hasSuffix("\n16 passed, 0 failed, 0 skipped\n"))
     node.signal(SIGKILL)
     function.signal(SIGKILL)
   }

@@ -215,7 +215,7 @@ public struct TesterStream<Reply: Message>: Sendable {
     /// The failure that ended the stream.
     public private(set) var failure: CommandFailure?
 
-    init(_ messages: [Cloudstate_Crdt_CrdtStreamedMessage]) throws(TesterFault) {
+    init(_ messages: [Cloudstate_Crdt_CrdtStreamedMessage]) throws {
       for message in messages {
         effects += message.sideEffects.map { SentCommand($0) }
         isEnded = isEnded || message.endStream

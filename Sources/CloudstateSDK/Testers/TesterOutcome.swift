@@ -19,8 +19,9 @@ public struct TesterOutcome: Sendable {
   /// The metadata of the reply.
   public var replyMetadata: Metadata { Metadata(action.reply.metadata) }
 
-  /// The reply. Throws ``TesterFault`` if it is of another type, or the command was forwarded.
-  public func reply<Reply: Message>(_ type: Reply.Type) throws(TesterFault) -> Reply {
+  /// The reply. Throws ``CommandFailure`` if the command was failed, and ``TesterFault`` if it was
+  /// forwarded, not answered, or answered with another type.
+  public func reply<Reply: Message>(_ type: Reply.Type) throws -> Reply {
     switch action.action {
     case .reply(let reply):
       return try TesterFault.converting { () throws(EntityFault) in
@@ -29,18 +30,25 @@ public struct TesterOutcome: Sendable {
     case .forward(let forward):
       throw TesterFault(
         description: "The command was forwarded to \(SentCommand(forward).target).")
-    case .failure, nil: throw TesterFault(description: "The command was not answered.")
+    case .failure(let failure): throw CommandFailure(failure.description_p)
+    case nil: throw TesterFault(description: "The command was not answered.")
     }
   }
 
-  /// Where the command was forwarded. Throws ``TesterFault`` if it was answered.
-  public func forward() throws(TesterFault) -> SentCommand {
-    guard case .forward(let forward) = action.action else {
-      throw TesterFault(
-        description: "The command was answered with \(action.reply.payload.typeURL).")
+  /// Where the command was forwarded. Throws ``CommandFailure`` if it was failed, and ``TesterFault`` if it
+  /// was answered.
+  public func forward() throws -> SentCommand {
+    switch action.action {
+    case .forward(let forward): return SentCommand(forward)
+    case .failure(let failure): throw CommandFailure(failure.description_p)
+    case .reply(let reply):
+      throw TesterFault(description: "The command was answered with \(reply.payload.typeURL).")
+    case nil: throw TesterFault(description: "The command was not answered.")
     }
-    return SentCommand(forward)
   }
+
+  /// Whether there is no reply, forward or failure.
+  public var isEmpty: Bool { action.action == nil }
 }
 
 extension Cloudstate_Command {

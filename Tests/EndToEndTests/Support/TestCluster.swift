@@ -10,6 +10,8 @@ final class TestCluster {
     case swift
     /// The Swift sample of a value entity.
     case swiftValue
+    /// The Swift sample of replicated entities.
+    case swiftChat
     /// The Python sample on the unmodified `cloudstate` 0.1.1, run by this interpreter.
     case python(interpreter: String)
     /// One entity of each kind, without a library, and the folder of its stubs.
@@ -105,6 +107,8 @@ final class TestCluster {
     case .swiftValue:
       node.function = try TestProcess(
         builtProduct("value-shopping-cart"), environment: environment)
+    case .swiftChat:
+      node.function = try TestProcess(builtProduct("chat"), environment: environment)
     case .python(let interpreter):
       node.function = try TestProcess(
         interpreter, ["\(repositoryFolder)/Sources/Samples/ShoppingCartPython/shopping_cart.py"],
