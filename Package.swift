@@ -137,12 +137,15 @@ let commandLine: [Target] = [
       "CommandLineKit", "CloudstateModel", "CloudstateProtocol", "GRPCTransport",
       "DynamicProtobuf", nioCore, nioPosix, logging, protobuf,
     ]),
+]
+
+let compatibility: [Target] = [
   library(
     "CompatibilityKit",
     [
-      "CommandLineKit", "CloudstateProtocol", "TCKProtocol", "GRPCTransport", nioCore, nioPosix,
-      nioHTTP1, logging, protobuf,
-    ]),
+      "Launcher", "CommandLineKit", "CloudstateProtocol", "TCKProtocol", "GRPCTransport", "CLinux",
+      nioCore, nioPosix, nioHTTP1, logging, protobuf, yams,
+    ])
 ]
 
 let programs: [Target] = [
@@ -264,6 +267,6 @@ let package = Package(
     .package(url: "https://github.com/jpsim/Yams", from: "6.2.0"),
   ],
   targets: cModules + vocabulary + wrappers + ports + features + assemblies + commandLine
-    + programs + samples + testTargets,
+    + compatibility + programs + samples + testTargets,
   cxxLanguageStandard: .cxx17
 )

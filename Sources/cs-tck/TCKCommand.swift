@@ -16,6 +16,7 @@ struct TCKCommand: AsyncParsableCommand {
         cs-tck -o json | jq '.cases[] | select(.outcome == "failed")'
         cs-tck --wait 60s --junit tck.xml
         cs-tck --list
+        cs-tck --suite cart
         cs-tck --proxy 127.0.0.1:9000 --listen 127.0.0.1:8090 --only proxy
 
       Plays the sidecar for a user function that serves the model services of the compatibility kit, \
@@ -48,6 +49,12 @@ struct TCKCommand: AsyncParsableCommand {
       valueName: "pattern"))
   var only: [String] = []
 
+  @Option(
+    help: ArgumentHelp(
+      "The cases: models for protocol 0.2, cart for libraries of protocol 0.1.",
+      valueName: "models|cart"))
+  var suite = TestSuite.models
+
   @Flag(help: "Print the cases instead of running them.")
   var list = false
 
@@ -73,10 +80,11 @@ struct TCKCommand: AsyncParsableCommand {
 
   func run() async throws {
     let selection = CaseSelection(only)
-    if list { return try print(selection.choose(from: allCases)) }
+    if list { return try print(selection.choose(from: suite.cases)) }
     let session = KitSession(
-      address: try parsed(address ?? "127.0.0.1:8080"), wait: wait, selection: selection,
-      format: try options.format(), junitPath: junit, console: options.console,
+      address: try parsed(address ?? "127.0.0.1:8080"), suite: suite, wait: wait,
+      selection: selection, format: try options.format(), junitPath: junit,
+      console: options.console,
       proxy: try proxy.map {
         KitSession.Proxy(address: try parsed($0), listen: try parsed(listen), entityPrefix: ids)
       })
@@ -105,3 +113,5 @@ struct TCKCommand: AsyncParsableCommand {
     }
   }
 }
+
+extension TestSuite: ExpressibleByArgument {}

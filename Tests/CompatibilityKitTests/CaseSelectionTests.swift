@@ -14,11 +14,11 @@ import Testing
     #expect(try ids("VEM3", "esm4") == ["ESM4", "VEM3"])
     #expect(try ids("VEM3,AM1, VEM3") == ["AM1", "VEM3"])
     #expect(try ids("ESM2*") == ["ESM2", "ESM20", "ESM21"])
-    #expect(try ids("*M1") == ["AM1", "ESM1", "VEM1"])
+    #expect(try ids("*M1") == ["AM1", "ESM1", "VEM1", "CRM1", "OM1"])
     #expect(try ids("Value-Entity").count == 19 + 5)
     #expect(try ids("action").count == 34 + 9)
-    #expect(try ids("model").count == 74)
-    #expect(try ids("proxy").count == 1 + 9 + 5 + 5)
+    #expect(try ids("model").count == 156)
+    #expect(try ids("proxy").count == 1 + 9 + 5 + 5 + 6 + 1 + 5)
   }
 
   @Test("A pattern without a match is a mistake, and the nearest name is offered")

@@ -92,13 +92,18 @@ import Testing
     #expect(
       allCases.filter(\.needsProxy).map(\.id) == [
         "D1", "AP1", "AP2", "AP3", "AP4", "AP5", "AP6", "AP7", "AP8", "AP9", "ESP1", "ESP2", "ESP3",
-        "ESP4", "ESP5", "VEP1", "VEP2", "VEP3", "VEP4", "VEP5",
+        "ESP4", "ESP5", "VEP1", "VEP2", "VEP3", "VEP4", "VEP5", "CRP1", "CRP2", "CRP3", "CRP4",
+        "CRP5",
+        "CRP6", "RF1", "EV1", "EV2", "EV3", "EV4", "EV5",
       ])
   }
 
   @Test(
     "Every case of the specification is there, once",
-    arguments: [("AM", 34), ("ESM", 21), ("VEM", 19)])
+    arguments: [
+      ("AM", 34), ("ESM", 21), ("VEM", 19), ("CRM", 2), ("GC", 8), ("PN", 8), ("GS", 8), ("OS", 8),
+      ("LW", 9), ("FL", 8), ("OM", 8), ("VT", 8), ("CFE", 9), ("CST", 5), ("CWC", 1),
+    ])
   func numbers(prefix: String, count: Int) {
     let ids = allCases.map(\.id).filter { $0.hasPrefix(prefix) }
     #expect(ids == (1...count).map { "\(prefix)\($0)" })

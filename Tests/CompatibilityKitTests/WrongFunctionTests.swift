@@ -13,7 +13,8 @@ import Testing
 
   @Test("The model function passes every case")
   func correct() async throws {
-    let results = try await results(of: Tampering())
+    let results = try await results(
+      of: Tampering(), only: ["action", "event-sourced", "value-entity"])
     #expect(results.filter { $0.outcome != .passed }.map(\.testCase.id) == [])
     #expect(results.count == 74)
   }
@@ -185,6 +186,54 @@ import Testing
         "ESM4": CaseFailure(
           step: "C2", expected: "R2 \"A\"", received: "nothing within 1.0 seconds")
       ])
+  }
+
+  @Test("An update without a change, a lost consistency and a lost end of a stream are found")
+  func replicated() async throws {
+    var tampering = Tampering()
+    tampering.replicated = { output in
+      var output = output
+      if case .streamedMessage = output.message { output.streamedMessage.endStream = false }
+      if output.reply.stateAction.writeConsistency == .all {
+        output.reply.stateAction.writeConsistency = .majority
+      }
+      if output.reply.clientAction.failure.commandID == 2 { output.reply.streamed = true }
+      return output
+    }
+    let failures = try await failures(of: tampering, only: ["crdt"])
+    #expect(Set(failures.keys) == ["CST2", "CWC1", "CFE9"])
+    #expect(
+      failures["CWC1"]
+        == CaseFailure(
+          step: "C3", expected: "R3 gc(6) +gc(3) ALL", received: "R3 gc(6) +gc(3) MAJORITY"))
+    #expect(failures["CST2"]?.expected == "M1 gc(3) end")
+    #expect(failures["CST2"]?.received == "M1 gc(3)")
+    #expect(failures["CFE9"]?.received == "X2 \"expected failure\" with a stream")
+  }
+
+  @Test("Elements may come in any order, but not twice")
+  func elementOrder() async throws {
+    var reversing = Tampering()
+    reversing.replicated = { output in
+      var output = output
+      if case .gset(var set) = output.reply.stateAction.update.delta {
+        set.added.reverse()
+        output.reply.stateAction.update.gset = set
+      }
+      return output
+    }
+    #expect(try await failures(of: reversing, only: ["GS*"]) == [:])
+    var repeating = Tampering()
+    repeating.replicated = { output in
+      var output = output
+      if case .gset(var set) = output.reply.stateAction.update.delta {
+        set.added += set.added
+        output.reply.stateAction.update.gset = set
+      }
+      return output
+    }
+    let failures = try await failures(of: repeating, only: ["GS2"])
+    #expect(failures["GS2"]?.received == "R1 gs(a,b) +gs(a,a,b,b)")
   }
 
   @Test("What discovery says is compared")

@@ -4,6 +4,10 @@ package enum TestGroup: String, CaseIterable, Sendable {
   case action
   case eventSourced = "event-sourced"
   case valueEntity = "value-entity"
+  case crdt
+  case reflection
+  case eventing
+  case cart
 
   /// For people.
   package var title: String {
@@ -12,6 +16,10 @@ package enum TestGroup: String, CaseIterable, Sendable {
     case .action: "Action"
     case .eventSourced: "Event sourced entity"
     case .valueEntity: "Value entity"
+    case .crdt: "Replicated entity"
+    case .reflection: "Reflection"
+    case .eventing: "Eventing"
+    case .cart: "Shopping cart of 2020"
     }
   }
 }
@@ -34,8 +42,8 @@ package struct TestCase: Sendable {
   /// Whether the case needs a proxy, and not only a user function.
   package var needsProxy: Bool {
     switch procedure {
-    case .discovery, .action, .entity: false
-    case .proxyInfo, .proxyAction, .proxyEntity: true
+    case .discovery, .action, .entity, .crdt, .function: false
+    case .proxyInfo, .proxyAction, .proxyEntity, .proxyCRDT, .proxy: true
     }
   }
 }
@@ -45,9 +53,13 @@ enum Procedure: Sendable {
   case discovery([DeclaredEntity])
   case action(ActionShape, ActionScript)
   case entity(EntityProcedure)
+  case crdt(CRDTScript)
+  case function(FunctionProcedure)
   case proxyInfo
   case proxyAction([ProxyActionStep])
   case proxyEntity(ProxyEntityProcedure)
+  case proxyCRDT(ProxyCRDTScript)
+  case proxy(ProxyProcedure)
 }
 
 /// A script; if its last step lets an entity choose whether to be restarted, one of two others follows.
@@ -83,10 +95,27 @@ enum ActionShape: String, Sendable {
   }
 }
 
-/// All cases, in the order of the specification.
+/// Which cases belong together. The raw value selects it on the command line.
+package enum TestSuite: String, CaseIterable, Sendable {
+  /// The models of protocol 0.2.
+  case models
+  /// The shopping cart, for libraries of protocol 0.1.
+  case cart
+
+  /// Its cases, in the order of the specification.
+  package var cases: [TestCase] {
+    switch self {
+    case .models: CompatibilityKit.allCases
+    case .cart: cartCases
+    }
+  }
+}
+
+/// All cases of protocol 0.2, in the order of the specification.
 package let allCases: [TestCase] =
   discoveryCases + actionModelCases + actionProxyCases + eventSourcedModelCases
-  + eventSourcedProxyCases + valueEntityModelCases + valueEntityProxyCases
+  + eventSourcedProxyCases + valueEntityModelCases + valueEntityProxyCases + crdtModelCases
+  + crdtProxyCases + reflectionCases + eventingCases
 
 /// Section 4: what proxy and user function say of themselves when they meet.
 private let discoveryCases = [

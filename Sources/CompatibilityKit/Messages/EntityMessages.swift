@@ -104,11 +104,7 @@ extension EntityMessages {
     switch action.action {
     case .reply(let reply): return "R\(commandID) \(vocabulary.describe(reply))"
     case .forward(let forward): return "FW\(commandID) \(vocabulary.describe(forward))"
-    case .failure(let failure):
-      var text = "X\(commandID) \"\(failure.description_p)\""
-      if failure.restart { text += " with restart" }
-      if failure.commandID != commandID { text += " (failure of command \(failure.commandID))" }
-      return text
+    case .failure(let failure): return vocabulary.describe(failure, commandID: commandID)
     case nil: return "R\(commandID) without client action"
     }
   }
@@ -117,24 +113,6 @@ extension EntityMessages {
   static func describe(_ failure: Cloudstate_Failure) -> String {
     "broken stream \"\(failure.description_p)\" (command \(failure.commandID))"
   }
-
-  /// `se(1,2)` or `seS(1)` for each run of effects of one kind.
-  static func describe(_ effects: [Cloudstate_SideEffect]) -> [String] {
-    var runs: [(synchronous: Bool, targets: [String])] = []
-    for effect in effects {
-      if runs.last?.synchronous == effect.synchronous {
-        runs[runs.count - 1].targets.append(vocabulary.describe(effect))
-      } else {
-        runs.append((effect.synchronous, [vocabulary.describe(effect)]))
-      }
-    }
-    return runs.map { "\($0.synchronous ? "seS" : "se")(\($0.targets.joined(separator: ",")))" }
-  }
-
-  /// An outcome and its extras.
-  static func joined(_ outcome: String, _ extras: [String]) -> String {
-    extras.isEmpty ? outcome : "\(outcome) +\(extras.joined(separator: "+"))"
-  }
 }
 
 extension ServiceRole {
@@ -142,5 +120,13 @@ extension ServiceRole {
   var methodName: String { self == .model ? "Process" : "Call" }
 }
 
-/// What stands for a target: `id` is the entity id of the test (section 1.7).
-func resolved(_ target: String, entityID: String) -> String { target == "id" ? entityID : target }
+/// What stands for a target: `id` is the entity id of the test (section 1.7), also in `X-id`.
+func resolved(_ target: String, entityID: String) -> String {
+  if target == "id" { return entityID }
+  return target.hasSuffix("-id") ? target.dropLast(2) + entityID : target
+}
+
+/// An outcome and its extras.
+func joined(_ outcome: String, _ extras: [String]) -> String {
+  extras.isEmpty ? outcome : "\(outcome) +\(extras.joined(separator: "+"))"
+}

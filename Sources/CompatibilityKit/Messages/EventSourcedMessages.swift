@@ -81,7 +81,7 @@ enum EventSourcedMessages: EntityMessages {
         extras.append("ev(\(events.joined(separator: ",")))")
       }
       if reply.hasSnapshot { extras.append("snap(\(vocabulary.describe(stored: reply.snapshot)))") }
-      extras += describe(reply.sideEffects)
+      extras += vocabulary.describe(reply.sideEffects)
       return joined(describe(reply.clientAction, commandID: reply.commandID), extras)
     case .failure(let failure): return describe(failure)
     case nil: return "an empty message"

@@ -112,6 +112,27 @@ struct ModelVocabulary: Sendable {
       metadata: effect.hasMetadata ? effect.metadata : nil)
   }
 
+  /// `X1 "t"`, and what else a failure of a command says.
+  func describe(_ failure: Cloudstate_Failure, commandID: Int64) -> String {
+    var text = "X\(commandID) \"\(failure.description_p)\""
+    if failure.restart { text += " with restart" }
+    if failure.commandID != commandID { text += " (failure of command \(failure.commandID))" }
+    return text
+  }
+
+  /// `se(1,2)` or `seS(1)` for each run of effects of one kind.
+  func describe(_ effects: [Cloudstate_SideEffect]) -> [String] {
+    var runs: [(synchronous: Bool, targets: [String])] = []
+    for effect in effects {
+      if runs.last?.synchronous == effect.synchronous {
+        runs[runs.count - 1].targets.append(describe(effect))
+      } else {
+        runs.append((effect.synchronous, [describe(effect)]))
+      }
+    }
+    return runs.map { "\($0.synchronous ? "seS" : "se")(\($0.targets.joined(separator: ",")))" }
+  }
+
   private var payloads: [TextPayload] { [request, response] + (stored.map { [$0] } ?? []) }
 
   private func describe(

@@ -12,16 +12,28 @@ struct TextPayload: Sendable {
   let canonical: @Sendable (Google_Protobuf_Any) -> Google_Protobuf_Any
 
   init<Payload: Message & Equatable>(_ property: any WritableKeyPath<Payload, String> & Sendable) {
+    self.init(Payload.self, read: { $0[keyPath: property] }) { text in
+      Payload.with { $0[keyPath: property] = text }
+    }
+  }
+
+  /// - Parameters:
+  ///   - text: What a message says, in words.
+  ///   - write: A message that says this.
+  init<Payload: Message & Equatable>(
+    _: Payload.Type, read text: @escaping @Sendable (Payload) -> String,
+    write: @escaping @Sendable (String) -> Payload
+  ) {
     let typeURL = "type.googleapis.com/\(Payload.protoMessageName)"
     let read: @Sendable (Google_Protobuf_Any) -> Payload? = { any in
       any.typeURL == typeURL ? try? Payload(serializedBytes: any.value) : nil
     }
     self.typeURL = typeURL
-    pack = { text in packed(Payload.with { $0[keyPath: property] = text }) }
-    text = { any in
+    pack = { packed(write($0)) }
+    self.text = { any in
       guard let message = read(any) else { return nil }
-      let text = message[keyPath: property]
-      return message == Payload.with { $0[keyPath: property] = text } ? text : nil
+      let words = text(message)
+      return message == write(words) ? words : nil
     }
     canonical = { any in read(any).map { packed($0) } ?? any }
   }

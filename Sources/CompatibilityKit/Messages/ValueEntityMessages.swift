@@ -89,7 +89,7 @@ enum ValueEntityMessages: EntityMessages {
         case nil: extras.append("an empty state action")
         }
       }
-      extras += describe(reply.sideEffects)
+      extras += vocabulary.describe(reply.sideEffects)
       return joined(describe(reply.clientAction, commandID: reply.commandID), extras)
     case .failure(let failure): return describe(failure)
     case nil: return "an empty message"

@@ -16,6 +16,9 @@ struct NotationScanner {
 
   var isAtEnd: Bool { rest.isEmpty }
 
+  /// Whether a list in brackets ends, or a part of it.
+  var isAtEndOfList: Bool { rest.first.map { ")]};".contains($0) } ?? true }
+
   func error(_ problem: String) -> NotationError {
     NotationError(description: "'\(text)': \(problem) before '\(rest)'")
   }
@@ -44,6 +47,20 @@ struct NotationScanner {
       throw error("expected a number")
     }
     return number
+  }
+
+  /// A number that may have a minus before it.
+  mutating func signedNumber() throws(NotationError) -> Int64 {
+    let sign: Int64 = take("-") ? -1 : 1
+    return sign * (try number())
+  }
+
+  /// Letters and digits, or a text in quotes, which may be empty.
+  mutating func name() throws(NotationError) -> String {
+    if rest.hasPrefix("\"") { return try quoted() }
+    let name = run { $0.isLetter || $0.isNumber }
+    guard !name.isEmpty else { throw error("expected a name") }
+    return name
   }
 
   /// A text in double quotes.
@@ -85,6 +102,24 @@ struct NotationScanner {
   }
 
   private mutating func skipSpaces() { rest = rest.drop { $0.isWhitespace } }
+}
+
+extension StringProtocol {
+  /// The parts between the separators that stand in no brackets and no quotes.
+  func topLevelParts(separator: Character) -> [SubSequence] {
+    var depth = 0
+    var quoted = false
+    return split { character in
+      switch character {
+      case "\"": quoted.toggle()
+      case _ where quoted: break
+      case "(", "[", "{": depth += 1
+      case ")", "]", "}": depth -= 1
+      default: return depth == 0 && character == separator
+      }
+      return false
+    }
+  }
 }
 
 /// A text without spaces around it.

@@ -10,11 +10,20 @@ struct HTTPAnswer: Hashable, Sendable {
   var body = ""
 }
 
-/// Posts JSON over HTTP/1.1, on a connection of its own (section 1.5).
-///
-/// - Throws: What went wrong with the connection, or `ChannelError` if there is no whole answer in time.
+/// Posts JSON, see ``request(_:_:to:at:within:)``.
 func post(
   _ json: String, to path: String, at address: GRPCAddress, within limit: Duration
+) async throws -> HTTPAnswer {
+  try await request("POST", json, to: path, at: address, within: limit)
+}
+
+/// Makes a request over HTTP/1.1, on a connection of its own (section 1.5).
+///
+/// - Parameter json: The body; empty for none.
+/// - Throws: What went wrong with the connection, or `ChannelError` if there is no whole answer in time.
+func request(
+  _ method: String, _ json: String, to path: String, at address: GRPCAddress,
+  within limit: Duration
 ) async throws -> HTTPAnswer {
   let eventLoop = MultiThreadedEventLoopGroup.singleton.next()
   let answer = eventLoop.makePromise(of: HTTPAnswer.self)
@@ -41,13 +50,18 @@ func post(
     return try await answer.futureResult.get()
   }
   defer { channel.close(promise: nil) }
-  var head = HTTPRequestHead(version: .http1_1, method: .POST, uri: path)
+  var head = HTTPRequestHead(
+    version: .http1_1, method: HTTPMethod(rawValue: method), uri: path)
   head.headers.add(name: "host", value: "\(address)")
-  head.headers.add(name: "content-type", value: "application/json")
-  head.headers.add(name: "content-length", value: "\(json.utf8.count)")
+  if !json.isEmpty { head.headers.add(name: "content-type", value: "application/json") }
+  if !json.isEmpty || method != "GET" {
+    head.headers.add(name: "content-length", value: "\(json.utf8.count)")
+  }
   head.headers.add(name: "connection", value: "close")
   channel.write(HTTPClientRequestPart.head(head), promise: nil)
-  channel.write(HTTPClientRequestPart.body(.byteBuffer(ByteBuffer(string: json))), promise: nil)
+  if !json.isEmpty {
+    channel.write(HTTPClientRequestPart.body(.byteBuffer(ByteBuffer(string: json))), promise: nil)
+  }
   channel.writeAndFlush(HTTPClientRequestPart.end(nil), promise: nil)
   return try await answer.futureResult.get()
 }
@@ -83,6 +97,8 @@ private final class AnswerCollector: ChannelInboundHandler {
 enum HTTPExpectation: Hashable, Sendable {
   /// Status 200, and a response of the model as JSON.
   case message(String)
+  /// Status 200, and exactly this JSON.
+  case body(String)
   /// Status 500 with exactly this text.
   case failure(String)
 
@@ -91,7 +107,8 @@ enum HTTPExpectation: Hashable, Sendable {
     let received = "\(answer.status) \(answer.contentType) \(answer.body)"
     switch self {
     case .message(let text):
-      let body = "{\"message\":\"\(text)\"}"
+      return Self.body("{\"message\":\"\(text)\"}").difference(from: answer)
+    case .body(let body):
       let isJSON =
         answer.contentType == "application/json"
         || answer.contentType.hasPrefix("application/json;")

@@ -51,6 +51,7 @@ extension ProxyActionStep: CustomStringConvertible {
     case .getsEnd: "gets the end"
     case .getsFailure(let text): "gets the error \"\(text)\""
     case .posts(let request, .message(let text)): "posts \(request), gets \"\(text)\""
+    case .posts(let request, .body(let json)): "posts \(request), gets \(json)"
     case .posts(let request, .failure(let text)): "posts \(request), gets the error \"\(text)\""
     case .connection(let shape): "new \(shape.rawValue)"
     case .passes(_, let traffic): traffic.description

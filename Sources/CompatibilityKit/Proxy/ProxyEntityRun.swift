@@ -6,22 +6,15 @@ import SwiftProtobuf
 
 /// Carries out a script through the proxy: calls it, and compares what passes the interceptor.
 struct ProxyEntityRun<Messages: EntityMessages> {
-  private let proxy: ProxyUnderTest
+  private var watch: TrafficWatch
   private let entityID: String
-  private let limit: Duration
 
   private var connections: [ServiceRole: RecordedConnection] = [:]
-  /// The client's last call, for the report.
-  private var lastCall = ""
   private var restarts = false
 
-  /// How long an idle entity of the configured service may stay (section 1.5).
-  private let passivationLimit = Duration.seconds(2)
-
   init(_: Messages.Type, proxy: ProxyUnderTest, entityID: String, limit: Duration) {
-    self.proxy = proxy
+    watch = TrafficWatch(proxy: proxy, limit: limit)
     self.entityID = entityID
-    self.limit = limit
   }
 
   mutating func run(_ procedure: ProxyEntityProcedure) async throws(CaseFailure) {
@@ -35,7 +28,8 @@ struct ProxyEntityRun<Messages: EntityMessages> {
     case .call(let role, let actions, let result): try await call(role, actions, result)
     case .post(let role, let actions, let result): try await post(role, actions, result)
     case .connection(let role):
-      connections[role] = try await announced(role)
+      connections[role] = try await watch.announced(
+        Messages.path, " for \(Messages.service(role))")
       try await expectInput(
         Messages.start(EntityStart(), service: Messages.service(role), entityID: entityID), role)
     case .event(let sequence, let value):
@@ -52,10 +46,10 @@ struct ProxyEntityRun<Messages: EntityMessages> {
     _ role: ServiceRole, _ actions: [RequestedAction], _ result: ProxyEntityStep.Result
   ) async throws(CaseFailure) {
     let service = Messages.service(role)
-    lastCall = "call \(service)/\(role.methodName)"
-    let response = await proxy.client.unaryResult(
+    watch.lastStep = "call \(service)/\(role.methodName)"
+    let response = await watch.proxy.client.unaryResult(
       path: "/\(service)/\(role.methodName)",
-      message: Messages.request(actions, entityID: entityID).encoded, timeout: limit)
+      message: Messages.request(actions, entityID: entityID).encoded, timeout: watch.limit)
     switch (response, result) {
     case (.success(let response), .message(let text)):
       let expected = Messages.vocabulary.response.pack(text)
@@ -83,7 +77,7 @@ struct ProxyEntityRun<Messages: EntityMessages> {
     let path =
       role == .model
       ? "\(Messages.httpPath)/\(entityID)" : "/\(Messages.service(role))/\(role.methodName)"
-    lastCall = "POST \(path)"
+    watch.lastStep = "POST \(path)"
     let request = Messages.request(actions, entityID: role == .model ? "" : entityID)
     let expected: HTTPExpectation =
       switch result {
@@ -93,30 +87,19 @@ struct ProxyEntityRun<Messages: EntityMessages> {
     let answer: HTTPAnswer
     do {
       answer = try await CompatibilityKit.post(
-        try request.jsonString(), to: path, at: proxy.httpAddress, within: limit)
+        try request.jsonString(), to: path, at: watch.proxy.httpAddress, within: watch.limit)
     } catch { throw failure("an answer over HTTP", "\(error)") }
     if let found = expected.difference(from: answer) {
       throw failure(found.expected, found.received)
     }
   }
 
-  private func announced(_ role: ServiceRole) async throws(CaseFailure) -> RecordedConnection {
-    let expected = "a call of \(Messages.path) for \(Messages.service(role))"
-    guard let connection = await proxy.interceptor.connections.next(within: limit) else {
-      throw failure(expected, "none within \(limit)")
-    }
-    guard connection.path == Messages.path else {
-      throw failure(expected, "a call of \(connection.path)")
-    }
-    return connection
-  }
-
   private func expectInput(
     _ expected: Messages.Input, _ role: ServiceRole
   ) async throws(CaseFailure) {
     let description = "the proxy to send \(Messages.describe(expected))"
-    let event = await connections[role]?.incoming.next(within: limit)
-    let received: Messages.Input = try decoded(event, description)
+    let received: Messages.Input = try await watch.message(
+      connections[role]?.incoming, description)
     let found = difference(
       expected: expected, received: Messages.canonical(received), describe: Messages.describe)
     if let found { throw failure("the proxy to send \(found.expected)", found.received) }
@@ -125,8 +108,8 @@ struct ProxyEntityRun<Messages: EntityMessages> {
   private mutating func expectOutput(
     _ reply: ExpectedReply, _ role: ServiceRole
   ) async throws(CaseFailure) {
-    let event = await connections[role]?.outgoing.next(within: limit)
-    let output: Messages.Output = try decoded(event, "an answer to C\(reply.commandID)")
+    let output: Messages.Output = try await watch.message(
+      connections[role]?.outgoing, "an answer to C\(reply.commandID)")
     restarts = false
     if case .failure(_, .allowed) = reply.outcome { restarts = Messages.asksForRestart(output) }
     let found = difference(
@@ -139,36 +122,10 @@ struct ProxyEntityRun<Messages: EntityMessages> {
     guard let connection = connections.removeValue(forKey: role) else {
       preconditionFailure("the script closes a connection that it did not take")
     }
-    for (direction, queue) in [
-      ("the proxy", connection.incoming), ("the user function", connection.outgoing),
-    ] {
-      let event = await queue.next(within: passivationLimit)
-      guard case .completed = event else {
-        throw failure("\(direction) to complete the stream", describe(event))
-      }
-    }
-  }
-
-  private func decoded<Content: Message>(
-    _ event: RecordedConnection.Event?, _ expected: String
-  ) throws(CaseFailure) -> Content {
-    guard case .message(let bytes) = event else { throw failure(expected, describe(event)) }
-    do { return try Content(decoding: bytes) } catch {
-      throw failure(expected, "a message that cannot be read: \(error)")
-    }
+    try await watch.expectEnd(of: connection)
   }
 
   private func failure(_ expected: String, _ received: String) -> CaseFailure {
-    CaseFailure(step: "after \(lastCall)", expected: expected, received: received)
-  }
-}
-
-/// What the interceptor saw, for people.
-func describe(_ event: RecordedConnection.Event?) -> String {
-  switch event {
-  case .message(let bytes): "a message of \(bytes.readableBytes) bytes"
-  case .completed: "the end of the stream"
-  case .failed(let status): "the end of the stream with \(status)"
-  case nil: "nothing in time"
+    watch.failure(expected, received)
   }
 }

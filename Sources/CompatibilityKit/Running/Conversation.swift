@@ -20,8 +20,11 @@ struct Conversation<Input: Message, Output: Message>: Sendable {
   private let call: GRPCBidirectionalCall
   private let limit: Duration
 
-  init(_ client: GRPCAsyncClient, path: String, limit: Duration) {
-    call = client.bidirectional(path: path)
+  init(
+    _ client: GRPCAsyncClient, path: String, metadata: GRPCMetadata = GRPCMetadata(),
+    limit: Duration
+  ) {
+    call = client.bidirectional(path: path, metadata: metadata)
     self.limit = limit
   }
 
@@ -32,7 +35,10 @@ struct Conversation<Input: Message, Output: Message>: Sendable {
   func cancel() { call.cancel() }
 
   /// Waits for the next message or the end.
-  func next() async -> Received {
+  func next() async -> Received { await next(within: limit) }
+
+  /// The same with another limit.
+  func next(within limit: Duration) async -> Received {
     await withTaskGroup(of: Received.self) { group in
       group.addTask { await read() }
       group.addTask {

@@ -21,16 +21,19 @@ package struct FunctionUnderTest: Sendable {
 
   /// Connects and asks until the function answers, as a proxy does when both start together.
   ///
-  /// - Parameter wait: how long to try.
+  /// - Parameters:
+  ///   - suite: what the kit says of itself: a proxy of that protocol.
+  ///   - wait: how long to try.
   /// - Throws: ``ProgramError`` with status `unreachable`.
   package static func connect(
-    _ address: GRPCAddress, wait: Duration, group: any EventLoopGroup, logger: Logger
+    _ address: GRPCAddress, suite: TestSuite = .models, wait: Duration, group: any EventLoopGroup,
+    logger: Logger
   ) async throws -> FunctionUnderTest {
     let clock = ContinuousClock()
     let end = clock.now + wait
     while true {
       do {
-        return try await discover(address, within: wait, group: group, logger: logger)
+        return try await discover(address, suite, within: wait, group: group, logger: logger)
       } catch let status as GRPCStatus {
         // A server that does not know the method will not learn it.
         guard status.code != .unimplemented, clock.now < end else {
@@ -47,12 +50,14 @@ package struct FunctionUnderTest: Sendable {
   package func close() async { await client.close() }
 
   private static func discover(
-    _ address: GRPCAddress, within limit: Duration, group: any EventLoopGroup, logger: Logger
+    _ address: GRPCAddress, _ suite: TestSuite, within limit: Duration, group: any EventLoopGroup,
+    logger: Logger
   ) async throws -> FunctionUnderTest {
     let client = try await GRPCAsyncClient.connect(target: address, group: group, logger: logger)
     do {
       let response = try await client.unary(
-        path: "/cloudstate.EntityDiscovery/discover", message: proxyInfo.encoded, timeout: limit)
+        path: "/cloudstate.EntityDiscovery/discover", message: suite.proxyInfo.encoded,
+        timeout: limit)
       return try FunctionUnderTest(spec: response.message, client: client)
     } catch {
       await client.close()
@@ -75,11 +80,16 @@ package struct FunctionUnderTest: Sendable {
   }
 }
 
-/// What the kit says of itself: a proxy of protocol 0.2 that serves every type of entity.
-private let proxyInfo = Cloudstate_ProxyInfo.with {
-  $0.protocolMajorVersion = 0
-  $0.protocolMinorVersion = 2
-  $0.proxyName = "cloudstate-swift-tck"
-  $0.proxyVersion = programVersion
-  $0.supportedEntityTypes = supportedTypes
+extension TestSuite {
+  /// What the kit says of itself: a proxy of this protocol that serves every type of entity.
+  fileprivate var proxyInfo: Cloudstate_ProxyInfo {
+    var info = Cloudstate_ProxyInfo()
+    info.protocolMajorVersion = 0
+    info.protocolMinorVersion = self == .models ? 2 : 1
+    info.proxyName = "cloudstate-swift-tck"
+    info.proxyVersion = programVersion
+    info.supportedEntityTypes =
+      self == .models ? supportedTypes : ["cloudstate.eventsourced.EventSourced"]
+    return info
+  }
 }

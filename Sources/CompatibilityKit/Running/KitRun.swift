@@ -17,7 +17,9 @@ package struct KitRun: Sendable {
 
   /// The first part of entity ids. Default `entity` (section 1.6); a proxy that keeps its data needs
   /// another one for each run.
-  package var entityPrefix = "entity"
+  package var entityPrefix = Self.defaultPrefix
+
+  private static let defaultPrefix = "entity"
 
   /// Runs cases in the order given, and tells of each when it ends.
   package func run(
@@ -35,7 +37,7 @@ package struct KitRun: Sendable {
         // Entity ids have a counter for each group (section 1.6).
         counters[testCase.group, default: 0] += 1
         let number = counters[testCase.group, default: 0]
-        outcome = await run(testCase, entityID: "\(entityPrefix)-\(number)")
+        outcome = await run(testCase, number: number)
       }
       let result = CaseResult(
         testCase: testCase, outcome: outcome, duration: start.duration(to: clock.now))
@@ -45,7 +47,8 @@ package struct KitRun: Sendable {
     return results
   }
 
-  private func run(_ testCase: TestCase, entityID: String) async -> CaseOutcome {
+  private func run(_ testCase: TestCase, number: Int) async -> CaseOutcome {
+    let entityID = "\(entityPrefix)-\(number)"
     do throws(CaseFailure) {
       switch testCase.procedure {
       case .discovery(let entities):
@@ -66,6 +69,13 @@ package struct KitRun: Sendable {
           ValueEntityMessages.self, client: function.client, entityID: entityID,
           limit: answerLimit)
         try await run.run(procedure)
+      case .crdt(let script):
+        var run = CRDTRun(client: function.client, limit: answerLimit)
+        let entityID = replicatedID(script.type.rawValue, number)
+        try await run.run(
+          steps { () throws(NotationError) in try script.steps(entityID: entityID) })
+      case .function(let procedure):
+        try await procedure.run(FunctionScene(function: function, limit: answerLimit))
       case .proxyInfo:
         if let deviation = discoveryDeviation(try neededProxy().info, function) { throw deviation }
       case .proxyAction(let steps):
@@ -81,6 +91,18 @@ package struct KitRun: Sendable {
           ValueEntityMessages.self, proxy: try neededProxy(), entityID: entityID,
           limit: answerLimit)
         try await run.run(procedure)
+      case .proxyCRDT(let script):
+        let entityID = replicatedID(script.idPrefix, number)
+        var run = ProxyCRDTRun(
+          proxy: try neededProxy(), entityID: entityID, limit: answerLimit)
+        try await run.run(
+          steps { () throws(NotationError) in try script.steps(entityID: entityID) })
+      case .proxy(let procedure):
+        let prefix = entityPrefix == Self.defaultPrefix ? "" : "\(entityPrefix)-"
+        let scene = ProxyScene(
+          function: function, proxy: try neededProxy(), limit: answerLimit, entityID: entityID,
+          identifier: { prefix + $0 })
+        try await procedure.run(scene)
       }
       if testCase.needsProxy { try await expectNoMoreConnections() }
       return .passed
@@ -89,6 +111,21 @@ package struct KitRun: Sendable {
       while await proxy?.interceptor.connections.next(within: Self.quiet) != nil {}
       return .failed(error)
     }
+  }
+
+  /// Scripts were read before, so reading one again with this test's entity id goes well.
+  private func steps<Step>(
+    _ parse: () throws(NotationError) -> [Step]
+  ) throws(CaseFailure) -> [Step] {
+    do { return try parse() } catch {
+      throw CaseFailure(step: "", expected: "a script", received: "\(error)")
+    }
+  }
+
+  /// The first part of the ids of replicated entities is the data type (section 1.6).
+  private func replicatedID(_ prefix: String, _ number: Int) -> String {
+    entityPrefix == Self.defaultPrefix
+      ? "\(prefix)-\(number)" : "\(prefix)-\(entityPrefix)-\(number)"
   }
 
   /// How long no further call may arrive after a case (section 1.4).

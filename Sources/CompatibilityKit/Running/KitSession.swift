@@ -9,6 +9,7 @@ package struct KitSession: Sendable {
   package var address: GRPCAddress
   /// How long to wait for it to answer.
   package var wait: Duration
+  package var suite: TestSuite
   package var selection: CaseSelection
   package var format: OutputFormat
   /// Where to write the results as JUnit XML.
@@ -33,11 +34,12 @@ package struct KitSession: Sendable {
   }
 
   package init(
-    address: GRPCAddress, wait: Duration, selection: CaseSelection, format: OutputFormat,
-    junitPath: String?, console: Console, proxy: Proxy? = nil
+    address: GRPCAddress, suite: TestSuite = .models, wait: Duration, selection: CaseSelection,
+    format: OutputFormat, junitPath: String?, console: Console, proxy: Proxy? = nil
   ) {
     self.proxy = proxy
     self.address = address
+    self.suite = suite
     self.wait = wait
     self.selection = selection
     self.format = format
@@ -54,7 +56,8 @@ package struct KitSession: Sendable {
     let cases = try chosenCases()
     let logger = Logger(label: "cs-tck") { _ in SwiftLogNoOpLogHandler() }
     let function = try await FunctionUnderTest.connect(
-      address, wait: wait, group: MultiThreadedEventLoopGroup.singleton, logger: logger)
+      address, suite: suite, wait: wait, group: MultiThreadedEventLoopGroup.singleton,
+      logger: logger)
     let outcome: Result<ExitStatus, any Error>
     do {
       outcome = .success(try await runWithProxy(cases, function, logger))
@@ -66,7 +69,7 @@ package struct KitSession: Sendable {
   }
 
   private func chosenCases() throws(ProgramError) -> [TestCase] {
-    let chosen = try selection.choose(from: allCases)
+    let chosen = try selection.choose(from: suite.cases)
     if proxy != nil { return chosen }
     let possible = chosen.filter { !$0.needsProxy }
     guard !possible.isEmpty else {

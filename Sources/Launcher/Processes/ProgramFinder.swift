@@ -5,7 +5,7 @@ import Glibc
 /// directory of the command; any other word is looked for along `PATH`.
 ///
 /// - Returns: an absolute path, or `nil` when there is no such executable file.
-func findProgram(_ word: String, directory: String, searchPath: String?) -> String? {
+package func findProgram(_ word: String, directory: String, searchPath: String?) -> String? {
   func isExecutable(_ path: String) -> Bool {
     var information = stat()
     return stat(path, &information) == 0 && information.st_mode & S_IFMT == S_IFREG
@@ -20,7 +20,7 @@ func findProgram(_ word: String, directory: String, searchPath: String?) -> Stri
 }
 
 /// The environment of this process. May be called on any thread, as nobody changes it.
-func currentEnvironment() -> [String: String] {
+package func currentEnvironment() -> [String: String] {
   var variables: [String: String] = [:]
   var next = environ
   while let entry = next.pointee {

@@ -1,12 +1,12 @@
 /// Why a text with placeholders cannot be expanded.
-struct PlaceholderError: Error, Hashable, CustomStringConvertible {
-  let description: String
+package struct PlaceholderError: Error, Hashable, CustomStringConvertible {
+  package let description: String
 }
 
 /// Replaces `${NAME}` by its value and `$$` by one dollar sign; any other dollar sign stays.
 ///
 /// - Throws: ``PlaceholderError`` for a placeholder without a value or without its closing brace.
-func expandPlaceholders(
+package func expandPlaceholders(
   _ text: String, variables: (String) -> String?
 ) throws(PlaceholderError) -> String {
   var output = ""
@@ -38,7 +38,7 @@ func expandPlaceholders(
 
 /// Splits a command line into words as a shell does for plain words, single quotes, double quotes and
 /// backslashes, and does nothing else that a shell does. `nil` when a quote is not closed.
-func splitCommand(_ text: String) -> [String]? {
+package func splitCommand(_ text: String) -> [String]? {
   var words: [String] = []
   var word: String?
   var quote: Character?

@@ -14,11 +14,13 @@ import TCKProtocol
 struct Tampering: Sendable {
   typealias EventSourcedOut = Cloudstate_Eventsourced_EventSourcedStreamOut
   typealias ValueOut = Cloudstate_Valueentity_ValueEntityStreamOut
+  typealias ReplicatedOut = Cloudstate_Crdt_CrdtStreamOut
   typealias ActionOut = Cloudstate_Action_ActionResponse
 
   var spec: @Sendable (inout Cloudstate_EntitySpec) -> Void = { _ in }
   var eventSourced: @Sendable (EventSourcedOut) -> EventSourcedOut? = { $0 }
   var value: @Sendable (ValueOut) -> ValueOut? = { $0 }
+  var replicated: @Sendable (ReplicatedOut) -> ReplicatedOut? = { $0 }
   var action: @Sendable (ActionOut) -> ActionOut? = { $0 }
   /// What ends a call, instead of OK; `nil` leaves it open.
   var end: GRPCStatus? = .ok
@@ -76,9 +78,12 @@ func withModelFunction<Result>(
 private let modelServices =
   [
     EventSourcedModel.self, EventSourcedTwo.self, EventSourcedConfigured.self,
-    ValueEntityModel.self, ValueEntityTwo.self, ValueEntityConfigured.self,
+    ValueEntityModel.self, ValueEntityTwo.self, ValueEntityConfigured.self, CRDTModel.self,
+    CRDTTwo.self, CRDTConfigured.self, EventSourcedEntityOne.self, EventSourcedEntityTwo.self,
   ].compactMap { (entity: any CloudstateEntity.Type) in HostedService(entity: entity) }
-  + [HostedService(ActionModel()), HostedService(ActionTwo())]
+  + [ActionModel(), ActionTwo(), EventLogSubscriber()].map {
+    (action: any Action) in HostedService(action)
+  }
 
 private struct TamperingRouter: GRPCServerRouter {
   private let base: UserFunctionRouter
@@ -132,6 +137,9 @@ private final class TamperedCall: GRPCServerCall {
       }
       if path.contains("ValueEntity/") {
         return try tampering.value(.init(decoding: message))?.encoded
+      }
+      if path.contains("Crdt/") {
+        return try tampering.replicated(.init(decoding: message))?.encoded
       }
       return try tampering.action(.init(decoding: message))?.encoded
     } catch {
