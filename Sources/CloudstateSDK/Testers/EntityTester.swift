@@ -42,6 +42,7 @@ public struct EntityTester<Entity: EventSourcedEntity>: CommandTester {
   /// How many of the stored events the newest snapshot covers; `nil` without a snapshot.
   public var snapshotSequence: Int? { snapshot.map { Int($0.snapshotSequence) } }
 
+  /// What the last command came to.
   public private(set) var outcome = TesterOutcome()
 
   /// Whether the last command failed after it had emitted events.
@@ -90,6 +91,7 @@ public struct EntityTester<Entity: EventSourcedEntity>: CommandTester {
     }
   }
 
+  /// Runs a command; what it came to is then in ``outcome``.
   public mutating func run<Command: Message>(
     _ name: String, _ command: Command, metadata: Metadata
   ) throws {

@@ -19,6 +19,7 @@ public struct ReplicatedEntityTester<Entity: ReplicatedEntity>: CommandTester {
   private var lastCommandID: Int64 = 0
   private var unread: [Int64: [Cloudstate_Crdt_CrdtStreamedMessage]] = [:]
 
+  /// What the last command came to.
   public private(set) var outcome = TesterOutcome()
 
   /// Whether the last command, or cancellation, has changed the value and not deleted it.
@@ -43,6 +44,7 @@ public struct ReplicatedEntityTester<Entity: ReplicatedEntity>: CommandTester {
   /// The value.
   public var state: Entity.State { instance.state }
 
+  /// Runs a command; what it came to is then in ``outcome``.
   public mutating func run<Command: Message>(
     _ name: String, _ command: Command, metadata: Metadata
   ) throws {

@@ -32,6 +32,7 @@ public struct ValueEntityTester<Entity: ValueEntity>: CommandTester {
   /// The value; `nil` if there is none.
   public var state: Entity.State? { instance.state }
 
+  /// What the last command came to.
   public private(set) var outcome = TesterOutcome()
 
   /// Whether the last command has updated or deleted the value.
@@ -44,6 +45,7 @@ public struct ValueEntityTester<Entity: ValueEntity>: CommandTester {
     }
   }
 
+  /// Runs a command; what it came to is then in ``outcome``.
   public mutating func run<Command: Message>(
     _ name: String, _ command: Command, metadata: Metadata
   ) throws {
