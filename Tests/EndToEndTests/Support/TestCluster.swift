@@ -12,6 +12,8 @@ final class TestCluster {
     case swiftValue
     /// The model function of the compatibility kit, which has entities of every kind.
     case model
+    /// The Swift sample of replicated entities.
+    case swiftChat
     /// The Python sample on the unmodified `cloudstate` 0.1.1, run by this interpreter.
     case python(interpreter: String)
     /// One entity of each kind, without a library, and the folder of its stubs.
@@ -109,6 +111,8 @@ final class TestCluster {
         builtProduct("value-shopping-cart"), environment: environment)
     case .model:
       node.function = try TestProcess(builtProduct("tck-model"), environment: environment)
+    case .swiftChat:
+      node.function = try TestProcess(builtProduct("chat"), environment: environment)
     case .python(let interpreter):
       node.function = try TestProcess(
         interpreter, ["\(repositoryFolder)/Sources/Samples/ShoppingCartPython/shopping_cart.py"],
