@@ -207,7 +207,7 @@ let testTargets: [Target] = [
       "ClusterControl", "MessageBus", "RocksDB", "CloudstateModel", "CloudstateProtocol", nioCore,
       nioPosix, logging, protobuf,
     ]),
-  tests("CloudstateNodeTests", ["CloudstateNode", "CloudstateModel"]),
+  tests("CloudstateNodeTests", ["CloudstateNode", "CloudstateModel", "Eventing"]),
   tests(
     "IngressTests",
     [

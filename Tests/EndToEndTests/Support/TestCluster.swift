@@ -18,6 +18,8 @@ final class TestCluster {
     case python(interpreter: String)
     /// One entity of each kind, without a library, and the folder of its stubs.
     case kinds(interpreter: String, stubs: String)
+    /// Entities with methods that consume their events, likewise.
+    case events(interpreter: String, stubs: String)
   }
 
   final class Node {
@@ -122,6 +124,13 @@ final class TestCluster {
         interpreter,
         [
           "\(repositoryFolder)/Tests/EndToEndTests/Kinds/kinds_function.py", stubs,
+          "\(node.functionPort)",
+        ])
+    case .events(let interpreter, let stubs):
+      node.function = try TestProcess(
+        interpreter,
+        [
+          "\(repositoryFolder)/Tests/EndToEndTests/Kinds/events_function.py", stubs,
           "\(node.functionPort)",
         ])
     }
