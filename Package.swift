@@ -190,7 +190,8 @@ let samplePrograms: [Target] = [
 ].flatMap { name, sample in
   [
     program(
-      name, path: "Sources/Samples/Programs/\(name)", ["CloudstateSDK", .target(name: "\(sample)Sample")]),
+      name, path: "Sources/Samples/Programs/\(name)",
+      ["CloudstateSDK", .target(name: "\(sample)Sample")]),
     program(
       "\(name)-node", path: "Sources/Samples/Programs/\(name)-node",
       ["CloudstateEmbedded", .target(name: "\(sample)Sample")]),
@@ -261,7 +262,8 @@ let testTargets: [Target] = [
     "CompatibilityKitTests",
     [
       "CompatibilityKit", "CommandLineKit", "CloudstateSDK", "TCKModelSample",
-      "CloudstateProtocol", "TCKProtocol", "GRPCTransport", nioCore, nioPosix, nioHTTP1, logging, protobuf,
+      "CloudstateProtocol", "TCKProtocol", "GRPCTransport", nioCore, nioPosix, nioHTTP1, logging,
+      protobuf,
     ]),
   // The programs are dependencies so that they are built before the tests start them.
   .testTarget(

@@ -49,7 +49,8 @@ extension NodeOptions {
     }
     let node = nodeID ?? "\(service)-1"
     guard let identifier = NodeID(node) else {
-      throw wrongSetting("--node-id '\(node)' is not a name: letters, digits, '-' and '_', at most 63")
+      throw wrongSetting(
+        "--node-id '\(node)' is not a name: letters, digits, '-' and '_', at most 63")
     }
     var configuration = NodeConfiguration(
       service: serviceName, nodeID: identifier, function: function,

@@ -1,5 +1,6 @@
 import ArgumentParser
 import CommandLineKit
+import EntityRuntime
 import Glibc
 import NodeCommand
 

@@ -63,7 +63,8 @@ package final class InProcessConnection: GRPCClientTransport, @unchecked Sendabl
     takeTurns(limit: due.count)
   }
 
-  private static let closed = GRPCStatus(.unavailable, "the connection within the process was closed")
+  private static let closed = GRPCStatus(
+    .unavailable, "the connection within the process was closed")
 
   // MARK: From calls
 

@@ -16,8 +16,11 @@ struct MessageLane {
   private(set) var queuedBytes = 0
   /// Whether the sender should wait: at the window, until half of it has been taken.
   private(set) var isFull = false
-  /// What the sender was last told.
-  private var wasFull = false
+  /// Whether the lane has been full since the sender was last told that it is writable. The sender may
+  /// have seen that without being told, and waits to hear of the opposite.
+  private var hasBeenFull = false
+  /// Whether the sender was told that the lane is full.
+  private var isFullTold = false
   /// Whether the receiver takes messages.
   var isReading = true
 
@@ -30,13 +33,15 @@ struct MessageLane {
   /// Whether ``take()`` has a message.
   var hasDeliverable: Bool { isReading && !messages.isEmpty }
   /// Whether ``takeNews()`` has something.
-  var hasNews: Bool { isFull != wasFull }
+  var hasNews: Bool { isFull ? !isFullTold : hasBeenFull }
 
   /// Adds a message behind all others.
   mutating func append(_ message: ByteBuffer) {
     messages.append(message)
     queuedBytes += message.readableBytes + Self.messageOverhead
-    if queuedBytes >= windowBytes { isFull = true }
+    guard queuedBytes >= windowBytes else { return }
+    isFull = true
+    hasBeenFull = true
   }
 
   /// The next message, if there is one and the receiver reads.
@@ -48,10 +53,11 @@ struct MessageLane {
     return message
   }
 
-  /// Whether the lane is writable, if that is not what the sender was last told.
+  /// Whether the lane is writable, if the sender may believe something else.
   mutating func takeNews() -> Bool? {
     guard hasNews else { return nil }
-    wasFull = isFull
+    isFullTold = isFull
+    hasBeenFull = isFull
     return !isFull
   }
 
@@ -59,6 +65,7 @@ struct MessageLane {
   mutating func discard() {
     messages = Self.noMessages
     queuedBytes = 0
+    isFull = false
   }
 
   private static var noMessages: CircularBuffer<ByteBuffer> { CircularBuffer(initialCapacity: 2) }
