@@ -31,10 +31,16 @@ struct LoadCommand: AsyncParsableCommand {
     _ workload: Workload, name: String, target: GRPCAddress, inFlight: Int, seconds: Double,
     carts: Int
   ) async throws -> LatencySummary {
-    try await UnaryLoad.run(
-      name: name, target: target, path: workload.path,
-      inFlight: inFlight, warmUp: .seconds(1), duration: .nanoseconds(Int64(seconds * 1e9)),
-      on: MultiThreadedEventLoopGroup.singleton.next()
-    ) { number in workload.message(number, carts: carts) }
+    let eventLoop = MultiThreadedEventLoopGroup.singleton.next()
+    let duration = TimeAmount.nanoseconds(Int64(seconds * 1e9))
+    let message: @Sendable (Int) -> ByteBuffer = { workload.message($0, carts: carts) }
+    if workload == .streamedEvents {
+      return try await StreamLoad.run(
+        name: name, target: target, path: workload.path, inFlight: inFlight, warmUp: .seconds(1),
+        duration: duration, on: eventLoop, makeMessage: message)
+    }
+    return try await UnaryLoad.run(
+      name: name, target: target, path: workload.path, inFlight: inFlight, warmUp: .seconds(1),
+      duration: duration, on: eventLoop, makeMessage: message)
   }
 }

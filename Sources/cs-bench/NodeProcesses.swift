@@ -11,7 +11,8 @@ struct NodeProcesses {
   ) async throws -> NodeProcesses {
     let name = hosting == .embedded ? "\(workload.program)-node" : workload.program
     var arguments = [
-      "--service", "bench", "--listen", "127.0.0.1:0", "--data", "\(folder)/\(name)",
+      "--service", "bench", "--listen", "127.0.0.1:0", "--data",
+      "\(folder)/\(workload.rawValue)-\(name)",
       "--stop-with-parent", "--log-level", "warning",
     ]
     if let loops { arguments += ["--loops", "\(loops)"] }

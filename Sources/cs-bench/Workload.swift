@@ -5,6 +5,8 @@ import NIOCore
 enum Workload: String, CaseIterable {
   /// `AddItem` of the shopping cart: one event is stored.
   case durableEvents = "events"
+  /// The same, many on each call.
+  case streamedEvents = "streamed-events"
   /// `AddItem` of the value based shopping cart: the whole cart is stored.
   case durableValues = "values"
   /// `ProcessUnary` of the model action: an answer, and nothing is stored.
@@ -13,7 +15,7 @@ enum Workload: String, CaseIterable {
   /// The program that hosts the function; with `-node` behind its name, the node that embeds it.
   var program: String {
     switch self {
-    case .durableEvents: "shopping-cart"
+    case .durableEvents, .streamedEvents: "shopping-cart"
     case .durableValues: "value-shopping-cart"
     case .unaryAction: "tck-model"
     }
@@ -21,7 +23,7 @@ enum Workload: String, CaseIterable {
 
   var path: String {
     switch self {
-    case .durableEvents: "/com.example.shoppingcart.ShoppingCart/AddItem"
+    case .durableEvents, .streamedEvents: "/com.example.shoppingcart.ShoppingCart/AddItem"
     case .durableValues: "/com.example.valueentity.shoppingcart.ShoppingCart/AddItem"
     case .unaryAction: "/cloudstate.tck.model.action.ActionTckModel/ProcessUnary"
     }
@@ -30,7 +32,7 @@ enum Workload: String, CaseIterable {
   /// The message of call number `number`, spread over `carts` carts.
   func message(_ number: Int, carts: Int) -> ByteBuffer {
     switch self {
-    case .durableEvents, .durableValues:
+    case .durableEvents, .streamedEvents, .durableValues:
       CartMessages.addItem(cart: number % carts, product: number / carts % 5)
     case .unaryAction:
       ActionMessages.processUnary(reply: "A reply of usual length to call \(number)")
@@ -42,6 +44,7 @@ enum Workload: String, CaseIterable {
     let name =
       switch self {
       case .durableEvents: "node: durable events"
+      case .streamedEvents: "node: streamed events"
       case .durableValues: "node: durable values"
       case .unaryAction: "node: unary actions"
       }
