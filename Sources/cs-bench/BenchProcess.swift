@@ -2,6 +2,8 @@ import CommandLineKit
 import FoundationEssentials
 import GRPCTransport
 import Glibc
+import NIOCore
+import NIOPosix
 
 /// A program of this package, started from beside the running one.
 struct BenchProcess {
@@ -9,9 +11,20 @@ struct BenchProcess {
   /// Where it serves; unset for programs without a ready file.
   private(set) var address = GRPCAddress.tcp(host: "127.0.0.1", port: 0)
 
-  /// Starts a program and does not wait.
+  /// Starts a program and does not wait for it.
+  ///
+  /// On a thread that lives as long as this process: `--stop-with-parent` goes by the thread that started
+  /// the program, and threads that run tasks end when they have been idle for some seconds.
   static func start(
     _ name: String, _ arguments: [String], environment: [String: String] = [:]
+  ) async throws -> BenchProcess {
+    try await MultiThreadedEventLoopGroup.singleton.next().submit {
+      try spawn(name, arguments, environment: environment)
+    }.get()
+  }
+
+  private static func spawn(
+    _ name: String, _ arguments: [String], environment: [String: String]
   ) throws -> BenchProcess {
     let program = try "\(folderOfThisProgram())/\(name)"
     var argv: [UnsafeMutablePointer<CChar>?] = ([program] + arguments).map { strdup($0) } + [nil]
@@ -31,7 +44,7 @@ struct BenchProcess {
     _ name: String, _ arguments: [String], readyFile: String
   ) async throws -> BenchProcess {
     unlink(readyFile)
-    var process = try start(name, arguments + ["--ready-file", readyFile])
+    var process = try await start(name, arguments + ["--ready-file", readyFile])
     for _ in 0..<1000 {
       if let text = try? readFile(readyFile), let address = publicAddress(in: text) {
         process.address = address

@@ -23,7 +23,7 @@ struct NodeProcesses {
         node: try await BenchProcess.start(name, arguments, readyFile: readyFile), function: nil)
     case .ownProcess:
       let port = try freePort()
-      let function = try BenchProcess.start(
+      let function = try await BenchProcess.start(
         name, [], environment: ["HOST": "127.0.0.1", "PORT": "\(port)"])
       do {
         let node = try await BenchProcess.start(
