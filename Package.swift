@@ -37,6 +37,12 @@ func program(_ name: String, path: String? = nil, _ dependencies: [Target.Depend
     name: name, dependencies: dependencies, path: path, swiftSettings: swiftSettings)
 }
 
+func sample(_ name: String, _ dependencies: [Target.Dependency]) -> Target {
+  .target(
+    name: "\(name)Sample", dependencies: dependencies, path: "Sources/Samples/\(name)",
+    swiftSettings: swiftSettings)
+}
+
 func tests(
   _ name: String, _ dependencies: [Target.Dependency], exclude: [String] = []
 ) -> Target {
@@ -148,8 +154,26 @@ let compatibility: [Target] = [
     ])
 ]
 
+let nodePrograms: [Target] = [
+  library(
+    "NodeCommand",
+    [
+      "CloudstateNode", "EntityRuntime", "Eventing", "GRPCTransport", "CloudstateModel",
+      "CommandLineKit", argumentParser, logging,
+    ])
+]
+
+let embedding: [Target] = [
+  library(
+    "CloudstateEmbedded",
+    [
+      "CloudstateSDK", "NodeCommand", "EntityRuntime", "GRPCTransport", "CommandLineKit",
+      argumentParser, logging,
+    ])
+]
+
 let programs: [Target] = [
-  program("cs-node", ["CloudstateNode", "CommandLineKit", argumentParser, logging]),
+  program("cs-node", ["NodeCommand", "CommandLineKit", "EntityRuntime", argumentParser]),
   program(
     "cs-coordinator", ["ClusterControl", "MessageBus", "CommandLineKit", argumentParser, logging]),
   program("cs-up", ["Launcher", "CommandLineKit", argumentParser]),
@@ -165,13 +189,26 @@ let programs: [Target] = [
 ]
 
 let samples: [Target] = [
-  program("shopping-cart", path: "Sources/Samples/ShoppingCart", ["CloudstateSDK", protobuf]),
-  program(
-    "value-shopping-cart", path: "Sources/Samples/ValueShoppingCart", ["CloudstateSDK", protobuf]),
-  program("chat", path: "Sources/Samples/Chat", ["CloudstateSDK", protobuf]),
-  program(
-    "tck-model", path: "Sources/Samples/TCKModel", ["CloudstateSDK", "TCKProtocol", protobuf]),
+  sample("ShoppingCart", ["CloudstateSDK", protobuf]),
+  sample("ValueShoppingCart", ["CloudstateSDK", protobuf]),
+  sample("Chat", ["CloudstateSDK", protobuf]),
+  sample("TCKModel", ["CloudstateSDK", "TCKProtocol", protobuf]),
 ]
+
+// Each sample twice: as a function for a sidecar, and as a node with the function inside.
+let samplePrograms: [Target] = [
+  ("shopping-cart", "ShoppingCart"), ("value-shopping-cart", "ValueShoppingCart"),
+  ("chat", "Chat"), ("tck-model", "TCKModel"),
+].flatMap { name, sample in
+  [
+    program(
+      name, path: "Sources/Samples/Programs/\(name)",
+      ["CloudstateSDK", .target(name: "\(sample)Sample")]),
+    program(
+      "\(name)-node", path: "Sources/Samples/Programs/\(name)-node",
+      ["CloudstateEmbedded", .target(name: "\(sample)Sample")]),
+  ]
+}
 
 let testTargets: [Target] = [
   .target(
@@ -217,9 +254,15 @@ let testTargets: [Target] = [
   tests(
     "CloudstateSDKTests",
     [
-      "CloudstateSDK", "shopping-cart", "value-shopping-cart", "chat", "CloudstateProtocol",
-      "GRPCTransport", nioCore, nioPosix, protobuf, logging,
+      "CloudstateSDK", "ShoppingCartSample", "ValueShoppingCartSample", "ChatSample", "shopping-cart",
+      "CloudstateProtocol", "GRPCTransport", nioCore, nioPosix, protobuf, logging,
     ], exclude: ["Examples/Protos"]),
+  tests(
+    "CloudstateEmbeddedTests",
+    [
+      "CloudstateEmbedded", "CloudstateSDK", "ShoppingCartSample", "GRPCTransport", nioCore,
+      nioPosix, logging, protobuf,
+    ]),
   tests("LauncherTests", ["Launcher", "CommandLineKit", "cs-up"]),
   tests(
     "CommandClientTests",
@@ -230,8 +273,9 @@ let testTargets: [Target] = [
   tests(
     "CompatibilityKitTests",
     [
-      "CompatibilityKit", "CommandLineKit", "CloudstateSDK", "tck-model", "CloudstateProtocol",
-      "TCKProtocol", "GRPCTransport", nioCore, nioPosix, nioHTTP1, logging, protobuf,
+      "CompatibilityKit", "CommandLineKit", "CloudstateSDK", "TCKModelSample",
+      "CloudstateProtocol", "TCKProtocol", "GRPCTransport", nioCore, nioPosix, nioHTTP1, logging,
+      protobuf,
     ]),
   // The programs are dependencies so that they are built before the tests start them.
   .testTarget(
@@ -239,7 +283,8 @@ let testTargets: [Target] = [
     dependencies: [
       "TestSupport", "ShardStore", "RocksDB", "CloudstateModel", "cs-node", "cs-coordinator",
       "cs-up", "cs-send", "cs-tail", "cs-bench", "cs-tck", "shopping-cart", "value-shopping-cart",
-      "chat", "tck-model",
+      "chat", "tck-model", "shopping-cart-node", "value-shopping-cart-node", "chat-node",
+      "tck-model-node",
     ],
     exclude: ["Clients", "Kinds"], swiftSettings: swiftSettings),
 ]
@@ -249,6 +294,7 @@ let package = Package(
   platforms: [.macOS(.v15)],
   products: [
     .library(name: "CloudstateSDK", targets: ["CloudstateSDK"]),
+    .library(name: "CloudstateEmbedded", targets: ["CloudstateEmbedded"]),
     .executable(name: "cs-node", targets: ["cs-node"]),
     .executable(name: "cs-coordinator", targets: ["cs-coordinator"]),
     .executable(name: "cs-up", targets: ["cs-up"]),
@@ -267,6 +313,6 @@ let package = Package(
     .package(url: "https://github.com/jpsim/Yams", from: "6.2.0"),
   ],
   targets: cModules + vocabulary + wrappers + ports + features + assemblies + commandLine
-    + compatibility + programs + samples + testTargets,
+    + compatibility + nodePrograms + embedding + programs + samples + samplePrograms + testTargets,
   cxxLanguageStandard: .cxx17
 )

@@ -37,10 +37,10 @@ extension CloudstateNode {
     let function = try await connectFunction(loops: loops, teardown)
     let policy = discoveryPolicy
     readiness.become(
-      .notReady("waiting for the user function at \(configuration.function)"))
+      .notReady("waiting for the user function \(configuration.function)"))
     let spec = try await function.discover(policy: policy)
     let services = spec.entities.map(\.serviceName).joined(separator: ", ")
-    logger.info("serving \(services) of the user function at \(configuration.function)")
+    logger.info("serving \(services) of the user function \(configuration.function)")
 
     let runtime = try await startEntities(
       spec, function: function, store: store, loops: loops, reader: reader, teardown)
@@ -136,7 +136,7 @@ extension CloudstateNode {
     var settings = UserFunction.Configuration()
     settings.client.maximumMessageBytes = configuration.maximumMessageBytes
     let function = try await UserFunction(
-      target: configuration.function, loops: loops, configuration: settings, logger: logger)
+      place: configuration.function, loops: loops, configuration: settings, logger: logger)
     teardown.add("user function connections") { function.close() }
     return function
   }
@@ -344,12 +344,12 @@ extension CloudstateNode {
       let now = try await function.discover(policy: discoveryPolicy)
       guard now.isCompatible(with: spec) else {
         let text =
-          "the user function at \(configuration.function) came back with other services; restart this "
+          "the user function \(configuration.function) came back with other services; restart this "
           + "node to serve them"
         await function.reportLast(text)
         throw NodeError(.discovery, text)
       }
-      logger.info("the user function at \(configuration.function) is back")
+      logger.info("the user function \(configuration.function) is back")
     }
   }
 

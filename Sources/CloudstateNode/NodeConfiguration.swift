@@ -8,8 +8,8 @@ import NIOCore
 package struct NodeConfiguration: Sendable {
   package var service: ServiceName
   package var nodeID: NodeID
-  /// Where the user function listens.
-  package var function: GRPCAddress
+  /// Where the user function runs.
+  package var function: FunctionPlace
   /// The public listener. Port 0 takes a free port.
   package var listen: GRPCAddress
   /// The management listener (`/ready`, `/alive`); `nil` for none.
@@ -56,7 +56,7 @@ package struct NodeConfiguration: Sendable {
   package var readyFile: String?
 
   package init(
-    service: ServiceName, nodeID: NodeID, function: GRPCAddress, listen: GRPCAddress, data: String
+    service: ServiceName, nodeID: NodeID, function: FunctionPlace, listen: GRPCAddress, data: String
   ) {
     self.service = service
     self.nodeID = nodeID

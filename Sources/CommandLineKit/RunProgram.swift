@@ -27,6 +27,27 @@ package func runProgram(
   }
 }
 
+/// As ``runProgram(_:arguments:)-(_,_)``, for a program that does more with its command than the
+/// command knows.
+package func runProgram<Command: ParsableCommand>(
+  _ command: Command.Type, arguments: [String],
+  body: (Command) async throws -> Void
+) async -> Never {
+  ignoreBrokenPipes()
+  do {
+    let parsed = try command.parseAsRoot(arguments)
+    if let command = parsed as? Command {
+      try await body(command)
+    } else {
+      var other = parsed
+      try other.run()
+    }
+    exit(ExitStatus.ok.rawValue)
+  } catch {
+    exit(report(error, of: command))
+  }
+}
+
 /// As ``runProgram(_:arguments:)-(_,_)``, for programs whose commands never wait asynchronously: runs
 /// on the calling thread and starts no other.
 package func runSynchronousProgram(

@@ -1,7 +1,9 @@
 package import NIOCore
 
-/// A client's connection to one server, bound to one event loop. It connects on demand, reconnects
-/// with backoff, and multiplexes any number of streams. All members are called on ``eventLoop``.
+/// A client's way to one server, bound to one event loop: a connection that connects on demand,
+/// reconnects with backoff, and multiplexes any number of streams (``GRPCClientConnection``), or none at
+/// all for a server in the same process (``InProcessConnection``). All members are called on
+/// ``eventLoop``.
 package protocol GRPCClientTransport: AnyObject {
   var eventLoop: any EventLoop { get }
 
@@ -14,6 +16,9 @@ package protocol GRPCClientTransport: AnyObject {
     path: String, metadata: GRPCMetadata, deadline: NIODeadline?, waitForReady: Bool,
     handler: any GRPCClientStreamHandler
   ) -> any GRPCClientStream
+
+  /// Closes for good: every open or waiting call ends with UNAVAILABLE.
+  func close()
 }
 
 /// One outgoing call, whatever its shape, as raw message bytes. Loop-bound like its transport.

@@ -129,7 +129,7 @@ private func findPrograms(
       continue
     }
     guard let service = topology.services.first(where: { $0.name == process.service }),
-      process.role == .function
+      process.role == .function || service.function.isEmbedded
     else {
       throw ProgramError(
         "\(word) does not exist or is not executable",

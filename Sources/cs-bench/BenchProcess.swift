@@ -2,6 +2,8 @@ import CommandLineKit
 import FoundationEssentials
 import GRPCTransport
 import Glibc
+import NIOCore
+import NIOPosix
 
 /// A program of this package, started from beside the running one.
 struct BenchProcess {
@@ -9,9 +11,20 @@ struct BenchProcess {
   /// Where it serves; unset for programs without a ready file.
   private(set) var address = GRPCAddress.tcp(host: "127.0.0.1", port: 0)
 
-  /// Starts a program and does not wait.
+  /// Starts a program and does not wait for it.
+  ///
+  /// On a thread that lives as long as this process: `--stop-with-parent` goes by the thread that started
+  /// the program, and threads that run tasks end when they have been idle for some seconds.
   static func start(
     _ name: String, _ arguments: [String], environment: [String: String] = [:]
+  ) async throws -> BenchProcess {
+    try await MultiThreadedEventLoopGroup.singleton.next().submit {
+      try spawn(name, arguments, environment: environment)
+    }.get()
+  }
+
+  private static func spawn(
+    _ name: String, _ arguments: [String], environment: [String: String]
   ) throws -> BenchProcess {
     let program = try "\(folderOfThisProgram())/\(name)"
     var argv: [UnsafeMutablePointer<CChar>?] = ([program] + arguments).map { strdup($0) } + [nil]
@@ -31,7 +44,7 @@ struct BenchProcess {
     _ name: String, _ arguments: [String], readyFile: String
   ) async throws -> BenchProcess {
     unlink(readyFile)
-    var process = try start(name, arguments + ["--ready-file", readyFile])
+    var process = try await start(name, arguments + ["--ready-file", readyFile])
     for _ in 0..<1000 {
       if let text = try? readFile(readyFile), let address = publicAddress(in: text) {
         process.address = address
@@ -45,6 +58,18 @@ struct BenchProcess {
     }
     process.stop()
     throw ProgramError("\(name) was not ready within 10 s", status: .unreachable)
+  }
+
+  /// Processor time the process has used, in user and kernel (proc_pid_stat(5), fields 14 and 15), in
+  /// steps of the clock tick: 10 ms.
+  func processorMicroseconds() throws -> Double {
+    let text = try readFile("/proc/\(processID)/stat")
+    // The name of the program is in parentheses and may hold anything; the third field follows.
+    let fields = text[(text.lastIndex(of: ")") ?? text.startIndex)...].split(separator: " ")
+    guard fields.count > 13, let user = Double(fields[12]), let system = Double(fields[13]) else {
+      throw ProgramError("cannot read the processor time of process \(processID)")
+    }
+    return (user + system) * 1e6 / Double(sysconf(Int32(_SC_CLK_TCK)))
   }
 
   func stop() {

@@ -4,8 +4,8 @@ import GRPCTransport
 import NIOCore
 import NIOPosix
 
-/// The whole comparison in one run: disk, store, transport, and a node with a Swift function of each kind of
-/// entity, three processes on one machine.
+/// The whole comparison in one run: disk, store, transport, and nodes with a Swift function for events,
+/// values and actions, beside the node and inside it.
 struct CompareCommand: AsyncParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "compare", abstract: "Measures disk, store, transport and node in one run.")
@@ -15,6 +15,9 @@ struct CompareCommand: AsyncParsableCommand {
   var data: String?
   @Option(help: "Event loops of the node.") var loops: Int?
   @Option(help: "How many carts the commands go to.") var carts = 1000
+  @Option(
+    help: "What to ask of nodes: events, streamed-events, values, actions, separated by commas.")
+  var workloads = WorkloadList(values: Workload.allCases)
   @Flag(help: "Leave the ceilings out and measure the node only.") var nodeOnly = false
 
   func run() async throws {
@@ -22,8 +25,8 @@ struct CompareCommand: AsyncParsableCommand {
     defer { folder.remove() }
     let report = BenchReport(output: options.output)
     if !nodeOnly { try await ceilings(folder: folder.path, report: report) }
-    for kind in CartKind.allCases {
-      try await node(kind, folder: folder.path, report: report)
+    for workload in workloads.values {
+      try await node(workload, folder: folder.path, report: report)
     }
   }
 
@@ -48,24 +51,24 @@ struct CompareCommand: AsyncParsableCommand {
     }
   }
 
-  private func node(_ kind: CartKind, folder: String, report: BenchReport) async throws {
-    let port = try freePort()
-    let function = try BenchProcess.start(
-      kind.program, [], environment: ["HOST": "127.0.0.1", "PORT": "\(port)"])
-    defer { function.stop() }
-    var arguments = [
-      "--service", "cart", "--node-id", "bench", "--function", "127.0.0.1:\(port)", "--listen",
-      "127.0.0.1:0", "--data", "\(folder)/\(kind.program)", "--stop-with-parent", "--log-level",
-      "warning",
-    ]
-    if let loops { arguments += ["--loops", "\(loops)"] }
-    let node = try await BenchProcess.start(
-      "cs-node", arguments, readyFile: "\(folder)/\(kind.program).json")
-    defer { node.stop() }
+  /// Both ways to host the function are measured in turns, so that a machine that changes its pace
+  /// changes both.
+  private func node(_ workload: Workload, folder: String, report: BenchReport) async throws {
+    var nodes: [(hosting: Hosting, processes: NodeProcesses)] = []
+    defer { for node in nodes { node.processes.stop() } }
+    for hosting in Hosting.allCases {
+      nodes.append(
+        (hosting, try await .start(workload, hosting, folder: folder, loops: loops)))
+    }
     for inFlight in options.inFlight.values {
-      report.add(
-        try await LoadCommand.measure(
-          kind, target: node.address, inFlight: inFlight, seconds: options.seconds, carts: carts))
+      for (hosting, processes) in nodes {
+        let before = try processes.processorMicroseconds()
+        var summary = try await LoadCommand.measure(
+          workload, name: workload.rowName(hosting), target: processes.address,
+          inFlight: inFlight, seconds: options.seconds, carts: carts)
+        summary.setProcessorTime(try processes.processorMicroseconds() - before)
+        report.add(summary)
+      }
     }
   }
 }

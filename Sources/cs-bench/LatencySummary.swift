@@ -7,16 +7,29 @@ struct LatencySummary: Sendable {
   var operations: Int
   var errors: Int
   var seconds: Double
+  /// Operations of the whole run, with those of the warm-up.
+  private var total: Int
+  /// Processor time of the measured processes for each operation, where it was measured.
+  private(set) var processorMicroseconds: Double?
   /// Latencies in nanoseconds, ascending.
   private var sorted: [UInt64]
 
-  init(name: String, inFlight: Int, errors: Int, seconds: Double, latencies: [UInt64]) {
+  init(
+    name: String, inFlight: Int, errors: Int, seconds: Double, latencies: [UInt64],
+    total: Int? = nil
+  ) {
     self.name = name
     self.inFlight = inFlight
     self.operations = latencies.count
     self.errors = errors
     self.seconds = seconds
+    self.total = total ?? latencies.count
     self.sorted = latencies.sorted()
+  }
+
+  /// Shares out the processor time of the whole run.
+  mutating func setProcessorTime(_ microseconds: Double) {
+    processorMicroseconds = microseconds / Double(max(total, 1))
   }
 
   var perSecond: Double { seconds > 0 ? Double(operations) / seconds : 0 }
@@ -35,13 +48,14 @@ struct LatencySummary: Sendable {
       milliseconds(0.5).threeDecimals.paddedLeft(to: 9),
       milliseconds(0.99).threeDecimals.paddedLeft(to: 9),
       milliseconds(0.999).threeDecimals.paddedLeft(to: 9), "\(errors)".paddedLeft(to: 7),
+      (processorMicroseconds.map { "\(Int($0.rounded()))" } ?? "").paddedLeft(to: 7),
     ].joined(separator: " ")
   }
 
   static let header = [
     "what".padded(to: 34), "in flight".paddedLeft(to: 9), "per second".paddedLeft(to: 11),
     "p50 ms".paddedLeft(to: 9), "p99 ms".paddedLeft(to: 9), "p99.9 ms".paddedLeft(to: 9),
-    "errors".paddedLeft(to: 7),
+    "errors".paddedLeft(to: 7), "cpu us".paddedLeft(to: 7),
   ].joined(separator: " ")
 
   /// The row as one JSON object.
@@ -50,6 +64,7 @@ struct LatencySummary: Sendable {
       + "\"p50Milliseconds\":\(milliseconds(0.5).threeDecimals),"
       + "\"p99Milliseconds\":\(milliseconds(0.99).threeDecimals),"
       + "\"p999Milliseconds\":\(milliseconds(0.999).threeDecimals),"
+      + (processorMicroseconds.map { "\"processorMicroseconds\":\($0.threeDecimals)," } ?? "")
       + "\"operations\":\(operations),\"errors\":\(errors)}"
   }
 

@@ -21,18 +21,26 @@ struct LoadCommand: AsyncParsableCommand {
     for inFlight in options.inFlight.values {
       report.add(
         try await Self.measure(
-          .eventSourced, target: target, inFlight: inFlight, seconds: options.seconds,
-          carts: carts))
+          .durableEvents, name: Workload.durableEvents.rowName(.ownProcess), target: target,
+          inFlight: inFlight,
+          seconds: options.seconds, carts: carts))
     }
   }
 
   static func measure(
-    _ kind: CartKind, target: GRPCAddress, inFlight: Int, seconds: Double, carts: Int
+    _ workload: Workload, name: String, target: GRPCAddress, inFlight: Int, seconds: Double,
+    carts: Int
   ) async throws -> LatencySummary {
-    try await UnaryLoad.run(
-      name: kind.rowName, target: target, path: kind.addItemPath,
-      inFlight: inFlight, warmUp: .seconds(1), duration: .nanoseconds(Int64(seconds * 1e9)),
-      on: MultiThreadedEventLoopGroup.singleton.next()
-    ) { number in CartMessages.addItem(cart: number % carts, product: number / carts % 5) }
+    let eventLoop = MultiThreadedEventLoopGroup.singleton.next()
+    let duration = TimeAmount.nanoseconds(Int64(seconds * 1e9))
+    let message: @Sendable (Int) -> ByteBuffer = { workload.message($0, carts: carts) }
+    if workload == .streamedEvents {
+      return try await StreamLoad.run(
+        name: name, target: target, path: workload.path, inFlight: inFlight, warmUp: .seconds(1),
+        duration: duration, on: eventLoop, makeMessage: message)
+    }
+    return try await UnaryLoad.run(
+      name: name, target: target, path: workload.path, inFlight: inFlight, warmUp: .seconds(1),
+      duration: duration, on: eventLoop, makeMessage: message)
   }
 }

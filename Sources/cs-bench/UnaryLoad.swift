@@ -53,7 +53,8 @@ final class UnaryLoad {
           promise.succeed(
             LatencySummary(
               name: name, inFlight: inFlight, errors: load.errors,
-              seconds: Double(duration.nanoseconds) / 1e9, latencies: load.latencies))
+              seconds: Double(duration.nanoseconds) / 1e9, latencies: load.latencies,
+              total: load.sent))
         }
       }
       for _ in 0..<inFlight { load.sendNext() }

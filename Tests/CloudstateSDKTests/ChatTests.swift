@@ -2,7 +2,7 @@ import CloudstateSDK
 import SwiftProtobuf
 import Testing
 
-@testable import chat
+@testable import ChatSample
 
 /// The chat sample.
 @Suite struct ChatTests {

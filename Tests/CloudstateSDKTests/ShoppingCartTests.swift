@@ -2,7 +2,7 @@ import CloudstateSDK
 import SwiftProtobuf
 import Testing
 
-@testable import shopping_cart
+@testable import ShoppingCartSample
 
 /// The sample's behaviour as the compatibility kit describes it (kit section 11.1).
 @Suite struct ShoppingCartTests {

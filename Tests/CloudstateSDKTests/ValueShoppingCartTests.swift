@@ -2,7 +2,7 @@ import CloudstateSDK
 import SwiftProtobuf
 import Testing
 
-@testable import value_shopping_cart
+@testable import ValueShoppingCartSample
 
 /// The value based sample's behaviour as the compatibility kit describes it (kit section 11.2).
 @Suite struct ValueShoppingCartTests {

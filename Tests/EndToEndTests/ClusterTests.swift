@@ -6,9 +6,19 @@ private let cart = "com.example.shoppingcart.ShoppingCart"
 
 /// A coordinator and three nodes with the Swift cart.
 @Suite(.serialized) struct ClusterTests {
-  @Test("Any node answers for any cart, and a restart of everything keeps them")
-  func anyNodeAnyCart() async throws {
-    let cluster = try await TestCluster()
+  /// Where the function of the nodes is.
+  enum Hosting: CaseIterable {
+    case beside, inside
+
+    var cart: TestCluster.Function { self == .beside ? .swift : .embedded }
+    var valueCart: TestCluster.Function { self == .beside ? .swiftValue : .embeddedValue }
+  }
+
+  @Test(
+    "Any node answers for any cart, and a restart of everything keeps them",
+    arguments: Hosting.allCases)
+  func anyNodeAnyCart(function hosting: Hosting) async throws {
+    let cluster = try await TestCluster(function: hosting.cart)
     for user in 0..<12 {
       let node = cluster.nodes[user % 3]
       let add = try await runTool(
@@ -33,9 +43,11 @@ private let cart = "com.example.shoppingcart.ShoppingCart"
     #expect(Set(events.map(\.entity)).count == 12)
   }
 
-  @Test("A value cart in Swift is updated, refused, deleted and kept over a restart of everything")
-  func valueCart() async throws {
-    let cluster = try await TestCluster(nodes: 2, function: .swiftValue, shards: 8)
+  @Test(
+    "A value cart in Swift is updated, refused, deleted and kept over a restart of everything",
+    arguments: Hosting.allCases)
+  func valueCart(function hosting: Hosting) async throws {
+    let cluster = try await TestCluster(nodes: 2, function: hosting.valueCart, shards: 8)
     func send(_ method: String, _ body: String) async throws -> ProgramResult {
       try await runTool(
         "cs-send", ["-s", cluster.servers, "ShoppingCart/\(method)", body, "--raw"])
@@ -89,9 +101,11 @@ private let cart = "com.example.shoppingcart.ShoppingCart"
     #expect(try await cluster.allEvents().count == 6)
   }
 
-  @Test("A refusal of the function is status 4, with its text and no event")
-  func domainFailure() async throws {
-    let cluster = try await TestCluster(nodes: 1)
+  @Test(
+    "A refusal of the function is status 4, with its text and no event",
+    arguments: Hosting.allCases)
+  func domainFailure(function hosting: Hosting) async throws {
+    let cluster = try await TestCluster(nodes: 1, function: hosting.cart)
     let result = try await runTool(
       "cs-send",
       [
@@ -103,9 +117,11 @@ private let cart = "com.example.shoppingcart.ShoppingCart"
     #expect(try await cluster.allEvents().isEmpty)
   }
 
-  @Test("The same idempotency key gets the same answer and no second event")
-  func idempotencyKey() async throws {
-    let cluster = try await TestCluster(nodes: 1)
+  @Test(
+    "The same idempotency key gets the same answer and no second event",
+    arguments: Hosting.allCases)
+  func idempotencyKey(function hosting: Hosting) async throws {
+    let cluster = try await TestCluster(nodes: 1, function: hosting.cart)
     let arguments = [
       "-s", cluster.servers, "ShoppingCart/AddItem", "--idempotency-key", "once", "-o", "json",
       #"{"userId":"u","productId":"tea","name":"Tea","quantity":1}"#,
@@ -134,9 +150,9 @@ private let cart = "com.example.shoppingcart.ShoppingCart"
     #expect(result.output.contains("ItemAdded"), "\(result.output)")
   }
 
-  @Test("SIGTERM drains: the node ends with status 0")
-  func gracefulStop() async throws {
-    let cluster = try await TestCluster(nodes: 1)
+  @Test("SIGTERM drains: the node ends with status 0", arguments: Hosting.allCases)
+  func gracefulStop(function hosting: Hosting) async throws {
+    let cluster = try await TestCluster(nodes: 1, function: hosting.cart)
     let sidecar = try #require(cluster.nodes[0].sidecar)
     sidecar.signal(SIGTERM)
     #expect(try await sidecar.waitForExit(within: .seconds(15)) == .code(0))

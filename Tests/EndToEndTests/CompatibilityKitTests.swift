@@ -103,6 +103,41 @@ struct CompatibilityKitTests {
     function.signal(SIGKILL)
   }
 
+  @Test("A node with the model function inside answers, forwards, repeats effects and refuses")
+  func embeddedNode() async throws {
+    let folder = try TemporaryDirectory()
+    let port = try freePort()
+    let node = try TestProcess(
+      builtProduct("tck-model-node"),
+      [
+        "--service", "tck", "--listen", "127.0.0.1:\(port)", "--data", "\(folder.path)/data",
+        "--shards", "4", "--ready-file", "\(folder.path)/ready",
+      ])
+    defer { node.signal(SIGKILL) }
+    try await eventually("the node is ready", within: .seconds(30)) {
+      access("\(folder.path)/ready", R_OK) == 0
+    }
+    func send(_ method: String, _ body: String) async throws -> ProgramResult {
+      try await runTool("cs-send", ["-s", "127.0.0.1:\(port)", method, body, "--raw"])
+    }
+    let model = "cloudstate.tck.model.EventSourcedTckModel/Process"
+    let emitted = try await send(
+      model, #"{"id":"a","actions":[{"emit":{"value":"x"}},{"emit":{"value":"y"}}]}"#)
+    #expect(emitted.output.contains(#""message":"xy""#), "\(emitted.output)\(emitted.talk)")
+    let failed = try await send(
+      model, #"{"id":"a","actions":[{"emit":{"value":"z"}},{"fail":{"message":"no"}}]}"#)
+    #expect(failed.status == .code(4), "\(failed.talk)")
+    let kept = try await send(model, #"{"id":"a"}"#)
+    #expect(kept.output.contains(#""message":"xy""#), "\(kept.output)\(kept.talk)")
+    let forwarded = try await send(
+      model, #"{"id":"a","actions":[{"forward":{"id":"b"}}]}"#)
+    #expect(forwarded.status == .code(0), "\(forwarded.talk)")
+    let action = "cloudstate.tck.model.action.ActionTckModel/ProcessUnary"
+    let replied = try await send(
+      action, #"{"groups":[{"steps":[{"reply":{"message":"hello"}}]}]}"#)
+    #expect(replied.output.contains(#""message":"hello""#), "\(replied.output)\(replied.talk)")
+  }
+
   @Test("Mistakes and silence have statuses of their own")
   func statuses() async throws {
     let typo = try await runTool("cs-tck", ["--only", "ESM99"])

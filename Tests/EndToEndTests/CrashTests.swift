@@ -9,12 +9,21 @@ import Testing
 
   @Test("Ten kills of a node lose nothing and repeat nothing")
   func killNodes() async throws {
-    try await load(name: "node kills") { cluster, random in
-      let node = cluster.nodes[Int.random(in: 0..<cluster.nodes.count, using: &random)]
-      try await cluster.killSidecar(node)
-      try cluster.startSidecar(node)
-      try await cluster.waitUntilReady(node)
-    }
+    try await load(name: "node kills", kill: Self.killNode)
+  }
+
+  @Test("Ten kills of a node with its function inside lose nothing and repeat nothing")
+  func killEmbeddedNodes() async throws {
+    try await load(name: "embedded node kills", function: .embedded, kill: Self.killNode)
+  }
+
+  private static func killNode(
+    _ cluster: TestCluster, _ random: inout SeededGenerator
+  ) async throws {
+    let node = cluster.nodes[Int.random(in: 0..<cluster.nodes.count, using: &random)]
+    try await cluster.killSidecar(node)
+    try cluster.startSidecar(node)
+    try await cluster.waitUntilReady(node)
   }
 
   @Test("Ten kills of a user function lose nothing and repeat nothing")
@@ -27,10 +36,11 @@ import Testing
   }
 
   private func load(
-    name: String, kill: (TestCluster, inout SeededGenerator) async throws -> Void
+    name: String, function: TestCluster.Function = .swift,
+    kill: (TestCluster, inout SeededGenerator) async throws -> Void
   ) async throws {
     var random = SeededGenerator(seed: testSeed(name))
-    let cluster = try await TestCluster(nodes: 3, shards: 12)
+    let cluster = try await TestCluster(nodes: 3, function: function, shards: 12)
     let report = "\(cluster.folder.path)/report.jsonl"
     let tail = try TestProcess(
       builtProduct("cs-tail"), ["-s", cluster.servers, "--all", "-o", "jsonl"])

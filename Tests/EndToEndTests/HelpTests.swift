@@ -5,7 +5,10 @@ import Testing
 struct HelpTests {
   @Test(
     "Help begins with examples, each on a line of its own",
-    arguments: ["cs-node", "cs-coordinator", "cs-up", "cs-send", "cs-tail", "cs-bench", "cs-tck"])
+    arguments: [
+      "cs-node", "cs-coordinator", "cs-up", "cs-send", "cs-tail", "cs-bench", "cs-tck",
+      "shopping-cart-node",
+    ])
   func examples(program: String) async throws {
     let result = try await runTool(program, ["--help"])
     #expect(result.status == .code(0))

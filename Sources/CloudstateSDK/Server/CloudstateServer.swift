@@ -1,7 +1,7 @@
 import CloudstateProtocol
 package import GRPCTransport
 import Glibc
-import Logging
+package import Logging
 import NIOCore
 import NIOPosix
 
@@ -92,7 +92,9 @@ public struct CloudstateServer: Sendable {
     do {
       server = try await GRPCServer.start(
         configuration: GRPCServerConfiguration(address: configuration.address.transportAddress),
-        router: router(configuration), group: group, logger: logger)
+        router: router(
+          serviceName: configuration.serviceName, serviceVersion: configuration.serviceVersion,
+          logger: logger), group: group, logger: logger)
     } catch {
       await stop(group)
       throw ConfigurationError(problems: [
@@ -107,18 +109,35 @@ public struct CloudstateServer: Sendable {
     await stop(group)
   }
 
+  /// The services alone, for a node in the same process that calls them without a connection.
+  ///
+  /// - Throws: ``ConfigurationError`` if entities or actions do not agree with the descriptors.
+  package func services(
+    named serviceName: String, logger: Logger
+  ) throws(ConfigurationError) -> any GRPCServerRouter {
+    let problems = try problems()
+    guard problems.isEmpty else { throw ConfigurationError(problems: problems) }
+    return router(serviceName: serviceName, serviceVersion: "", logger: logger)
+  }
+
+  private func problems() throws(ConfigurationError) -> [String] {
+    try mistakes + ServiceCheck(descriptors: descriptors).problems(of: services)
+  }
+
   private func check(_ configuration: Configuration) throws(ConfigurationError) {
-    var problems = try mistakes + ServiceCheck(descriptors: descriptors).problems(of: services)
+    var problems = try problems()
     if configuration.eventLoops < 1 { problems.append("eventLoops must be at least 1.") }
     guard problems.isEmpty else { throw ConfigurationError(problems: problems) }
   }
 
-  private func router(_ configuration: Configuration) -> UserFunctionRouter {
+  private func router(
+    serviceName: String, serviceVersion: String, logger: Logger
+  ) -> UserFunctionRouter {
     UserFunctionRouter(
       services: services,
       spec: entitySpec(
-        descriptors: descriptors, services: services, serviceName: configuration.serviceName,
-        serviceVersion: configuration.serviceVersion),
+        descriptors: descriptors, services: services, serviceName: serviceName,
+        serviceVersion: serviceVersion),
       logger: logger)
   }
 

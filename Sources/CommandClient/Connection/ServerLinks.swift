@@ -40,7 +40,7 @@ package final class ServerLinks {
 
   /// Closes all connections; nothing may be used afterwards.
   package func close() {
-    for transport in transports.values { (transport as? any ClosableTransport)?.close() }
+    for transport in transports.values { transport.close() }
     transports.removeAll()
   }
 
@@ -50,11 +50,3 @@ package final class ServerLinks {
     current = (current + 1) % addresses.count
   }
 }
-
-/// Closes the connections of a transport that can be closed.
-package protocol ClosableTransport: AnyObject {
-  /// Closes for good; called on the transport's event loop.
-  func close()
-}
-
-extension GRPCClientConnection: ClosableTransport {}

@@ -4,7 +4,7 @@ package import Logging
 package import NIOCore
 import SwiftProtobuf
 
-/// The user function beside this node: one connection per event loop, and discovery.
+/// The user function beside this node or inside it: one connection per event loop, and discovery.
 package final class UserFunction: Sendable {
   /// Bounds and times of the hop to the function.
   package struct Configuration: Sendable {
@@ -22,7 +22,7 @@ package final class UserFunction: Sendable {
     package init() {}
   }
 
-  package let target: GRPCAddress
+  package let place: FunctionPlace
   private let configuration: Configuration
   private let loops: [any EventLoop]
   private let boundLinks: [NIOLoopBound<UserFunctionLink>]
@@ -31,7 +31,7 @@ package final class UserFunction: Sendable {
   package let reconnections: AsyncStream<Void>
 
   package init(
-    target: GRPCAddress, loops: [any EventLoop], configuration: Configuration, logger: Logger
+    place: FunctionPlace, loops: [any EventLoop], configuration: Configuration, logger: Logger
   ) async throws {
     let (reconnections, continuation) = AsyncStream<Void>.makeStream(
       bufferingPolicy: .bufferingNewest(1))
@@ -40,14 +40,14 @@ package final class UserFunction: Sendable {
       let link = try await loop.submit {
         NIOLoopBound(
           UserFunctionLink(
-            target: target, eventLoop: loop, connectTimeout: configuration.connectTimeout,
+            place: place, eventLoop: loop, connectTimeout: configuration.connectTimeout,
             configuration: configuration.client, logger: logger,
             reconnected: { continuation.yield() }),
           eventLoop: loop)
       }.get()
       links.append(link)
     }
-    self.target = target
+    self.place = place
     self.loops = loops
     self.boundLinks = links
     self.configuration = configuration
@@ -77,7 +77,7 @@ package final class UserFunction: Sendable {
         return try await validate(try await callDiscover(policy: policy), policy: policy)
       } catch let status as GRPCStatus {
         logger.info(
-          "the user function at \(target) does not answer discovery yet: \(status.message)")
+          "the user function \(place) does not answer discovery yet: \(status.message)")
         try await Task.sleep(for: backoff * Double.random(in: 0.8...1.2))
         backoff = min(backoff * 2, configuration.maximumBackoff)
       }

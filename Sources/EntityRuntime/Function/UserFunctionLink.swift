@@ -6,8 +6,8 @@ import SwiftProtobuf
 
 /// The connection of one event loop to the user function. Loop-bound.
 package final class UserFunctionLink: FunctionLink {
-  private let connection: GRPCClientConnection
-  private let target: GRPCAddress
+  private let transport: any GRPCClientTransport
+  private let place: FunctionPlace
   private let connectTimeout: TimeAmount
   private var isReady = false
   private var wasReady = false
@@ -18,16 +18,26 @@ package final class UserFunctionLink: FunctionLink {
   ///     commands survive a restart of the function that is faster.
   ///   - reconnected: called on the event loop when the connection is back after a loss.
   package init(
-    target: GRPCAddress, eventLoop: any EventLoop, connectTimeout: TimeAmount,
+    place: FunctionPlace, eventLoop: any EventLoop, connectTimeout: TimeAmount,
     configuration: GRPCClientConfiguration, logger: Logger,
     reconnected: @escaping @Sendable () -> Void
   ) {
-    self.target = target
+    self.place = place
     self.connectTimeout = connectTimeout
     self.reconnected = reconnected
-    self.connection = GRPCClientConnection(
-      target: target, eventLoop: eventLoop, configuration: configuration, logger: logger)
-    connection.onStateChange = { [weak self] state in self?.stateChanged(state) }
+    switch place {
+    case .address(let target):
+      let connection = GRPCClientConnection(
+        target: target, eventLoop: eventLoop, configuration: configuration, logger: logger)
+      transport = connection
+      connection.onStateChange = { [weak self] state in self?.stateChanged(state) }
+    case .embedded(let router):
+      var bounds = InProcessConfiguration()
+      bounds.maximumMessageBytes = configuration.maximumMessageBytes
+      transport = InProcessConnection(
+        router: router, eventLoop: eventLoop, configuration: bounds)
+      isReady = true
+    }
   }
 
   private func stateChanged(_ state: GRPCConnectivity) {
@@ -40,12 +50,12 @@ package final class UserFunctionLink: FunctionLink {
   package func openStream(
     path: String, deadline: NIODeadline?, handler: any GRPCClientStreamHandler
   ) -> any GRPCClientStream {
-    let stream = connection.openStream(
+    let stream = transport.openStream(
       path: path, metadata: GRPCMetadata(), deadline: deadline, waitForReady: true,
       handler: handler)
     if !isReady {
       // Streams of a function that stays away must not wait for ever.
-      connection.eventLoop.assumeIsolated().scheduleTask(in: connectTimeout) {
+      transport.eventLoop.assumeIsolated().scheduleTask(in: connectTimeout) {
         if stream.isWaiting { stream.cancel() }
       }
     }
@@ -65,7 +75,7 @@ package final class UserFunctionLink: FunctionLink {
   package func streamEnd(_ status: GRPCStatus) -> StreamEnd {
     isReady
       ? .ended
-      : .unreachable("the user function at \(target) cannot be reached (\(status.message))")
+      : .unreachable("the user function \(place) cannot be reached (\(status.message))")
   }
 
   /// Calls `EntityDiscovery.discover` and hands over the raw answer.
@@ -76,13 +86,16 @@ package final class UserFunctionLink: FunctionLink {
     call("discover", proxy, timeout: timeout, waitForReady: false, completion: completion)
   }
 
-  func close() { connection.close() }
+  func close() {
+    isReady = false
+    transport.close()
+  }
 
   private func call(
     _ method: String, _ message: some SwiftProtobuf.Message, timeout: TimeAmount,
     waitForReady: Bool, completion: @escaping (Result<ByteBuffer, GRPCStatus>) -> Void
   ) {
-    _ = connection.unary(
+    _ = transport.unary(
       path: "/cloudstate.EntityDiscovery/\(method)", metadata: GRPCMetadata(),
       message: message.encoded, deadline: .now() + timeout, waitForReady: waitForReady
     ) { result in completion(result.map(\.message)) }

@@ -4,9 +4,12 @@ package import NIOCore
 /// A gRPC client for asynchronous code off the hot path: command line tools and reflection. Every
 /// member may be used from any thread.
 package struct GRPCAsyncClient: Sendable {
-  private let connection: GRPCClientConnection
+  private let connection: any GRPCClientTransport & Sendable
 
   private var eventLoop: any EventLoop { connection.eventLoop }
+
+  /// Makes calls over a transport that is there already.
+  package init(_ transport: any GRPCClientTransport & Sendable) { connection = transport }
 
   /// Connects to a server; afterwards the connection keeps itself up until ``close()``.
   ///
@@ -17,7 +20,7 @@ package struct GRPCAsyncClient: Sendable {
   ) async throws -> GRPCAsyncClient {
     let connection = GRPCClientConnection(
       target: target, eventLoop: group.next(), configuration: configuration, logger: logger)
-    let client = GRPCAsyncClient(connection: connection)
+    let client = GRPCAsyncClient(connection)
     do {
       try await withCheckedThrowingContinuation {
         (continuation: CheckedContinuation<Void, any Error>) in

@@ -93,7 +93,6 @@ package final class GRPCClientConnection: GRPCClientTransport, @unchecked Sendab
     }
   }
 
-  /// Closes for good: every open or waiting call ends with UNAVAILABLE.
   package func close() {
     eventLoop.preconditionInEventLoop()
     guard machine.state != .closed else { return }

@@ -6,7 +6,7 @@ package struct GRPCUnaryResponse: Sendable {
   package var message: ByteBuffer
   /// The response headers, without pseudo headers.
   package var headers: GRPCMetadata
-  /// The trailers, with `grpc-status`.
+  /// The trailers; with `grpc-status` if they came over a connection.
   package var trailers: GRPCMetadata
 
   /// For tests and other transports; ours makes them itself.

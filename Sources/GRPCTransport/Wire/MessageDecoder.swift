@@ -60,9 +60,7 @@ struct MessageDecoder {
       throw GRPCStatus(.internalError, "a message begins with the invalid flag byte \(flag)")
     }
     guard announced <= maximumMessageBytes else {
-      throw GRPCStatus(
-        .resourceExhausted,
-        "a message of \(announced) bytes is larger than the limit of \(maximumMessageBytes) bytes")
+      throw Self.tooLarge(Int(announced), limit: maximumMessageBytes)
     }
     let end = Self.prefixBytes + Int(announced)
     guard unread.readableBytes >= end,
@@ -71,6 +69,13 @@ struct MessageDecoder {
     unread.moveReaderIndex(forwardBy: end)
     isOwned = false
     return Message(isCompressed: flag == 1, payload: payload)
+  }
+
+  /// How a call ends that brought too large a message.
+  static func tooLarge(_ bytes: Int, limit: Int) -> GRPCStatus {
+    GRPCStatus(
+      .resourceExhausted,
+      "a message of \(bytes) bytes is larger than the limit of \(limit) bytes")
   }
 
   /// Lets go of all bytes held.

@@ -52,18 +52,19 @@ package struct LaunchPlan: Hashable, Sendable {
       for number in 1...service.nodes {
         let name = Topology.nodeName(service: service.name, number: number)
         var dependencies = [0]
-        let functionAddress: String
+        var program = ["\(surroundings.programs)/cs-node"]
         switch service.function.origin {
-        case .endpoint(let address): functionAddress = "\(address)"
+        case .endpoint(let address): program += ["--function", "\(address)"]
+        case .embedded(let words): program = words
         case .command(let words):
           let function = try Self.function(
             of: service, node: name, words: words, layout: layout, freePort: freePort)
           dependencies.append(processes.count)
           processes.append(function)
           switch function.readiness {
-          case .unixSocket(let path): functionAddress = "unix:\(path)"
-          case .tcp(let address): functionAddress = "\(address)"
-          case .file(let path): functionAddress = path
+          case .unixSocket(let path): program += ["--function", "unix:\(path)"]
+          case .tcp(let address): program += ["--function", "\(address)"]
+          case .file(let path): program += ["--function", path]
           }
         }
         let ports: (public: UInt16, management: UInt16)
@@ -75,7 +76,7 @@ package struct LaunchPlan: Hashable, Sendable {
         nodesSoFar += 1
         processes.append(
           Self.node(
-            name, of: service, surroundings, function: functionAddress, coordinator: coordinator,
+            name, of: service, surroundings, program: program, coordinator: coordinator,
             ports: ports, dependencies: dependencies))
       }
     }
@@ -133,19 +134,26 @@ package struct LaunchPlan: Hashable, Sendable {
   }
 
   private static func node(
-    _ name: String, of service: Topology.Service, _ surroundings: Surroundings, function: String,
-    coordinator: String, ports: (public: UInt16, management: UInt16), dependencies: [Int]
+    _ name: String, of service: Topology.Service, _ surroundings: Surroundings,
+    program: [String], coordinator: String, ports: (public: UInt16, management: UInt16),
+    dependencies: [Int]
   ) -> ProcessPlan {
     let layout = surroundings.layout
     let publicAddress = NetworkAddress.loopback(ports.public)
     let managementAddress = NetworkAddress.loopback(ports.management)
-    var arguments = [
-      "\(surroundings.programs)/cs-node", "--service", service.name, "--node-id", name,
-      "--function", function, "--listen", "\(publicAddress)",
-      "--management", "\(managementAddress)",
-      "--bus", "tcp://127.0.0.1:*", "--bus-publish", "tcp://127.0.0.1:*",
-      "--coordinator", coordinator, "--data", layout.storage(name),
-    ]
+    var arguments =
+      program + [
+        "--service", service.name, "--node-id", name, "--listen", "\(publicAddress)",
+        "--management", "\(managementAddress)",
+        "--bus", "tcp://127.0.0.1:*", "--bus-publish", "tcp://127.0.0.1:*",
+        "--coordinator", coordinator, "--data", layout.storage(name),
+      ]
+    var environment = service.environment
+    var directory = layout.data
+    if service.function.isEmbedded {
+      environment.merge(service.function.environment) { _, function in function }
+      directory = service.function.directory
+    }
     let settings = service.settings
     if let shards = settings.shards { arguments += ["--shards", String(shards)] }
     if let limit = settings.passivationTimeout {
@@ -161,7 +169,7 @@ package struct LaunchPlan: Hashable, Sendable {
     ]
     return ProcessPlan(
       name: name, role: .node, service: service.name, arguments: arguments,
-      environment: service.environment, directory: layout.data,
+      environment: environment, directory: directory,
       readiness: .file(layout.readyFile(name)), dependencies: dependencies,
       publicAddress: publicAddress, managementAddress: managementAddress)
   }

@@ -56,6 +56,9 @@ package struct Topology: Hashable, Sendable {
       case command([String])
       /// Already running; all nodes of the service share it.
       case endpoint(NetworkAddress)
+      /// Inside the node: this program is started in place of `cs-node`. Never empty; the first word is
+      /// the program.
+      case embedded([String])
     }
 
     /// How a node reaches a started function.
@@ -64,11 +67,15 @@ package struct Topology: Hashable, Sendable {
     }
 
     package var origin: Origin
-    /// Where the command, or the endpoint, is written.
+    /// Whether nodes of the service are programs of their own kind.
+    package var isEmbedded: Bool {
+      if case .embedded = origin { true } else { false }
+    }
+    /// Where the command, the endpoint or the program is written.
     package var location: SourceLocation
-    /// Added to the function's environment.
+    /// Added to the environment of the process the function runs in.
     package var environment: [String: String]
-    /// Where the function runs.
+    /// Where that process runs.
     package var directory: String
     package var socket: Socket
   }

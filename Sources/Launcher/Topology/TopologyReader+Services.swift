@@ -9,6 +9,8 @@ struct ServiceDefaults {
 }
 
 extension TopologyReader {
+  /// What says where a function runs; exactly one of them is there.
+  private static let originKeys = ["command", "endpoint", "embedded"]
   private static let settingKeys = [
     "nodes", "shards", "passivation_timeout", "max_streams", "idempotency_retention", "env",
   ]
@@ -58,7 +60,8 @@ extension TopologyReader {
       function = self.function(functionNode, of: title)
     } else {
       fields.report(
-        "\(title) has no function; write function: {command: [...]} or function: {endpoint: ...}",
+        "\(title) has no function; write function: {command: [...]}, function: {endpoint: ...} or "
+          + "function: {embedded: [...]}",
         at: node)
       function = nil
     }
@@ -99,50 +102,64 @@ extension TopologyReader {
     guard
       let values = fields.mapping(
         node, "the function of \(title)",
-        keys: ["command", "endpoint", "env", "directory", "socket"])
+        keys: Self.originKeys + ["env", "directory", "socket"])
     else { return nil }
     let environment = environment(values["env"], of: "the function of \(title)")
     let directory = path(values["directory"], "directory of \(title)") ?? folder
     let socket = fields.choice(
       values["socket"], "socket of \(title)", of: Topology.Function.Socket.self)
-    switch (values["command"], values["endpoint"]) {
-    case (nil, nil):
+    let origins = Self.originKeys.compactMap { key in values[key].map { (key: key, node: $0) } }
+    guard let origin = origins.first else {
       fields.report(
-        "the function of \(title) needs a command to start, or the endpoint of one that runs",
-        at: node)
+        "the function of \(title) needs a command to start, the endpoint of one that runs, or the "
+          + "program it is embedded in", at: node)
       return nil
-    case (_?, let endpoint?):
-      fields.report("command and endpoint of \(title) exclude each other; keep one", at: endpoint)
+    }
+    if origins.count > 1 {
+      fields.report(
+        "\(origin.key) and \(origins[1].key) of \(title) exclude each other; keep one",
+        at: origins[1].node)
       return nil
-    case (let command?, nil):
-      guard let words = self.command(command, of: title) else { return nil }
-      return Topology.Function(
-        origin: .command(words), location: YAMLFields.location(command),
-        environment: environment, directory: directory, socket: socket ?? .tcp)
-    case (nil, let endpoint?):
-      for key in ["directory", "socket", "env"] {
+    }
+    func reportUseless(_ keys: [String], _ reason: String) {
+      for key in keys {
         if let useless = values[key] {
-          fields.report(
-            "\(key) of \(title) is for a command; a function with an endpoint already runs",
-            at: useless)
+          fields.report("\(key) of \(title) is for a command; \(reason)", at: useless)
         }
       }
-      guard let text = expanded(endpoint, "endpoint of \(title)") else { return nil }
-      guard let address = NetworkAddress(text) else {
-        fields.report(
-          "endpoint of \(title) is '\(text)'; write HOST:PORT, like 127.0.0.1:8080", at: endpoint)
-        return nil
-      }
-      return Topology.Function(
-        origin: .endpoint(address), location: YAMLFields.location(endpoint),
-        environment: environment, directory: directory, socket: .tcp)
     }
+    let found: Topology.Function.Origin?
+    switch origin.key {
+    case "endpoint":
+      reportUseless(
+        ["directory", "socket", "env"], "a function with an endpoint already runs")
+      found = endpoint(origin.node, of: title)
+    case "embedded":
+      reportUseless(["socket"], "an embedded function listens nowhere")
+      found = words(origin.node, "embedded of \(title)").map { .embedded($0) }
+    default:
+      found = words(origin.node, "command of \(title)").map { .command($0) }
+    }
+    return found.map {
+      Topology.Function(
+        origin: $0, location: YAMLFields.location(origin.node), environment: environment,
+        directory: directory, socket: socket ?? .tcp)
+    }
+  }
+
+  private mutating func endpoint(_ node: Node, of title: String) -> Topology.Function.Origin? {
+    guard let text = expanded(node, "endpoint of \(title)") else { return nil }
+    guard let address = NetworkAddress(text) else {
+      fields.report(
+        "endpoint of \(title) is '\(text)'; write HOST:PORT, like 127.0.0.1:8080", at: node)
+      return nil
+    }
+    return .endpoint(address)
   }
 
   /// The words of a command: a list, or a text that is split into words before placeholders are
   /// replaced, so that a path with spaces stays one word.
-  private mutating func command(_ node: Node, of title: String) -> [String]? {
-    let what = "command of \(title)"
+  private mutating func words(_ node: Node, _ what: String) -> [String]? {
     var words: [String] = []
     if let elements = node.sequence {
       for element in elements {

@@ -8,7 +8,7 @@ import TCKProtocol
 
 @testable import CloudstateSDK
 @testable import CompatibilityKit
-@testable import tck_model
+@testable import TCKModelSample
 
 /// What is done to the messages of a correct function before they are sent; `nil` drops one.
 struct Tampering: Sendable {

@@ -14,6 +14,10 @@ final class TestCluster {
     case model
     /// The Swift sample of replicated entities.
     case swiftChat
+    /// The Swift sample, event sourced, inside the nodes.
+    case embedded
+    /// The Swift sample of a value entity, inside the nodes.
+    case embeddedValue
     /// The Python sample on the unmodified `cloudstate` 0.1.1, run by this interpreter.
     case python(interpreter: String)
     /// One entity of each kind, without a library, and the folder of its stubs.
@@ -115,6 +119,8 @@ final class TestCluster {
       node.function = try TestProcess(builtProduct("tck-model"), environment: environment)
     case .swiftChat:
       node.function = try TestProcess(builtProduct("chat"), environment: environment)
+    case .embedded, .embeddedValue:
+      break
     case .python(let interpreter):
       node.function = try TestProcess(
         interpreter, ["\(repositoryFolder)/Sources/Samples/ShoppingCartPython/shopping_cart.py"],
@@ -144,14 +150,20 @@ final class TestCluster {
 
   func startSidecar(_ node: Node) throws {
     unlink(readyFile(of: node))
-    node.sidecar = try TestProcess(
-      builtProduct("cs-node"),
-      [
-        "--service", "cart", "--node-id", node.name, "--function",
-        "127.0.0.1:\(node.functionPort)", "--listen", node.address, "--coordinator",
-        "tcp://127.0.0.1:\(coordinatorPort)", "--data", "\(dataFolder)/\(node.name)", "--shards",
-        "\(shards)", "--ready-file", readyFile(of: node),
-      ] + nodeArguments)
+    var arguments = [
+      "--service", "cart", "--node-id", node.name, "--listen", node.address, "--coordinator",
+      "tcp://127.0.0.1:\(coordinatorPort)", "--data", "\(dataFolder)/\(node.name)", "--shards",
+      "\(shards)", "--ready-file", readyFile(of: node),
+    ]
+    let program: String
+    switch function {
+    case .embedded: program = "shopping-cart-node"
+    case .embeddedValue: program = "value-shopping-cart-node"
+    default:
+      program = "cs-node"
+      arguments += ["--function", "127.0.0.1:\(node.functionPort)"]
+    }
+    node.sidecar = try TestProcess(builtProduct(program), arguments + nodeArguments)
   }
 
   func killSidecar(_ node: Node) async throws {

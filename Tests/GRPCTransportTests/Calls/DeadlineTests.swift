@@ -6,8 +6,9 @@ import Testing
 
 extension SocketTests {
   @Suite struct DeadlineTests {
-    @Test func clientGivesUpAndTellsTheServer() async throws {
-      try await withHarness { harness in
+    @Test(arguments: Transport.allCases)
+    func clientGivesUpAndTellsTheServer(over transport: Transport) async throws {
+      try await withPair(over: transport) { harness in
         let start = ContinuousClock.now
         await #expect {
           try await harness.client.unary(
@@ -63,9 +64,10 @@ extension SocketTests {
       try await client.close()
     }
 
-    @Test func cancellationReachesBothSides() async throws {
-      try await withHarness { harness in
-        let client = LoopClient(harness.address)
+    @Test(arguments: Transport.allCases)
+    func cancellationReachesBothSides(over transport: Transport) async throws {
+      try await withPair(over: transport) { harness in
+        let client = harness.loopClient
         let call = try await client.open("Never") { $0.send(text("x")) }
         try await eventually("the call arrives") { harness.service.log.now.receivedBytes == 1 }
         let endedInside = try await call.run { [recorder = call.recorder] stream in
@@ -78,13 +80,13 @@ extension SocketTests {
           harness.service.log.now.cancelled.map(\.code) == [.cancelled]
         }
         try await call.run { $0.cancel() }
-        try await client.close()
         #expect(call.recorder.now.ends.count == 1)
       }
     }
 
-    @Test func cancellingATaskCancelsItsCall() async throws {
-      try await withHarness { harness in
+    @Test(arguments: Transport.allCases)
+    func cancellingATaskCancelsItsCall(over transport: Transport) async throws {
+      try await withPair(over: transport) { harness in
         let task = Task {
           try await harness.client.unary(path: "/test.Test/Never", message: text("x"))
         }
@@ -99,8 +101,9 @@ extension SocketTests {
       }
     }
 
-    @Test func lettingGoOfTheMessagesCancelsTheCall() async throws {
-      try await withHarness { harness in
+    @Test(arguments: Transport.allCases)
+    func lettingGoOfTheMessagesCancelsTheCall(over transport: Transport) async throws {
+      try await withPair(over: transport) { harness in
         for try await _ in harness.client.bidirectional(path: "/test.Test/Flood").messages { break }
         try await eventually("the server hears of it") {
           harness.service.log.now.cancelled.map(\.code) == [.cancelled]

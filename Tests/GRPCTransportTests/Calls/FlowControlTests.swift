@@ -10,9 +10,10 @@ extension SocketTests {
     private static let bound = 8 * 1024 * 1024
 
     /// A server writes as long as it is writable; the client reads nothing, then everything.
-    @Test func slowClientStopsTheServer() async throws {
-      try await withHarness { harness in
-        let client = LoopClient(harness.address)
+    @Test(arguments: Transport.allCases)
+    func slowClientStopsTheServer(over transport: Transport) async throws {
+      try await withPair(over: transport) { harness in
+        let client = harness.loopClient
         let call = try await client.open("Flood") { $0.setReading(false) }
         let log = harness.service.log
         try await eventually("the server is stopped") {
@@ -26,14 +27,14 @@ extension SocketTests {
         try await eventually("the server goes on") { log.now.sentBytes > stopped + Self.bound }
         #expect(log.now.writability.contains(true))
         try await call.run { $0.cancel() }
-        try await client.close()
       }
     }
 
     /// The same the other way round.
-    @Test func slowServerStopsTheClient() async throws {
-      try await withHarness { harness in
-        let client = LoopClient(harness.address)
+    @Test(arguments: Transport.allCases)
+    func slowServerStopsTheClient(over transport: Transport) async throws {
+      try await withPair(over: transport) { harness in
+        let client = harness.loopClient
         let call = try await client.open("Paused")
         try await eventually("the call is up") { harness.service.log.now.calls.count == 1 }
         let chunk = ByteBuffer(repeating: 1, count: 16 * 1024)
@@ -54,7 +55,7 @@ extension SocketTests {
           idleRounds = more == 0 ? idleRounds + 1 : 0
           try await Task.sleep(for: .milliseconds(5))
         }
-        #expect(sent > 1 << 20)
+        #expect(sent >= 1 << 20)
         #expect(sent < Self.bound)
         #expect(call.recorder.now.writability.contains(false))
         #expect(harness.service.log.now.receivedBytes == 0)
@@ -70,13 +71,13 @@ extension SocketTests {
         }
         try await call.run { $0.sendEnd() }
         #expect(try await call.recorder.status() == .ok)
-        try await client.close()
       }
     }
 
     /// The asynchronous sequence holds a server back, too.
-    @Test func unreadSequenceStopsTheServer() async throws {
-      try await withHarness { harness in
+    @Test(arguments: Transport.allCases)
+    func unreadSequenceStopsTheServer(over transport: Transport) async throws {
+      try await withPair(over: transport) { harness in
         let messages = harness.client.bidirectional(path: "/test.Test/Flood").messages
         let log = harness.service.log
         try await eventually("the server is stopped") { log.now.writability.last == false }
@@ -93,9 +94,10 @@ extension SocketTests {
 
     /// Messages that came before the end are delivered after reading resumes, and the end after
     /// them.
-    @Test func endWaitsForTheReader() async throws {
-      try await withHarness { harness in
-        let client = LoopClient(harness.address)
+    @Test(arguments: Transport.allCases)
+    func endWaitsForTheReader(over transport: Transport) async throws {
+      try await withPair(over: transport) { harness in
+        let client = harness.loopClient
         let call = try await client.open("ServerStream") {
           $0.setReading(false)
           $0.send(text("100 10"))
@@ -115,14 +117,14 @@ extension SocketTests {
         try await call.run { $0.setReading(true) }
         #expect(try await call.recorder.status() == .ok)
         #expect(call.recorder.now.messages.count == 100)
-        try await client.close()
       }
     }
 
     /// A handler that sends from within a change of writability, which happens inside its own send,
     /// does not get its message between the pieces of another.
-    @Test func sendingInsideSendKeepsMessagesWhole() async throws {
-      try await withHarness { harness in
+    @Test(arguments: Transport.allCases)
+    func sendingInsideSendKeepsMessagesWhole(over transport: Transport) async throws {
+      try await withPair(over: transport) { harness in
         var others = 0
         for try await message in harness.client.bidirectional(path: "/test.Test/Chatty").messages {
           let bytes = message.readableBytesView
@@ -140,9 +142,10 @@ extension SocketTests {
     }
 
     /// A call may be paused between two messages of one frame.
-    @Test func pauseWithinAFrame() async throws {
-      try await withHarness { harness in
-        let client = LoopClient(harness.address)
+    @Test(arguments: Transport.allCases)
+    func pauseWithinAFrame(over transport: Transport) async throws {
+      try await withPair(over: transport) { harness in
+        let client = harness.loopClient
         let recorder = PausingRecorder()
         let stream = try await client.run { connection in
           let stream = connection.openStream(
@@ -160,7 +163,6 @@ extension SocketTests {
           try await client.run { _ in stream.value.setReading(true) }
         }
         try await eventually("the end") { try await client.run { _ in recorder.isEnded } }
-        try await client.close()
       }
     }
 

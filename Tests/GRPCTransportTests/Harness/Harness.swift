@@ -13,12 +13,24 @@ let testGroup = MultiThreadedEventLoopGroup.singleton
 
 let anyLocalPort = GRPCAddress.tcp(host: "127.0.0.1", port: 0)
 
+/// How a client reaches the service in tests that hold for both.
+enum Transport: String, CaseIterable {
+  case http2, inProcess
+}
+
 /// A running server and a client connected to it.
 struct Harness {
   let service: TestService
-  let server: GRPCServer
   let address: GRPCAddress
   let client: GRPCAsyncClient
+}
+
+/// A service and a client with some way to it.
+struct Pair {
+  let service: TestService
+  let client: GRPCAsyncClient
+  /// A client to be used on its event loop.
+  let loopClient: LoopClient
 }
 
 func startServer(
@@ -51,7 +63,7 @@ func withHarness(
   let outcome: Result<Void, any Error>
   do {
     try await body(
-      Harness(service: service, server: server, address: address, client: client))
+      Harness(service: service, address: address, client: client))
     outcome = .success(())
   } catch {
     outcome = .failure(error)
@@ -59,6 +71,42 @@ func withHarness(
   await client.close()
   await server.shutdown(grace: .zero)
   try outcome.get()
+}
+
+/// Runs `body` with a service and clients of it, and stops what was started.
+func withPair(
+  over transport: Transport, maximumMessageBytes: Int? = nil,
+  _ body: (Pair) async throws -> Void
+) async throws {
+  switch transport {
+  case .http2:
+    try await withHarness(
+      server: { $0.maximumMessageBytes = maximumMessageBytes ?? $0.maximumMessageBytes },
+      client: { $0.maximumMessageBytes = maximumMessageBytes ?? $0.maximumMessageBytes }
+    ) { harness in
+      let loopClient = LoopClient(harness.address)
+      try await body(
+        Pair(service: harness.service, client: harness.client, loopClient: loopClient))
+      try await loopClient.close()
+    }
+  case .inProcess:
+    let service = TestService()
+    var configuration = InProcessConfiguration()
+    configuration.maximumMessageBytes = maximumMessageBytes ?? configuration.maximumMessageBytes
+    let connection = InProcessConnection(
+      router: service, eventLoop: testGroup.next(), configuration: configuration)
+    let loopClient = LoopClient(connection)
+    let outcome: Result<Void, any Error>
+    do {
+      try await body(
+        Pair(service: service, client: GRPCAsyncClient(connection), loopClient: loopClient))
+      outcome = .success(())
+    } catch {
+      outcome = .failure(error)
+    }
+    try await loopClient.close()
+    try outcome.get()
+  }
 }
 
 /// Everything one call tells its owner, to be looked at from a test's task.
@@ -92,23 +140,35 @@ final class CallRecorder: GRPCClientStreamHandler, Sendable {
 
 /// A low-level client on one loop, used from tests by hopping.
 struct LoopClient: Sendable {
-  let connection: GRPCClientConnection
+  let transport: any GRPCClientTransport & Sendable
+
+  init(_ transport: any GRPCClientTransport & Sendable) { self.transport = transport }
 
   init(_ address: GRPCAddress, adjust: (inout GRPCClientConfiguration) -> Void = { _ in }) {
     var configuration = GRPCClientConfiguration()
     configuration.backoff.initial = .milliseconds(10)
     configuration.backoff.maximum = .milliseconds(100)
     adjust(&configuration)
-    connection = GRPCClientConnection(
+    transport = GRPCClientConnection(
       target: address, eventLoop: testGroup.next(), configuration: configuration,
       logger: quietLogger)
   }
 
-  /// Runs `body` on the connection's loop.
+  var eventLoop: any EventLoop { transport.eventLoop }
+
+  /// Runs `body` on the transport's loop.
   func run<Value: Sendable>(
+    _ body: @escaping @Sendable (any GRPCClientTransport & Sendable) throws -> Value
+  ) async throws -> Value {
+    try await eventLoop.submit { [transport] in try body(transport) }.get()
+  }
+
+  /// Runs `body` on the loop of a connection between processes.
+  func runConnection<Value: Sendable>(
     _ body: @escaping @Sendable (GRPCClientConnection) throws -> Value
   ) async throws -> Value {
-    try await connection.eventLoop.submit { try body(connection) }.get()
+    let connection = try #require(transport as? GRPCClientConnection)
+    return try await eventLoop.submit { try body(connection) }.get()
   }
 
   /// Opens a stream; `prepare` runs on the loop at once.
@@ -118,12 +178,12 @@ struct LoopClient: Sendable {
     prepare: @escaping @Sendable (any GRPCClientStream) -> Void = { _ in }
   ) async throws -> OpenCall {
     let recorder = CallRecorder()
-    let stream = try await run { connection in
-      let stream = connection.openStream(
+    let stream = try await run { transport in
+      let stream = transport.openStream(
         path: "/test.Test/\(method)", metadata: GRPCMetadata(), deadline: deadline,
         waitForReady: waitForReady, handler: recorder)
       prepare(stream)
-      return NIOLoopBound(stream, eventLoop: connection.eventLoop)
+      return NIOLoopBound(stream, eventLoop: transport.eventLoop)
     }
     return OpenCall(client: self, stream: stream, recorder: recorder)
   }

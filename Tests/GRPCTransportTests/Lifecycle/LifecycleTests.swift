@@ -16,7 +16,7 @@ extension SocketTests {
       let start = ContinuousClock.now
       // The connection is told at once: the client gives it up for new calls, and nobody listens.
       try await eventually("the client has seen it") {
-        try await client.run { $0.connectivity } != .ready
+        try await client.runConnection { $0.connectivity } != .ready
       }
       let late = try await client.open("Unary") {
         $0.send(text("late"))
@@ -63,7 +63,7 @@ extension SocketTests {
 
       // Nobody listens: calls fail, unless they wait.
       try await eventually("the client has noticed") {
-        try await client.run { $0.connectivity } == .transientFailure
+        try await client.runConnection { $0.connectivity } == .transientFailure
       }
       let waiting = try await client.open("Unary", waitForReady: true) {
         $0.send(text("patience"))
@@ -150,7 +150,7 @@ extension SocketTests {
       let (server, address) = try await startServer(service)
       let client = LoopClient(address)
       let states = StateLog()
-      try await client.run { connection in
+      try await client.runConnection { connection in
         connection.onStateChange = { states.append($0) }
         connection.connect { _ in }
       }
@@ -168,7 +168,7 @@ extension SocketTests {
       }
       let client = LoopClient(address)
       let states = StateLog()
-      try await client.run { connection in
+      try await client.runConnection { connection in
         connection.onStateChange = { states.append($0) }
         connection.connect { _ in }
       }

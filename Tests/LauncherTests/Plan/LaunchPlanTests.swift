@@ -56,8 +56,8 @@ struct LaunchPlanTests {
     let node = plan.processes[4]
     #expect(
       node.arguments == [
-        "/opt/bin/cs-node", "--service", "cart", "--node-id", "cart-2", "--function",
-        "127.0.0.1:20004", "--listen", "127.0.0.1:9001", "--management", "127.0.0.1:9101",
+        "/opt/bin/cs-node", "--function", "127.0.0.1:20004", "--service", "cart", "--node-id",
+        "cart-2", "--listen", "127.0.0.1:9001", "--management", "127.0.0.1:9101",
         "--bus", "tcp://127.0.0.1:*", "--bus-publish", "tcp://127.0.0.1:*", "--coordinator",
         "tcp://127.0.0.1:20001", "--data", "/d/cart-2", "--shards", "64",
         "--passivation-timeout", "30s", "--max-streams", "8", "--idempotency-retention", "24h",
@@ -88,6 +88,34 @@ struct LaunchPlanTests {
     }
     #expect(plan.processes[1].publicAddress == .loopback(20_001))
     #expect(plan.processes[2].managementAddress == .loopback(20_004))
+  }
+
+  @Test("an embedded function is a node by its own program, and no process beside it")
+  func embedded() throws {
+    let plan = try plan(
+      """
+      ports: {base: 9000}
+      services:
+        - name: cart
+          nodes: 2
+          shards: 64
+          env: {X: y, MODE: slow}
+          function: {embedded: ["${bin}/cart-node", a], env: {MODE: fast}, directory: sub}
+      """)
+    #expect(plan.processes.map(\.name) == ["coordinator", "cart-1", "cart-2"])
+    #expect(plan.processes.map(\.role) == [.coordinator, .node, .node])
+    #expect(plan.processes.map(\.dependencies) == [[], [0], [0]])
+    let node = plan.processes[2]
+    #expect(
+      node.arguments == [
+        "/opt/bin/cart-node", "a", "--service", "cart", "--node-id", "cart-2", "--listen",
+        "127.0.0.1:9001", "--management", "127.0.0.1:9101", "--bus", "tcp://127.0.0.1:*",
+        "--bus-publish", "tcp://127.0.0.1:*", "--coordinator", "tcp://127.0.0.1:20001", "--data",
+        "/d/cart-2", "--shards", "64", "--ready-file", "/d/run/cart-2.json",
+        "--stop-with-parent", "--log-level", "info",
+      ])
+    #expect(node.environment == ["X": "y", "MODE": "fast"])
+    #expect(node.directory == "/t/sub")
   }
 
   @Test("functions on Unix sockets; a path that is too long is refused")

@@ -59,20 +59,23 @@ struct Mistake: Sendable, CustomTestStringConvertible {
   private static let service: [Mistake] = [
     .services(
       "  - name: a\n    shard: 3\n    nodes: 0\n    passivation_timeout: 30",
-      "4:5: service 'a' has no function; write function: {command: [...]} or function: "
-        + "{endpoint: ...}",
+      "4:5: service 'a' has no function; write function: {command: [...]}, function: "
+        + "{endpoint: ...} or function: {embedded: [...]}",
       "5:5: unknown key 'shard' in a service; did you mean 'shards'?",
       "6:12: nodes of service 'a' is 0; it can be 1 to 100",
       "7:26: passivation_timeout of service 'a': '30' is not a duration; write numbers with "
         + "units, like 250ms, 10s, 5m or 24h"),
     .services(
       "  - name: a\n    function: {}\n  - name: b\n    function: {command: []}",
-      "5:15: the function of service 'a' needs a command to start, or the endpoint of one that "
-        + "runs",
+      "5:15: the function of service 'a' needs a command to start, the endpoint of one "
+        + "that runs, or the program it is embedded in",
       "7:25: command of service 'b' is empty"),
     .services(
       "  - name: a\n    function:\n      command: x\n      endpoint: y",
       "7:17: command and endpoint of service 'a' exclude each other; keep one"),
+    .services(
+      "  - name: a\n    function: {embedded: x, socket: unix}",
+      "5:37: socket of service 'a' is for a command; an embedded function listens nowhere"),
     .services(
       "  - name: a\n    function: {endpoint: 8080, socket: unix}",
       "5:26: endpoint of service 'a' is '8080'; write HOST:PORT, like 127.0.0.1:8080",

@@ -53,13 +53,15 @@ struct TopologyReaderTests {
           function: {endpoint: "127.0.0.1:8080"}
         - name: third
           function: {command: "python 'my cart.py' ${HOME}"}
+        - name: fourth
+          function: {embedded: ["${bin}/cart-node", --fast], env: {MODE: fast}, directory: sub}
       """)
     #expect(topology.name == "shop")
     #expect(topology.data == .directory("/work/data/home/me/$x"))
     #expect(topology.coordinatorPort?.value == 9400)
     #expect(topology.ports.value == .base(9000))
-    #expect(topology.services.map(\.name) == ["cart", "other", "third"])
-    #expect(topology.services.map(\.nodes) == [3, 2, 2])
+    #expect(topology.services.map(\.name) == ["cart", "other", "third", "fourth"])
+    #expect(topology.services.map(\.nodes) == [3, 2, 2, 2])
     let cart = topology.services[0]
     #expect(cart.function.origin == .command(["/opt/bin/cart", "--folder", "/work/t"]))
     #expect(cart.function.environment == ["MODE": "fast", "N": "5"])
@@ -74,6 +76,10 @@ struct TopologyReaderTests {
     #expect(topology.services[1].function.origin == .endpoint(.loopback(8080)))
     #expect(
       topology.services[2].function.origin == .command(["python", "my cart.py", "/home/me"]))
+    let embedded = topology.services[3].function
+    #expect(embedded.origin == .embedded(["/opt/bin/cart-node", "--fast"]))
+    #expect(embedded.environment == ["MODE": "fast"])
+    #expect(embedded.directory == "/work/t/sub")
   }
 
   @Test("a short file gets defaults")

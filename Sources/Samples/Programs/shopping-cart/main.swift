@@ -1,6 +1,7 @@
 import CloudstateSDK
+import ShoppingCartSample
 
 // Serves on HOST and PORT (default 127.0.0.1:8080), or on CLOUDSTATE_SOCKET.
 await CloudstateServer(
-  descriptors: shoppingCartDescriptorSet, entities: [ShoppingCart.self]
+  descriptors: Sample.descriptors, entities: Sample.entities
 ).runMain()

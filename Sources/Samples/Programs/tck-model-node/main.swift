@@ -1,0 +1,7 @@
+import CloudstateEmbedded
+import TCKModelSample
+
+// The same as a node of its own, with the options of cs-node.
+await EmbeddedNode(
+  descriptors: Sample.descriptors, entities: Sample.entities, actions: Sample.actions
+).runMain()

@@ -1,0 +1,7 @@
+package import CloudstateSDK
+
+/// What the programs of this sample host.
+package enum Sample {
+  package static let descriptors = valueShoppingCartDescriptorSet
+  package static let entities: [any CloudstateEntity.Type] = [ShoppingCart.self]
+}
