@@ -38,6 +38,7 @@ extension CloudstateNode {
       .notReady("waiting for the user function at \(configuration.function)"))
     let spec = try await function.discover(policy: policy)
     let services = spec.entities.map(\.serviceName).joined(separator: ", ")
+    let bindings = try httpBindings(spec, function: function)
     logger.info("serving \(services) of the user function at \(configuration.function)")
 
     let runtime = try await startEntities(
@@ -61,7 +62,9 @@ extension CloudstateNode {
       cluster: cluster, streams: streams)
     let server = try await bind {
       try await GRPCServer.start(
-        configuration: serverConfiguration, router: ingress, group: group, logger: logger)
+        configuration: serverConfiguration, router: ingress,
+        http: HTTPTranscoder(bindings: bindings, pool: spec.pool, ingress: ingress), group: group,
+        logger: logger)
     }
     let grace = configuration.shutdownGrace
     teardown.add("public listener") { await server.shutdown(grace: grace) }
@@ -204,6 +207,17 @@ extension CloudstateNode {
       configuration: settings, routes: methods.routes, dispatcher: runner,
       mounts: [{ streams.handler(for: $0) }, { reflection.handler(for: $0) }],
       report: report)
+  }
+
+  private func httpBindings(
+    _ spec: ServiceSpec, function: UserFunction
+  ) throws -> HTTPBindings {
+    do throws(HTTPRuleError) {
+      return try HTTPBindings(pool: spec.pool, services: spec.entities.map(\.serviceName))
+    } catch {
+      function.report(error.message)
+      throw NodeError(.discovery, error.message)
+    }
   }
 
   private var serverConfiguration: GRPCServerConfiguration {

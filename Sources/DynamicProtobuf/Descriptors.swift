@@ -19,6 +19,13 @@ package struct MethodDescriptor: Hashable, Sendable {
   package let isServerStreaming: Bool
   /// Serialized `google.protobuf.MethodOptions` with all options that are unknown here.
   package let options: [UInt8]
+
+  /// The serialized message of an option by its number, whatever it is called in the file that declares it;
+  /// `nil` when it is not set.
+  package func messageOption(_ number: Int32) -> [UInt8]? {
+    // A scan cannot fail here: the bytes were serialized by libprotobuf.
+    try? mergedMessage(number, in: options)
+  }
 }
 
 /// A message type.

@@ -1,0 +1,69 @@
+package import DynamicProtobuf
+package import GRPCTransport
+import NIOCore
+
+/// The methods of the user function over HTTP with JSON (proxy behaviour, section 12). Shared by all
+/// connections.
+package final class HTTPTranscoder: HTTPServerRouter {
+  private let bindings: HTTPBindings
+  private let pool: DescriptorPool
+  private let ingress: Ingress
+
+  /// - Parameters:
+  ///   - pool: the descriptors from which the bindings were made.
+  ///   - ingress: serves the calls that requests stand for.
+  package init(bindings: HTTPBindings, pool: DescriptorPool, ingress: Ingress) {
+    self.bindings = bindings
+    self.pool = pool
+    self.ingress = ingress
+  }
+
+  package func handle(
+    _ request: HTTPServerRequest, on exchange: any HTTPServerExchange
+  ) -> (any HTTPServerExchangeHandler)? {
+    let accept = AcceptHeader(request.headers["accept"])
+    do throws(HTTPProblem) {
+      return try open(request, accept, exchange)
+    } catch {
+      let answer = HTTPErrorAnswer(error, accept: accept)
+      exchange.respond(answer.start, body: answer.body)
+      return nil
+    }
+  }
+
+  private func open(
+    _ request: HTTPServerRequest, _ accept: AcceptHeader, _ exchange: any HTTPServerExchange
+  ) throws(HTTPProblem) -> any HTTPServerExchangeHandler {
+    let target = RequestTarget(request.target)
+    let (binding, captures) = try find(request.method, target)
+    let message = try RequestMessageReader(pool: pool, binding: binding)
+      .message(request, target: target, captures: captures)
+    let call = TranscodedCall(
+      path: binding.methodPath, metadata: request.headers, exchange: exchange,
+      form: ReplyForm(pool: pool, binding: binding, accept: accept), accept: accept,
+      report: ingress.report)
+    guard let handler = ingress.handler(for: call) else {
+      throw HTTPProblem(
+        httpStatus: 501, code: .unimplemented,
+        message: "this node does not serve \(binding.methodPath)")
+    }
+    call.start(handler, with: message)
+    return call
+  }
+
+  private func find(
+    _ verb: String, _ target: RequestTarget
+  ) throws(HTTPProblem) -> (HTTPBinding, [Range<Int>]) {
+    let path = target.pathText
+    switch bindings.find(verb: verb, path: target.path) {
+    case .binding(let binding, let captures): return (binding, captures)
+    case .wrongVerb(let allowed):
+      throw .wrongVerb(verb, path: path, allowed: allowed)
+    case .nothing:
+      guard let ways = bindings.hint(forMethodPath: path) else {
+        throw .notFound("nothing is served at \(path)")
+      }
+      throw .notFound("nothing is served at \(path), but the method is at \(ways)")
+    }
+  }
+}
