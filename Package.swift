@@ -176,7 +176,8 @@ let testTargets: [Target] = [
   tests(
     "GRPCTransportTests",
     [
-      "GRPCTransport", "Gzip", nioCore, nioPosix, nioEmbedded, nioHTTP1, nioHTTP2, nioHPACK, logging,
+      "GRPCTransport", "Gzip", nioCore, nioPosix, nioEmbedded, nioHTTP1, nioHTTP2, nioHPACK,
+      logging,
     ],
     exclude: ["Peers"]),
   tests("DynamicProtobufTests", ["DynamicProtobuf", "CloudstateProtocol", protobuf]),

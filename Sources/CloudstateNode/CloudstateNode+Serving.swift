@@ -38,7 +38,7 @@ extension CloudstateNode {
       .notReady("waiting for the user function at \(configuration.function)"))
     let spec = try await function.discover(policy: policy)
     let services = spec.entities.map(\.serviceName).joined(separator: ", ")
-    let bindings = try httpBindings(spec, function: function)
+    let bindings = try await httpBindings(spec, function: function)
     logger.info("serving \(services) of the user function at \(configuration.function)")
 
     let runtime = try await startEntities(
@@ -60,10 +60,10 @@ extension CloudstateNode {
     let ingress = makeIngress(
       spec, methods: methods, function: function, runtime: runtime, actions: actions, bus: bus,
       cluster: cluster, streams: streams)
+    let transcoder = HTTPTranscoder(bindings: bindings, ingress: ingress)
     let server = try await bind {
       try await GRPCServer.start(
-        configuration: serverConfiguration, router: ingress,
-        http: HTTPTranscoder(bindings: bindings, pool: spec.pool, ingress: ingress), group: group,
+        configuration: serverConfiguration, router: ingress, http: transcoder, group: group,
         logger: logger)
     }
     let grace = configuration.shutdownGrace
@@ -75,8 +75,8 @@ extension CloudstateNode {
       bus: bus, store: store, publicAddress: publicAddress, runtime: runtime, teardown)
     cluster.set(handle)
     try await watch(
-      handle, runtime: runtime, function: function, spec: spec, busFailures: busFailures,
-      publicAddress: publicAddress)
+      handle, runtime: runtime, function: function, spec: spec, transcoder: transcoder,
+      busFailures: busFailures, publicAddress: publicAddress)
   }
 
   // MARK: Parts
@@ -211,11 +211,11 @@ extension CloudstateNode {
 
   private func httpBindings(
     _ spec: ServiceSpec, function: UserFunction
-  ) throws -> HTTPBindings {
+  ) async throws -> HTTPBindings {
     do throws(HTTPRuleError) {
       return try HTTPBindings(pool: spec.pool, services: spec.entities.map(\.serviceName))
     } catch {
-      function.report(error.message)
+      await function.reportLast(error.message)
       throw NodeError(.discovery, error.message)
     }
   }
@@ -263,7 +263,7 @@ extension CloudstateNode {
   /// Follows plans, the function and the bus until the task is cancelled.
   private func watch(
     _ cluster: any ClusterHandle, runtime: EntityRuntime, function: UserFunction, spec: ServiceSpec,
-    busFailures: AsyncStream<Void>, publicAddress: String
+    transcoder: HTTPTranscoder, busFailures: AsyncStream<Void>, publicAddress: String
   ) async throws {
     let (changes, continuation) = AsyncStream<Void>.makeStream(
       bufferingPolicy: .bufferingNewest(1))
@@ -273,7 +273,9 @@ extension CloudstateNode {
         try await self.followPlans(
           changes, cluster: cluster, runtime: runtime, publicAddress: publicAddress)
       }
-      group.addTask { try await self.followFunction(function, spec: spec) }
+      group.addTask {
+        try await self.followFunction(function, spec: spec, transcoder: transcoder)
+      }
       group.addTask {
         for await _ in busFailures {
           throw NodeError(.bus, "the bus cannot go on; the node ends, to be started again")
@@ -301,16 +303,19 @@ extension CloudstateNode {
   }
 
   /// Discovers again whenever the function is back, and goes on only if it serves the same.
-  private func followFunction(_ function: UserFunction, spec: ServiceSpec) async throws {
+  private func followFunction(
+    _ function: UserFunction, spec: ServiceSpec, transcoder: HTTPTranscoder
+  ) async throws {
     for await _ in function.reconnections {
       let now = try await function.discover(policy: discoveryPolicy)
       guard now.isCompatible(with: spec) else {
         let text =
           "the user function at \(configuration.function) came back with other services; restart this "
           + "node to serve them"
-        function.report(text)
+        await function.reportLast(text)
         throw NodeError(.discovery, text)
       }
+      transcoder.update(try await httpBindings(now, function: function))
       logger.info("the user function at \(configuration.function) is back")
     }
   }

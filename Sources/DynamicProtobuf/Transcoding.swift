@@ -76,7 +76,9 @@ extension DescriptorPool {
   ) throws(TranscodingError) -> String {
     let whole = try json(fromBinary: binary, message: message, printDefaults: true)
     if let value = JSONMember.value(of: field.jsonName, in: whole) { return value }
-    guard field.kind == .message, !field.isRepeated, let type = field.typeName else { return "null" }
+    guard field.kind == .message, !field.isRepeated, let type = field.typeName else {
+      return "null"
+    }
     return try json(fromBinary: [], message: type, printDefaults: true)
   }
 

@@ -15,7 +15,7 @@ struct NodeProgram: AsyncParsableCommand {
     discussion: """
       EXAMPLES
         cs-node --service cart --function 127.0.0.1:8080 --data ./data
-            a node that runs alone, public gRPC at 127.0.0.1:9000
+            a node that runs alone, public gRPC and HTTP at 127.0.0.1:9000
 
         cs-node --service cart --node-id cart-2 --function 127.0.0.1:8082 --listen 127.0.0.1:9002 \\
                 --coordinator tcp://127.0.0.1:5100 --data ./data-2
@@ -36,7 +36,7 @@ struct NodeProgram: AsyncParsableCommand {
   var nodeID: String?
   @Option(help: "Where the user function listens, HOST:PORT or unix:/path.")
   var function: String?
-  @Option(help: "Public gRPC listener, HOST:PORT; port 0 takes a free one.")
+  @Option(help: "Public gRPC and HTTP listener, HOST:PORT; port 0 takes a free one.")
   var listen = "127.0.0.1:9000"
   @Option(help: "Management listener (/ready, /alive), HOST:PORT, or 'off'.")
   var management = "off"

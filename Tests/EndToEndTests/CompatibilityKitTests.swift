@@ -63,7 +63,8 @@ struct CompatibilityKitTests {
       "cs-tck",
       [
         "unix:\(socket)", "--proxy", "127.0.0.1:\(port)", "--listen", interceptor, "--wait", "30s",
-        "--only", "AP1,AP2,AP3,AP4,AP5,AP6,AP7,AP8,AP9,ESP1,ESP2,ESP3,ESP4,ESP5,VEP1,VEP2,VEP3,VEP4,VEP5",
+        "--only",
+        "AP1,AP2,AP3,AP4,AP5,AP6,AP7,AP8,AP9,ESP1,ESP2,ESP3,ESP4,ESP5,VEP1,VEP2,VEP3,VEP4,VEP5",
       ], within: .seconds(90))
     #expect(result.status == .code(0), "\(result.output)\(result.talk)")
     #expect(result.output.hasSuffix("\n19 passed, 0 failed, 0 skipped\n"))

@@ -97,7 +97,7 @@ package final class UserFunction: Sendable {
     }
   }
 
-  private func validate(_ answer: [UInt8], policy: DiscoveryPolicy) throws -> ServiceSpec {
+  private func validate(_ answer: [UInt8], policy: DiscoveryPolicy) async throws -> ServiceSpec {
     do {
       let spec: Cloudstate_EntitySpec
       do {
@@ -107,7 +107,7 @@ package final class UserFunction: Sendable {
       }
       return try ServiceSpec.validate(spec, policy: policy)
     } catch {
-      report("\(error)")
+      await reportLast("\(error)")
       throw error
     }
   }
@@ -116,6 +116,15 @@ package final class UserFunction: Sendable {
   package func report(_ text: String) {
     let link = boundLinks[0]
     loops[0].execute { link.value.report(text) }
+  }
+
+  /// Sends `reportError` and waits, for a short while, until the function has it: for the last word before the
+  /// node ends.
+  package func reportLast(_ text: String) async {
+    let (loop, link) = (loops[0], boundLinks[0])
+    await withCheckedContinuation { continuation in
+      loop.execute { link.value.report(text, timeout: .seconds(2)) { continuation.resume() } }
+    }
   }
 
   /// Ends the connections; streams end with UNAVAILABLE.

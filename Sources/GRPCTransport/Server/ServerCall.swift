@@ -95,7 +95,8 @@ final class ServerCall: MessageStream, GRPCServerCall, DeadlineHolder {
     } catch {
       switch error {
       case .http(let status, let allow):
-        if let http = connection.http, !isGRPCContentType(headers.first(name: "content-type") ?? "") {
+        if let http = connection.http, !isGRPCContentType(headers.first(name: "content-type") ?? "")
+        {
           return openExchange(http)
         }
         refuse(HeaderBlocks.refusal(httpStatus: status, allow: allow))

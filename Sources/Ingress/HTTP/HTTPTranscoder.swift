@@ -1,22 +1,22 @@
-package import DynamicProtobuf
+import DynamicProtobuf
 package import GRPCTransport
 import NIOCore
+import Synchronization
 
 /// The methods of the user function over HTTP with JSON (proxy behaviour, section 12). Shared by all
 /// connections.
 package final class HTTPTranscoder: HTTPServerRouter {
-  private let bindings: HTTPBindings
-  private let pool: DescriptorPool
+  private let current: Mutex<HTTPBindings>
   private let ingress: Ingress
 
-  /// - Parameters:
-  ///   - pool: the descriptors from which the bindings were made.
-  ///   - ingress: serves the calls that requests stand for.
-  package init(bindings: HTTPBindings, pool: DescriptorPool, ingress: Ingress) {
-    self.bindings = bindings
-    self.pool = pool
+  /// - Parameter ingress: serves the calls that requests stand for.
+  package init(bindings: HTTPBindings, ingress: Ingress) {
+    current = Mutex(bindings)
     self.ingress = ingress
   }
+
+  /// Serves these from the next request on.
+  package func update(_ bindings: HTTPBindings) { current.withLock { $0 = bindings } }
 
   package func handle(
     _ request: HTTPServerRequest, on exchange: any HTTPServerExchange
@@ -35,7 +35,9 @@ package final class HTTPTranscoder: HTTPServerRouter {
     _ request: HTTPServerRequest, _ accept: AcceptHeader, _ exchange: any HTTPServerExchange
   ) throws(HTTPProblem) -> any HTTPServerExchangeHandler {
     let target = RequestTarget(request.target)
-    let (binding, captures) = try find(request.method, target)
+    let bindings = current.withLock { $0 }
+    let (binding, captures) = try find(request.method, target, in: bindings)
+    let pool = bindings.pool
     let message = try RequestMessageReader(pool: pool, binding: binding)
       .message(request, target: target, captures: captures)
     let call = TranscodedCall(
@@ -52,7 +54,7 @@ package final class HTTPTranscoder: HTTPServerRouter {
   }
 
   private func find(
-    _ verb: String, _ target: RequestTarget
+    _ verb: String, _ target: RequestTarget, in bindings: HTTPBindings
   ) throws(HTTPProblem) -> (HTTPBinding, [Range<Int>]) {
     let path = target.pathText
     switch bindings.find(verb: verb, path: target.path) {

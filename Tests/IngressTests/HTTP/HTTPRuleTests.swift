@@ -1,5 +1,6 @@
 import CloudstateProtocol
 import DynamicProtobuf
+import SwiftProtobuf
 import Testing
 
 @testable import Ingress
@@ -17,7 +18,8 @@ import Testing
   @Test("A rule and its additional ones make bindings, without a rule there is a generated one")
   func declared() throws {
     let all = try bindings(
-      .init("A", rule(get: "/a/{id}", also: [rule(post: "/a", body: "*"), .with { $0.put = "/a2" }])),
+      .init(
+        "A", rule(get: "/a/{id}", also: [rule(post: "/a", body: "*"), .with { $0.put = "/a2" }])),
       .init("B"),
       .init("C", .with { $0.custom = .with { ($0.kind, $0.path) = ("*", "/c") } }),
       .init("D", .with { $0.delete = "/d" }), .init("E", .with { $0.patch = "/e" })
@@ -133,7 +135,8 @@ import Testing
     #expect(error?.message == text)
   }
 
-  @Test("A selector with the method's name, nested variables and fields of every scalar type are legal")
+  @Test(
+    "A selector with the method's name, nested variables and fields of every scalar type are legal")
   func legal() throws {
     _ = try bindings(
       .init("M", .with { ($0.get, $0.selector) = ("/a/{inner.inner.name}", "t.S.M") }),

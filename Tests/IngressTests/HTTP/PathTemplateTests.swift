@@ -26,7 +26,10 @@ import Testing
       ("/foo/{bar}:watch", "/foo/blah:watch", ["blah"]),
       ("/foo/{bar=**}:watch", "/foo/a/b:c:watch", ["a/b:c"]),
       ("/a/*/{b.c}/{d}", "/a/x/y/z", ["y", "z"]),
-      ("/cart/{user_id}/items/{product_id}/remove", "/cart/u%2F1/items/p+1/remove", ["u%2F1", "p+1"]),
+      (
+        "/cart/{user_id}/items/{product_id}/remove", "/cart/u%2F1/items/p+1/remove",
+        ["u%2F1", "p+1"]
+      ),
       ("/v1/{name=shelves/*/books/*}", "/v1/shelves/1/books/2", ["shelves/1/books/2"]),
       ("/ä%20b", "/ä%20b", []),
     ] as [(String, String, [String])])

@@ -1,3 +1,4 @@
+import CloudstateModel
 import GRPCTransport
 import Testing
 
@@ -68,13 +69,22 @@ import Testing
   @Test(
     "A body is a message, a field of it, or nothing",
     arguments: [
-      ("/all/a", #"{"number":1,"inner":{"tags":["x"]}}"#, #"{"id":"a","number":1,"inner":{"tags":["x"]}}"#),
+      (
+        "/all/a", #"{"number":1,"inner":{"tags":["x"]}}"#,
+        #"{"id":"a","number":1,"inner":{"tags":["x"]}}"#
+      ),
       // Both forms of names are read.
       ("/all/a", #"{"productId":"p"}"#, #"{"id":"a","productId":"p"}"#),
-      ("/all/a", #"{"product_id":"p","color":"BLUE"}"#, #"{"id":"a","color":"BLUE","productId":"p"}"#),
+      (
+        "/all/a", #"{"product_id":"p","color":"BLUE"}"#,
+        #"{"id":"a","color":"BLUE","productId":"p"}"#
+      ),
       // The path overrides the body, the query is not looked at.
       ("/all/a?number=7&nope=1", #"{"id":"b"}"#, #"{"id":"a"}"#),
-      ("/all/a/n", #"{"inner":{"name":"x","count":2}}"#, #"{"id":"a","inner":{"name":"n","count":2}}"#),
+      (
+        "/all/a/n", #"{"inner":{"name":"x","count":2}}"#,
+        #"{"id":"a","inner":{"name":"n","count":2}}"#
+      ),
       ("/field/a?number=3", #"{"name":"n"}"#, #"{"id":"a","number":3,"inner":{"name":"n"}}"#),
       ("/field/a", #"{}"#, #"{"id":"a","inner":{}}"#),
       ("/field/a/p", #"{"name":"b","count":1}"#, #"{"id":"a","inner":{"name":"p","count":1}}"#),
@@ -88,7 +98,9 @@ import Testing
     #expect(try fixture.lastCommand() == json)
   }
 
-  @Test("The content type may have parameters and capitals; without a body in the rule it does not matter")
+  @Test(
+    "The content type may have parameters and capitals; without a body in the rule it does not matter"
+  )
   func contentTypes() throws {
     for type in ["application/json; charset=utf-8", "Application/JSON"] {
       let (exchange, _) = fixture.send(
@@ -103,12 +115,30 @@ import Testing
     arguments: [
       ("GET", "/get/a?nope=1", "", "the query parameter 'nope' is no field of t.In"),
       ("GET", "/get/a?inner.nope=1", "", "the query parameter 'inner.nope' is no field of t.In"),
-      ("GET", "/get/a?inner=1", "", "the query parameter 'inner' is no text, number, bool or bytes field"),
-      ("GET", "/get/a?color=BLUE", "", "the query parameter 'color' is no text, number, bool or bytes field"),
-      ("GET", "/get/a?inners.name=1", "", "the query parameter 'inners.name' leads through 'inners', which has many values"),
-      ("GET", "/get/a?labels.key=1", "", "the query parameter 'labels.key' leads through 'labels', which has many values"),
-      ("GET", "/get/a?number=1&number=2", "", "the query parameter 'number' takes one value, not several"),
-      ("GET", "/get/a?productId=1&product_id=2", "", "the query parameter 'product_id' takes one value, not several"),
+      (
+        "GET", "/get/a?inner=1", "",
+        "the query parameter 'inner' is no text, number, bool or bytes field"
+      ),
+      (
+        "GET", "/get/a?color=BLUE", "",
+        "the query parameter 'color' is no text, number, bool or bytes field"
+      ),
+      (
+        "GET", "/get/a?inners.name=1", "",
+        "the query parameter 'inners.name' leads through 'inners', which has many values"
+      ),
+      (
+        "GET", "/get/a?labels.key=1", "",
+        "the query parameter 'labels.key' leads through 'labels', which has many values"
+      ),
+      (
+        "GET", "/get/a?number=1&number=2", "",
+        "the query parameter 'number' takes one value, not several"
+      ),
+      (
+        "GET", "/get/a?productId=1&product_id=2", "",
+        "the query parameter 'product_id' takes one value, not several"
+      ),
       ("GET", "/get/a?number=x", "", "'x' is no int32 for the field number"),
       ("GET", "/get/a?number=2147483648", "", "'2147483648' is no int32 for the field number"),
       ("GET", "/get/a?number=", "", "'' is no int32 for the field number"),
@@ -125,13 +155,22 @@ import Testing
       ("POST", "/all/a", "", "the request has no body; send JSON, {} for an empty message"),
       ("POST", "/all/a", "{", "the body is not valid: line 1, column 2: "),
       ("POST", "/all/a", "[]", "the body is not valid: "),
-      ("POST", "/all/a", #"{"nmber":1}"#, "the body is not valid: unknown field \"nmber\" of t.In; did you mean \"number\"?"),
+      (
+        "POST", "/all/a", #"{"nmber":1}"#,
+        "the body is not valid: unknown field \"nmber\" of t.In; did you mean \"number\"?"
+      ),
       ("POST", "/all/a", #"{"number":"x"}"#, "the body is not valid: field number: "),
       ("POST", "/all/a", #"{"a":1,"a":2}"#, "the body is not valid: line 1, column 8: "),
       ("POST", "/field/a", #"{"nme":1}"#, "the body is not valid: unknown field \"nme\""),
       // A body must not reach beyond its field.
-      ("POST", "/field/a", #"{"name":"n"},"number":{}"#, "the body is not valid: line 1, column 13: "),
-      ("POST", "/field/a?inner.count=1", "{}", "the query parameter 'inner.count' belongs to the field 'inner', which is the request's body"),
+      (
+        "POST", "/field/a", #"{"name":"n"},"number":{}"#,
+        "the body is not valid: line 1, column 13: "
+      ),
+      (
+        "POST", "/field/a?inner.count=1", "{}",
+        "the query parameter 'inner.count' belongs to the field 'inner', which is the request's body"
+      ),
     ])
   func mistakes(verb: String, target: String, body: String, text: String) throws {
     let exchange =
@@ -152,6 +191,15 @@ import Testing
       #expect(exchange.body.hasPrefix("the header content-type must be application/json"))
     }
     #expect(fixture.dispatcher.commands.isEmpty)
+  }
+
+  @Test("Compressed bodies are refused")
+  func unreadable() throws {
+    let (exchange, _) = fixture.post("/all/a", "{}", headers: [("content-encoding", "gzip")])
+    #expect(exchange.status == 400)
+    #expect(exchange.body.contains("gzip"))
+    let (plain, _) = fixture.post("/all/a", "{}", headers: [("content-encoding", "Identity")])
+    #expect(plain.start == nil)
   }
 
   @Test("A field that is an HttpBody takes any body as it is")

@@ -17,7 +17,8 @@ import Testing
       .init("File", output: ".google.api.HttpBody", rule(get: "/file/{id}")),
       .init("FileField", rule(get: "/filefield/{id}", responseBody: "file")),
       .init("StreamOut", isServerStreaming: true),
-      .init("StreamItems", isServerStreaming: true, rule(get: "/stream/items", responseBody: "inners")),
+      .init(
+        "StreamItems", isServerStreaming: true, rule(get: "/stream/items", responseBody: "inners")),
       .init("StreamFile", output: ".google.api.HttpBody", isServerStreaming: true),
       .init("ActOne"))
   }
@@ -38,7 +39,10 @@ import Testing
   @Test(
     "A response body is the JSON of one field",
     arguments: [
-      ("/items/a", #"{"text":"],{\"inners\":1","inners":[{"name":"n","count":7}]}"#, #"[{"name":"n","count":7,"tags":[]}]"#),
+      (
+        "/items/a", #"{"text":"],{\"inners\":1","inners":[{"name":"n","count":7}]}"#,
+        #"[{"name":"n","count":7,"tags":[]}]"#
+      ),
       ("/items/a", "{}", "[]"),
       ("/one/a", #"{"inner":{"name":"n"},"inners":[{}]}"#, #"{"name":"n","count":0,"tags":[]}"#),
       ("/one/a", "{}", #"{"name":"","count":0,"tags":[]}"#),
@@ -129,7 +133,8 @@ import Testing
   @Test(
     "Errors of the machinery have the status of their code",
     arguments: [
-      (.unexpectedTermination, 500), (.timeout, 500), (.overloaded, 507), (.idempotencyKeyReused, 412),
+      (.unexpectedTermination, 500), (.timeout, 500), (.overloaded, 507),
+      (.idempotencyKeyReused, 412),
       (.shardUnavailable, 503), (.routingFailed, 500), (.invalidArgument, 400),
     ] as [(CommandError.Code, Int)])
   func machinery(code: CommandError.Code, status: Int) throws {
@@ -226,6 +231,16 @@ import Testing
     entityHandler?.cancelled()
     try fixture.reply("{}")
     #expect(exchange.start == nil)
+  }
+
+  @Test("Rules can be exchanged while requests are served")
+  func update() throws {
+    let (exchange, _) = fixture.send("GET", "/get/a")
+    try fixture.update(.init("Get", rule(get: "/got/{id}")))
+    try fixture.reply("{}")
+    #expect(exchange.status == 200)
+    #expect(fixture.send("GET", "/get/a").exchange.status == 404)
+    #expect(fixture.send("GET", "/got/a").exchange.start == nil)
   }
 
   // MARK: Streams

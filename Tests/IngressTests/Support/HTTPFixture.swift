@@ -45,7 +45,8 @@ struct HTTPFixture {
   ) -> String {
     let typeName = typeName.map { "type_name: \"\($0)\"" } ?? ""
     let label = repeated ? "LABEL_REPEATED" : "LABEL_OPTIONAL"
-    return "field { name: \"\(name)\" number: \(number) type: TYPE_\(type) label: \(label) \(typeName) }"
+    return
+      "field { name: \"\(name)\" number: \(number) type: TYPE_\(type) label: \(label) \(typeName) }"
   }
 
   /// A method of the service.
@@ -103,7 +104,8 @@ struct HTTPFixture {
       IngressRoute(
         serviceName: "t.S", method: method.name,
         target: method.isServerStreaming || method.name.hasPrefix("Act")
-          ? .action(ActionShape(isClientStreaming: false, isServerStreaming: method.isServerStreaming))
+          ? .action(
+            ActionShape(isClientStreaming: false, isServerStreaming: method.isServerStreaming))
           : .entity(persistenceID: "p", entityID: { try keys.key(of: $0) }),
         inputTypeURL: "type.googleapis.com/" + method.input.dropFirst(),
         outputTypeURL: "type.googleapis.com/" + method.output.dropFirst())
@@ -113,7 +115,12 @@ struct HTTPFixture {
       configuration: IngressConfiguration(), routes: routes, dispatcher: dispatcher, mounts: [],
       report: { reports.add($0) })
     transcoder = HTTPTranscoder(
-      bindings: try HTTPBindings(pool: pool, services: ["t.S"]), pool: pool, ingress: ingress)
+      bindings: try HTTPBindings(pool: pool, services: ["t.S"]), ingress: ingress)
+  }
+
+  /// Serves other rules from now on.
+  func update(_ methods: Method...) throws {
+    transcoder.update(try HTTPBindings(pool: Self.pool(methods), services: ["t.S"]))
   }
 
   /// A request and what is answered, with who hears of the exchange.

@@ -82,7 +82,9 @@ final class HTTP1Exchange: HTTPServerExchange {
   private func head(_ start: HTTPResponseStart, length: Int?) -> HTTPResponseHead {
     if connection?.isDraining == true { keepsAlive = false }
     var headers = HTTPHeaders()
-    if let contentType = start.safeContentType { headers.add(name: "content-type", value: contentType) }
+    if let contentType = start.safeContentType {
+      headers.add(name: "content-type", value: contentType)
+    }
     if let length { headers.add(name: "content-length", value: "\(length)") }
     if !keepsAlive {
       headers.add(name: "connection", value: "close")

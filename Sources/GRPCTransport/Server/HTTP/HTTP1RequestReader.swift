@@ -64,7 +64,9 @@ struct HTTP1RequestReader {
   }
 
   private func refusal(of head: HTTPRequestHead) -> HTTPRefusal? {
-    let size = head.headers.reduce(head.uri.utf8.count) { $0 + $1.name.utf8.count + $1.value.utf8.count }
+    let size = head.headers.reduce(head.uri.utf8.count) {
+      $0 + $1.name.utf8.count + $1.value.utf8.count
+    }
     guard size <= maximumHeadBytes else { return .headTooLarge(limit: maximumHeadBytes) }
     // RFC 9112, 3.2.
     if head.version != .http1_0, head.headers["host"].count != 1 {

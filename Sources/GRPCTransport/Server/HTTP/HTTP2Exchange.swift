@@ -128,7 +128,9 @@ final class HTTP2Exchange: HTTPServerExchange {
 
   private func block(_ start: HTTPResponseStart) -> HPACKHeaders {
     var block: HPACKHeaders = [":status": "\(start.status)"]
-    if let contentType = start.safeContentType { block.add(name: "content-type", value: contentType) }
+    if let contentType = start.safeContentType {
+      block.add(name: "content-type", value: contentType)
+    }
     block.addCustom(start.headers)
     return block
   }

@@ -87,43 +87,45 @@ struct RequestMessageReader {
   // MARK: Body
 
   private func bodyFields(_ request: HTTPServerRequest) throws(HTTPProblem) -> [UInt8] {
-    let contentType = request.headers["content-type"] ?? ""
     switch binding.body {
     case .none: return []
     case .message:
-      if binding.method.inputType == Self.httpBody { return raw(request.body, contentType) }
-      let json = try jsonText(request.body, contentType)
+      if binding.method.inputType == Self.httpBody { return raw(request) }
+      let json = try jsonText(request)
       return try binary(json)
     case .field(let field):
       if field.typeName == Self.httpBody {
-        return FieldText.encode(raw(request.body, contentType), as: field)
+        return FieldText.encode(raw(request), as: field)
       }
-      let json = try jsonText(request.body, contentType)
+      let json = try jsonText(request)
       try checkSyntax(json)
       return try binary("{\"\(field.name)\":\(json)}")
     }
   }
 
-  private func raw(_ body: ByteBuffer, _ contentType: String) -> [UInt8] {
+  private func raw(_ request: HTTPServerRequest) -> [UInt8] {
     let message = Google_Api_HttpBody.with {
-      $0.contentType = contentType
-      $0.data = Data(body.readableBytesView)
+      $0.contentType = request.headers["content-type"] ?? ""
+      $0.data = Data(request.body.readableBytesView)
     }
     return [UInt8](buffer: message.encoded)
   }
 
-  private func jsonText(
-    _ body: ByteBuffer, _ contentType: String
-  ) throws(HTTPProblem) -> String {
-    guard body.readableBytes > 0 else {
+  private func jsonText(_ request: HTTPServerRequest) throws(HTTPProblem) -> String {
+    guard request.body.readableBytes > 0 else {
       throw .badRequest("the request has no body; send JSON, {} for an empty message")
     }
+    let contentType = request.headers["content-type"] ?? ""
     guard MediaType(contentType).name == "application/json" else {
       let given = contentType.isEmpty ? "nothing" : "'\(contentType)'"
       throw .badRequest(
         "the header content-type must be application/json, but it is \(given)")
     }
-    guard let text = String(validating: body.readableBytesView, as: UTF8.self) else {
+    let encoding = request.headers["content-encoding"] ?? "identity"
+    guard encoding.lowercased() == "identity" else {
+      throw .badRequest("the body must not be compressed, but its content-encoding is \(encoding)")
+    }
+    guard let text = String(validating: request.body.readableBytesView, as: UTF8.self) else {
       throw .badRequest("the body is not UTF-8")
     }
     return text

@@ -13,6 +13,8 @@ package struct HTTPBindings: Sendable {
 
   /// The last one declared comes first (proxy behaviour, section 12.1).
   let all: [HTTPBinding]
+  /// The types of their requests and replies.
+  let pool: DescriptorPool
 
   /// Reads the HTTP rules of services.
   ///
@@ -25,6 +27,7 @@ package struct HTTPBindings: Sendable {
       for method in service.methods { bindings += try reader.bindings(of: method, in: service) }
     }
     all = bindings.reversed()
+    self.pool = pool
   }
 
   /// The first binding for a verb and a path as it was sent.

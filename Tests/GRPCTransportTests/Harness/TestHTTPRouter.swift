@@ -1,0 +1,92 @@
+import GRPCTransport
+import NIOCore
+import NIOHPACK
+import Synchronization
+
+/// A router with one target for each thing the tests need: `/echo` answers what it got; `/later` does so in the
+/// next tick; `/stream` sends two pieces; `/abort` breaks off after one; `/flood` sends 16 KiB pieces as long
+/// as it is writable; `/never` does nothing; `/big` answers 8 MiB at once.
+final class TestHTTPRouter: HTTPServerRouter {
+  struct Log {
+    var requests: [HTTPServerRequest] = []
+    var cancelled = 0
+    var sentBytes = 0
+    /// How often an exchange took no more.
+    var stalls = 0
+  }
+
+  private let log = Mutex(Log())
+
+  var now: Log { log.withLock { $0 } }
+
+  func note(_ change: (inout Log) -> Void) { log.withLock { change(&$0) } }
+
+  func handle(
+    _ request: HTTPServerRequest, on exchange: any HTTPServerExchange
+  ) -> (any HTTPServerExchangeHandler)? {
+    note { $0.requests.append(request) }
+    var start = HTTPResponseStart(status: 200, contentType: "text/plain")
+    switch request.target {
+    case "/later":
+      exchange.eventLoop.assumeIsolated().execute {
+        exchange.respond(start, body: ByteBuffer(string: "later"))
+      }
+      return TestExchangeHandler(self, nil)
+    case "/stream":
+      exchange.begin(start)
+      exchange.send(ByteBuffer(string: "one"))
+      exchange.send(ByteBuffer(string: "two"))
+      exchange.end()
+    case "/abort":
+      exchange.begin(start)
+      exchange.send(ByteBuffer(string: "one"))
+      exchange.abort()
+    case "/flood":
+      exchange.begin(start)
+      let handler = TestExchangeHandler(self, exchange)
+      handler.flood()
+      return handler
+    case "/never":
+      return TestExchangeHandler(self, nil)
+    case "/big":
+      exchange.respond(start, body: ByteBuffer(repeating: 0x78, count: 8 << 20))
+    default:
+      start.headers.add("x-echo", request.headers["x-color"] ?? "none")
+      start.headers.add("connection", "upgrade")
+      start.headers.add("x-bad", "a\r\nb: c")
+      exchange.respond(
+        start,
+        body: ByteBuffer(string: "\(request.method) \(request.target) ")
+          + request.body)
+    }
+    return nil
+  }
+}
+
+private func + (left: ByteBuffer, right: ByteBuffer) -> ByteBuffer {
+  var joined = left
+  joined.writeImmutableBuffer(right)
+  return joined
+}
+
+private final class TestExchangeHandler: HTTPServerExchangeHandler {
+  private let router: TestHTTPRouter
+  private let exchange: (any HTTPServerExchange)?
+
+  init(_ router: TestHTTPRouter, _ exchange: (any HTTPServerExchange)?) {
+    self.router = router
+    self.exchange = exchange
+  }
+
+  func flood() {
+    guard let exchange else { return }
+    while exchange.isWritable {
+      exchange.send(ByteBuffer(repeating: 0x78, count: 16_384))
+      router.note { $0.sentBytes += 16_384 }
+    }
+    router.note { $0.stalls += 1 }
+  }
+
+  func writabilityChanged(_ isWritable: Bool) { if isWritable { flood() } }
+  func cancelled() { router.note { $0.cancelled += 1 } }
+}
