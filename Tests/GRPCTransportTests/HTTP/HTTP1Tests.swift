@@ -161,6 +161,38 @@ extension SocketTests {
       }
     }
 
+    @Test("Requests with random damage, in random pieces, harm only their connection")
+    func damaged() async throws {
+      let seed = testSeed("damaged")
+      var random = SeededGenerator(seed: seed)
+      let router = TestHTTPRouter()
+      try await withHarness(http: router) { harness in
+        let good =
+          httpRequest("POST", "/echo?a=b", headers: ["x-color: red"], body: "hello")
+          + "POST /p HTTP/1.1\r\nhost: t\r\ntransfer-encoding: chunked\r\n\r\n3\r\nabc\r\n0\r\n\r\n"
+        for _ in 0..<60 {
+          var bytes = Array(good.utf8)
+          for _ in 0..<Int.random(in: 1...6, using: &random) {
+            let index = Int.random(in: 0..<bytes.count, using: &random)
+            switch Int.random(in: 0..<3, using: &random) {
+            case 0: bytes[index] = UInt8.random(in: 0...255, using: &random)
+            case 1: bytes.remove(at: index)
+            default: bytes.insert(UInt8.random(in: 0...255, using: &random), at: index)
+            }
+          }
+          let peer = try await HTTP1Peer.connect(to: harness.address)
+          let cut = Int.random(in: 0...bytes.count, using: &random)
+          try await peer.sendIgnoringEnd(bytes[..<cut])
+          try await peer.sendIgnoringEnd(bytes[cut...])
+          try await peer.close()
+        }
+        let peer = try await HTTP1Peer.connect(to: harness.address)
+        try await peer.send(httpRequest("GET", "/still"))
+        try await peer.expect("GET /still ")
+        try await peer.close()
+      }
+    }
+
     @Test("A mistake behind a good request is told behind its answer")
     func malformedSecond() async throws {
       try await withPeer { peer, _ in
@@ -267,8 +299,9 @@ extension SocketTests {
       try await idle.send(httpRequest("GET", "/a"))
       try await idle.expect("GET /a ")
       let busy = try await HTTP1Peer.connect(to: address)
-      try await busy.send("POST /b HTTP/1.1\r\nhost: t\r\ncontent-length: 4\r\n\r\nab")
-      // The first request of this connection is answered when its body is there.
+      try await busy.send(
+        "POST /b HTTP/1.1\r\nhost: t\r\ncontent-length: 4\r\nexpect: 100-continue\r\n\r\nab")
+      try await busy.expect("100 Continue")
       let silent = try await HTTP1Peer.connect(to: address)
       try await silent.send("G")
       async let stopped: Void = server.shutdown(grace: .seconds(10))

@@ -67,6 +67,10 @@ final class HTTP1Peer: Sendable {
     try? await channel.writeAndFlush(ByteBuffer(string: text))
   }
 
+  func sendIgnoringEnd(_ bytes: ArraySlice<UInt8>) async throws {
+    try? await channel.writeAndFlush(ByteBuffer(bytes: bytes))
+  }
+
   func startReading() async throws { try await channel.setOption(.autoRead, value: true).get() }
 
   func close() async throws { try? await channel.close() }
