@@ -34,6 +34,8 @@ package final class GRPCServer: Sendable {
       .serverChannelOption(.backlog, value: Int32(clamping: configuration.acceptBacklog))
       .serverChannelOption(.socketOption(.so_reuseaddr), value: 1)
       .childChannelOption(.tcpOption(.tcp_nodelay), value: 1)
+      // HTTP/1 has no pings: the kernel notices clients whose machine vanished.
+      .childChannelOption(.socketOption(.so_keepalive), value: 1)
       .childChannelOption(.writeBufferWaterMark, value: HTTP2Setup.socketWatermarks)
       .childChannelInitializer { channel in
         channel.eventLoop.makeCompletedFuture {

@@ -275,6 +275,7 @@ extension SocketTests {
         try await eventually("the end") { router.now.cancelled == 1 }
         // What the kernel's buffers take, and one watermark.
         #expect(router.now.sentBytes < 16 << 20)
+        #expect(router.now.interruptions == 0)
         try await peer.close()
       }
     }

@@ -112,6 +112,7 @@ extension SocketTests {
         try await stream.setOption(.autoRead, value: false).get()
         try await eventually("the flood stands still") { router.now.stalls > 0 }
         #expect(router.now.sentBytes < 4 << 20)
+        #expect(router.now.interruptions == 0)
       }
     }
   }

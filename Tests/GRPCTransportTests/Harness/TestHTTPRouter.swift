@@ -13,6 +13,8 @@ final class TestHTTPRouter: HTTPServerRouter {
     var sentBytes = 0
     /// How often an exchange took no more.
     var stalls = 0
+    /// How often a handler was told something while it was sending.
+    var interruptions = 0
   }
 
   private let log = Mutex(Log())
@@ -72,6 +74,7 @@ private func + (left: ByteBuffer, right: ByteBuffer) -> ByteBuffer {
 private final class TestExchangeHandler: HTTPServerExchangeHandler {
   private let router: TestHTTPRouter
   private let exchange: (any HTTPServerExchange)?
+  private var isSending = false
 
   init(_ router: TestHTTPRouter, _ exchange: (any HTTPServerExchange)?) {
     self.router = router
@@ -80,6 +83,8 @@ private final class TestExchangeHandler: HTTPServerExchangeHandler {
 
   func flood() {
     guard let exchange else { return }
+    isSending = true
+    defer { isSending = false }
     while exchange.isWritable {
       exchange.send(ByteBuffer(repeating: 0x78, count: 16_384))
       router.note { $0.sentBytes += 16_384 }
@@ -87,6 +92,9 @@ private final class TestExchangeHandler: HTTPServerExchangeHandler {
     router.note { $0.stalls += 1 }
   }
 
-  func writabilityChanged(_ isWritable: Bool) { if isWritable { flood() } }
+  func writabilityChanged(_ isWritable: Bool) {
+    if isSending { router.note { $0.interruptions += 1 } }
+    if isWritable { flood() }
+  }
   func cancelled() { router.note { $0.cancelled += 1 } }
 }

@@ -43,6 +43,9 @@ final class HTTP1Connection: ChannelDuplexHandler, DeadlineHolder {
   private var arrivals: Deque<Arrival> = []
   private var isAdvancing = false
   private var isReadWanted = false
+  private var isWriting = false
+  /// Whether the exchange's handler is still to be told of a change.
+  private var isWritabilityNews = false
   private var bufferedBytesSeen = 0
   /// Bytes that came and of which the parser made nothing yet.
   private(set) var unparsedBytes = 0
@@ -165,21 +168,25 @@ final class HTTP1Connection: ChannelDuplexHandler, DeadlineHolder {
   // MARK: Responses
 
   func write(_ part: HTTPServerResponsePart) {
+    isWriting = true
     context?.write(wrapOutboundOut(part), promise: nil)
+    isWriting = false
   }
 
-  func flush() { context?.flush() }
+  func flush() {
+    isWriting = true
+    context?.flush()
+    isWriting = false
+  }
 
   /// The exchange has written all of its response.
   func responseEnded(keepsAlive: Bool) {
-    guard let context, phase == .serving else { return }
+    guard phase == .serving else { return }
     exchange = nil
-    guard keepsAlive, !isDraining else {
-      context.writeAndFlush(wrapOutboundOut(.end(nil)), promise: nil)
-      return linger()
-    }
+    write(.end(nil))
+    flush()
+    guard keepsAlive, !isDraining else { return linger() }
     enter(.idle)
-    context.writeAndFlush(wrapOutboundOut(.end(nil)), promise: nil)
     advance()
   }
 
@@ -205,9 +212,22 @@ final class HTTP1Connection: ChannelDuplexHandler, DeadlineHolder {
 
   func channelWritabilityChanged(context: ChannelHandlerContext) {
     isWritable = context.channel.isWritable
+    if !isWriting {
+      tellWritability()
+    } else if !isWritabilityNews {
+      // Nobody expects to be told something in the middle of a write of its own.
+      isWritabilityNews = true
+      context.eventLoop.assumeIsolated().execute {
+        self.isWritabilityNews = false
+        self.tellWritability()
+      }
+    }
+    context.fireChannelWritabilityChanged()
+  }
+
+  private func tellWritability() {
     exchange?.handler?.writabilityChanged(isWritable)
     advance()
-    context.fireChannelWritabilityChanged()
   }
 
   // MARK: Life

@@ -43,8 +43,10 @@ struct RequestTarget: Hashable {
   init(_ target: String) {
     var rest = target[...]
     // What a proxy is asked for names the server before the path.
-    for scheme in ["http://", "https://"] where rest.lowercased().hasPrefix(scheme) {
-      rest = rest.dropFirst(scheme.count).drop { $0 != "/" && $0 != "?" && $0 != "#" }
+    if !target.hasPrefix("/") {
+      for scheme in ["http://", "https://"] where rest.lowercased().hasPrefix(scheme) {
+        rest = rest.dropFirst(scheme.count).drop { $0 != "/" && $0 != "?" && $0 != "#" }
+      }
     }
     rest = rest.prefix { $0 != "#" }
     let path = rest.prefix { $0 != "?" }

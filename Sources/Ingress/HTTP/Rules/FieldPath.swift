@@ -30,7 +30,7 @@ struct FieldPath: Hashable, Sendable {
           ?? known.first(where: { $0.jsonName == name })
       else { throw .unknown }
       fields.append(field)
-      // Groups, and the fields of enums' types, cannot be reached.
+      // Only messages lead on.
       type = field.kind == .message ? field.typeName : nil
     }
     guard let last = fields.last else { throw .unknown }
