@@ -280,6 +280,23 @@ extension SocketTests {
       }
     }
 
+    @Test("Nobody is told of the socket's state in the middle of a write of its own")
+    func news() async throws {
+      let router = TestHTTPRouter()
+      try await withHarness(http: router) { harness in
+        let peer = try await HTTP1Peer.connect(to: harness.address, autoRead: false)
+        try await peer.send(httpRequest("GET", "/flood"))
+        try await eventually("the socket is full") { router.now.stalls == 1 }
+        // It is empty and full again before long, now with a handler that hears of it.
+        try await peer.startReading()
+        try await eventually("the socket was empty") {
+          router.now.stalls > 1 || peer.receivedBytes > 64 << 20
+        }
+        try await peer.close()
+        #expect(router.now.interruptions == 0)
+      }
+    }
+
     @Test("A large answer reaches a client that begins to read late, whole")
     func lateReader() async throws {
       let router = TestHTTPRouter()

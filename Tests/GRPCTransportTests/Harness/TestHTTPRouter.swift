@@ -75,26 +75,36 @@ private final class TestExchangeHandler: HTTPServerExchangeHandler {
   private let router: TestHTTPRouter
   private let exchange: (any HTTPServerExchange)?
   private var isSending = false
+  private var isOver = false
 
   init(_ router: TestHTTPRouter, _ exchange: (any HTTPServerExchange)?) {
     self.router = router
     self.exchange = exchange
   }
 
+  /// Sends in turns: a client that reads as fast would keep the loop for ever.
   func flood() {
-    guard let exchange else { return }
+    guard let exchange, !isOver else { return }
     isSending = true
-    defer { isSending = false }
-    while exchange.isWritable {
+    var pieces = 0
+    while exchange.isWritable, pieces < 32 {
       exchange.send(ByteBuffer(repeating: 0x78, count: 16_384))
-      router.note { $0.sentBytes += 16_384 }
+      pieces += 1
     }
-    router.note { $0.stalls += 1 }
+    isSending = false
+    router.note {
+      $0.sentBytes += pieces * 16_384
+      if pieces < 32 { $0.stalls += 1 }
+    }
+    if pieces == 32 { exchange.eventLoop.assumeIsolated().execute { self.flood() } }
   }
 
   func writabilityChanged(_ isWritable: Bool) {
     if isSending { router.note { $0.interruptions += 1 } }
     if isWritable { flood() }
   }
-  func cancelled() { router.note { $0.cancelled += 1 } }
+  func cancelled() {
+    isOver = true
+    router.note { $0.cancelled += 1 }
+  }
 }
