@@ -81,7 +81,8 @@ let ports: [Target] = [
     name: "TCKProtocol", dependencies: [protobuf], exclude: ["Protos"],
     swiftSettings: swiftSettings),
   library(
-    "GRPCTransport", ["Gzip", nioCore, nioPosix, nioHTTP1, nioHTTP2, nioHPACK, logging]),
+    "GRPCTransport",
+    ["Gzip", nioCore, nioPosix, nioHTTP1, nioHTTP2, nioHPACK, collections, logging]),
   library("ShardStore", ["CloudstateModel", "RocksDB", logging, nioCore]),
   library("MessageBus", ["CloudstateModel", "ZeroMQ", logging, nioCore, collections]),
 ]
@@ -223,7 +224,10 @@ let testTargets: [Target] = [
     ["MessageBus", "ZeroMQ", "CloudstateModel", nioCore, nioPosix, nioEmbedded, logging]),
   tests(
     "GRPCTransportTests",
-    ["GRPCTransport", "Gzip", nioCore, nioPosix, nioEmbedded, nioHTTP2, nioHPACK, logging],
+    [
+      "GRPCTransport", "Gzip", nioCore, nioPosix, nioEmbedded, nioHTTP1, nioHTTP2, nioHPACK,
+      logging,
+    ],
     exclude: ["Peers"]),
   tests("DynamicProtobufTests", ["DynamicProtobuf", "CloudstateProtocol", protobuf]),
   tests(

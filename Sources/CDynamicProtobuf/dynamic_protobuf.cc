@@ -3,6 +3,7 @@
 #include <google/protobuf/descriptor.h>
 #include <google/protobuf/descriptor.pb.h>
 #include <google/protobuf/dynamic_message.h>
+#include <google/protobuf/io/coded_stream.h>
 #include <google/protobuf/io/zero_copy_stream_impl_lite.h>
 #include <google/protobuf/stubs/logging.h>
 #include <google/protobuf/util/json_util.h>
@@ -444,5 +445,33 @@ dpb_status dpb_binary_from_json(
       if (!status.ok()) return give(status.message().ToString(), output, DPB_INVALID);
     }
     return give(binary, output);
+  });
+}
+
+dpb_status dpb_canonical_binary(
+    dpb_pool *pool, const dpb_message *message, dpb_text binary, dpb_buffer *output) {
+  return guarded(output, [&] {
+    const pb::Descriptor *type = unwrap(message);
+    std::unique_ptr<pb::Message> parsed(pool->factory->GetPrototype(type)->New());
+    pb::io::ArrayInputStream input(binary.bytes, static_cast<int>(binary.size));
+    if (binary.size > INT32_MAX || !parsed->ParsePartialFromZeroCopyStream(&input)) {
+      return give(not_a(type), output, DPB_MALFORMED);
+    }
+    if (!parsed->IsInitialized()) {
+      return give(
+          "required fields are missing: " + parsed->InitializationErrorString(), output,
+          DPB_INVALID);
+    }
+    std::string canonical;
+    {
+      pb::io::StringOutputStream target(&canonical);
+      pb::io::CodedOutputStream coded(&target);
+      // Maps too have an order then.
+      coded.SetSerializationDeterministic(true);
+      if (!parsed->SerializePartialToCodedStream(&coded)) {
+        return give(not_a(type), output, DPB_MALFORMED);
+      }
+    }
+    return give(canonical, output);
   });
 }

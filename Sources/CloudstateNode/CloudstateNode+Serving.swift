@@ -40,6 +40,7 @@ extension CloudstateNode {
       .notReady("waiting for the user function \(configuration.function)"))
     let spec = try await function.discover(policy: policy)
     let services = spec.entities.map(\.serviceName).joined(separator: ", ")
+    let bindings = try await httpBindings(spec, function: function)
     logger.info("serving \(services) of the user function \(configuration.function)")
 
     let runtime = try await startEntities(
@@ -71,9 +72,11 @@ extension CloudstateNode {
     replicated?.effects.set(runner)
     let ingress = makeIngress(
       spec, methods: methods, runner: runner, streams: streams, report: report)
+    let transcoder = HTTPTranscoder(bindings: bindings, ingress: ingress)
     let server = try await bind {
       try await GRPCServer.start(
-        configuration: serverConfiguration, router: ingress, group: group, logger: logger)
+        configuration: serverConfiguration, router: ingress, http: transcoder, group: group,
+        logger: logger)
     }
     let grace = configuration.shutdownGrace
     teardown.add("public listener") { await server.shutdown(grace: grace) }
@@ -88,7 +91,8 @@ extension CloudstateNode {
     cluster.set(handle)
     try await watch(
       handle, runtime: runtime, consumers: consumers, replicator: replicated?.replicator,
-      function: function, spec: spec, busFailures: busFailures, publicAddress: publicAddress)
+      function: function, spec: spec, transcoder: transcoder, busFailures: busFailures,
+      publicAddress: publicAddress)
   }
 
   // MARK: Parts
@@ -250,6 +254,17 @@ extension CloudstateNode {
       report: report)
   }
 
+  private func httpBindings(
+    _ spec: ServiceSpec, function: UserFunction
+  ) async throws -> HTTPBindings {
+    do throws(HTTPRuleError) {
+      return try HTTPBindings(pool: spec.pool, services: spec.entities.map(\.serviceName))
+    } catch {
+      await function.reportLast(error.message)
+      throw NodeError(.discovery, error.message)
+    }
+  }
+
   private var serverConfiguration: GRPCServerConfiguration {
     var settings = GRPCServerConfiguration(address: configuration.listen)
     settings.maximumMessageBytes = configuration.maximumMessageBytes
@@ -293,9 +308,8 @@ extension CloudstateNode {
   /// Follows plans, the function and the bus until the task is cancelled.
   private func watch(
     _ cluster: any ClusterHandle, runtime: EntityRuntime, consumers: EventConsumers,
-    replicator: Replicator?,
-    function: UserFunction, spec: ServiceSpec, busFailures: AsyncStream<Void>,
-    publicAddress: String
+    replicator: Replicator?, function: UserFunction, spec: ServiceSpec,
+    transcoder: HTTPTranscoder, busFailures: AsyncStream<Void>, publicAddress: String
   ) async throws {
     let (changes, continuation) = AsyncStream<Void>.makeStream(
       bufferingPolicy: .bufferingNewest(1))
@@ -306,7 +320,9 @@ extension CloudstateNode {
           changes, cluster: cluster, runtime: runtime, consumers: consumers,
           publicAddress: publicAddress)
       }
-      group.addTask { try await self.followFunction(function, spec: spec) }
+      group.addTask {
+        try await self.followFunction(function, spec: spec, transcoder: transcoder)
+      }
       if let replicator {
         followMembers(of: cluster, replicator)
         group.addTask { try await replicator.run() }
@@ -339,7 +355,9 @@ extension CloudstateNode {
   }
 
   /// Discovers again whenever the function is back, and goes on only if it serves the same.
-  private func followFunction(_ function: UserFunction, spec: ServiceSpec) async throws {
+  private func followFunction(
+    _ function: UserFunction, spec: ServiceSpec, transcoder: HTTPTranscoder
+  ) async throws {
     for await _ in function.reconnections {
       let now = try await function.discover(policy: discoveryPolicy)
       guard now.isCompatible(with: spec) else {
@@ -349,6 +367,7 @@ extension CloudstateNode {
         await function.reportLast(text)
         throw NodeError(.discovery, text)
       }
+      transcoder.update(try await httpBindings(now, function: function))
       logger.info("the user function \(configuration.function) is back")
     }
   }

@@ -45,6 +45,67 @@ extension DescriptorPool {
     return [UInt8](consuming: output)
   }
 
+  /// The one serialized form of what the bytes say. Parts of a message that stand behind each other are
+  /// merged by it as the protobuf encoding has it: of a singular field the last value counts, repeated ones
+  /// are joined, embedded messages are merged in turn.
+  ///
+  /// - Parameter message: full name of the message type.
+  /// - Throws: ``TranscodingError/Kind/noSuchMessage``, or ``TranscodingError/Kind/malformedBinary`` when the
+  ///   bytes are no complete message of the type.
+  package func canonicalBinary(
+    _ binary: [UInt8], message: String
+  ) throws(TranscodingError) -> [UInt8] {
+    let type = try messageType(message)
+    var output = dpb_buffer()
+    let status = withText(binary) { dpb_canonical_binary(handle, type, $0, &output) }
+    guard status == DPB_OK else {
+      throw TranscodingError(.malformedBinary, String(consuming: output))
+    }
+    return [UInt8](consuming: output)
+  }
+
+  /// The JSON of one field of a serialized message, default values included; `null` for a scalar field
+  /// that is not set where that can be told.
+  ///
+  /// - Parameters:
+  ///   - field: a field of the message type.
+  ///   - message: full name of the message type.
+  /// - Throws: as ``json(fromBinary:message:printDefaults:)``.
+  package func json(
+    of field: FieldDescriptor, fromBinary binary: [UInt8], message: String
+  ) throws(TranscodingError) -> String {
+    let whole = try json(fromBinary: binary, message: message, printDefaults: true)
+    if let value = JSONMember.value(of: field.jsonName, in: whole) { return value }
+    guard field.kind == .message, !field.isRepeated, let type = field.typeName else {
+      return "null"
+    }
+    return try json(fromBinary: [], message: type, printDefaults: true)
+  }
+
+  /// The serialized content of a field of a message type, the merged one where it stands more than once;
+  /// nothing when it is not set.
+  ///
+  /// - Parameters:
+  ///   - field: a singular message field of the message type.
+  ///   - message: full name of the message type, for the error.
+  /// - Throws: ``TranscodingError/Kind/malformedBinary``.
+  package func content(
+    of field: FieldDescriptor, inBinary binary: [UInt8], message: String
+  ) throws(TranscodingError) -> [UInt8] {
+    do throws(MalformedWire) {
+      return try mergedMessage(field.number, in: binary) ?? []
+    } catch {
+      throw TranscodingError(.malformedBinary, "the bytes are not a \(message)")
+    }
+  }
+
+  /// Checks that a text is JSON by the letter; see ``binary(fromJSON:message:)``.
+  ///
+  /// - Throws: ``TranscodingError/Kind/invalidJSON`` with line and column.
+  package static func checkSyntax(ofJSON json: String) throws(TranscodingError) {
+    try JSONSyntax.check(json)
+  }
+
   private func messageType(_ name: String) throws(TranscodingError) -> OpaquePointer {
     guard let type = messageHandle(name) else {
       throw TranscodingError(.noSuchMessage, "there is no message \(name)")

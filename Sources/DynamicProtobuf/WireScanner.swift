@@ -105,3 +105,24 @@ struct WireScanner {
     return value
   }
 }
+
+/// The content of a singular message field: all of it where it stands more than once, which the protobuf
+/// encoding takes for one message. `nil` when it is not there.
+func mergedMessage(_ number: Int32, in bytes: [UInt8]) throws(MalformedWire) -> [UInt8]? {
+  let found = bytes.withUnsafeBytes { buffer in
+    Result { () throws(MalformedWire) in try contentRanges(of: number, in: buffer) }
+  }
+  let ranges = try found.get()
+  return ranges.isEmpty ? nil : ranges.flatMap { bytes[$0] }
+}
+
+private func contentRanges(
+  of number: Int32, in bytes: UnsafeRawBufferPointer
+) throws(MalformedWire) -> [Range<Int>] {
+  var scanner = WireScanner(bytes)
+  var ranges: [Range<Int>] = []
+  while let field = try scanner.next() {
+    if field.number == number, case .bytes(let range) = field.value { ranges.append(range) }
+  }
+  return ranges
+}

@@ -1,4 +1,4 @@
-/// Settings of the public gRPC API.
+/// Settings of the public API.
 package struct IngressConfiguration: Sendable {
   /// Request messages of one call that may wait for the ones before them. Default 100, as the reference's
   /// `proxy-parallelism`; at this many the call is not read any further.

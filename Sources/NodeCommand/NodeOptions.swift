@@ -7,7 +7,7 @@ package struct NodeOptions: ParsableArguments {
   @Option(help: "Name of the stateful service this node belongs to.") package var service: String?
   @Option(help: "Name of this node; stays the same over restarts. Default: SERVICE-1.")
   package var nodeID: String?
-  @Option(help: "Public gRPC listener, HOST:PORT; port 0 takes a free one.")
+  @Option(help: "Public gRPC and HTTP listener, HOST:PORT; port 0 takes a free one.")
   package var listen = "127.0.0.1:9000"
   @Option(help: "Management listener (/ready, /alive), HOST:PORT, or 'off'.")
   package var management = "off"

@@ -12,7 +12,7 @@ struct NodeProgram: AsyncParsableCommand {
     discussion: """
       EXAMPLES
         cs-node --service cart --function 127.0.0.1:8080 --data ./data
-            a node that runs alone, public gRPC at 127.0.0.1:9000
+            a node that runs alone, public gRPC and HTTP at 127.0.0.1:9000
 
         cs-node --service cart --node-id cart-2 --function 127.0.0.1:8082 --listen 127.0.0.1:9002 \\
                 --coordinator tcp://127.0.0.1:5100 --data ./data-2

@@ -51,6 +51,46 @@ struct TranscodingTests {
         == #"{"entityId":"e","id":"-1","streamed":true}"#)
   }
 
+  @Test("the canonical form merges what stands behind each other, in the order of field numbers")
+  func canonical() throws {
+    func command(_ change: (inout Cloudstate_Command) -> Void) throws -> [UInt8] {
+      try Cloudstate_Command.with(change).serializedBytes()
+    }
+    let parts =
+      try command { ($0.id, $0.entityID) = (1, "first") }
+      + command { $0.metadata.entries = [.with { $0.key = "a" }] }
+      + command { $0.metadata.entries = [.with { $0.key = "b" }] }
+      + command { $0.entityID = "second" }
+    let canonical = try pool.canonicalBinary(parts, message: "cloudstate.Command")
+    #expect(try Cloudstate_Command(serializedBytes: canonical).metadata.entries.count == 2)
+    #expect(try Cloudstate_Command(serializedBytes: canonical).entityID == "second")
+    #expect(try pool.canonicalBinary(canonical, message: "cloudstate.Command") == canonical)
+    #expect(try pool.canonicalBinary([], message: "cloudstate.Command").isEmpty)
+    #expect(throws: TranscodingError.self) {
+      try pool.canonicalBinary([0x0a, 0xff], message: "cloudstate.Command")
+    }
+  }
+
+  @Test("one field is printed by itself, whatever stands beside it")
+  func fields() throws {
+    let message = "cloudstate.ServiceInfo"
+    let binary = try pool.binary(
+      fromJSON: #"{"serviceName":"a\"},{\\","serviceVersion":"\"serviceRuntime\":1"}"#,
+      message: message)
+    for (name, json) in [
+      ("service_name", #""a\"},{\\""#), ("service_version", #""\"serviceRuntime\":1""#),
+      ("service_runtime", "\"\""), ("protocol_major_version", "0"),
+    ] {
+      let type = try #require(pool.message(named: message))
+      let field = try #require(type.fields.first { $0.name == name })
+      #expect(try pool.json(of: field, fromBinary: binary, message: message) == json)
+    }
+    let reply = try #require(pool.message(named: "cloudstate.Reply"))
+    #expect(
+      try pool.json(of: reply.fields[1], fromBinary: [], message: "cloudstate.Reply")
+        == #"{"entries":[]}"#)
+  }
+
   @Test("defaults are printed on demand")
   func defaults() throws {
     let json = try pool.json(

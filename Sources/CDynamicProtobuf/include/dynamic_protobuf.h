@@ -126,6 +126,10 @@ dpb_status dpb_json_from_binary(
     dpb_buffer *output);
 dpb_status dpb_binary_from_json(
     dpb_pool *pool, const dpb_message *message, dpb_text json, dpb_buffer *output);
+// The one serialized form of what the bytes say: fields in the order of their numbers, each that is not
+// repeated once. Refused when the bytes are no message of the type or a required field is missing.
+dpb_status dpb_canonical_binary(
+    dpb_pool *pool, const dpb_message *message, dpb_text binary, dpb_buffer *output);
 
 #ifdef __cplusplus
 }

@@ -30,6 +30,8 @@ class MessageStream {
   final var inboundEncoding = MessageEncoding.identity
   /// Whether messages sent are compressed where that helps.
   final var compressesOutbound = false
+  /// Whether what comes and goes are plain bytes, not messages.
+  final var carriesPlainBytes = false
   /// Whether flow control and the socket take more.
   private(set) final var isChannelWritable = false
 
@@ -63,6 +65,8 @@ class MessageStream {
   func receivedMessage(_ message: ByteBuffer) {}
   /// All messages were delivered and the peer has ended its side. Called once, while `isOpen` only.
   func receivedLastMessage() {}
+  /// Bytes of a stream that carries no messages. Called while `isOpen` only.
+  func receivedBytes(_ bytes: ByteBuffer) {}
   /// DATA came while the call was not open.
   func discarded(bytes: Int) {}
   /// The peer's bytes are no valid messages. Called while `isOpen` only.
@@ -105,6 +109,13 @@ class MessageStream {
       compressed ?? message, isCompressed: compressed != nil, allocator: ByteBufferAllocator())
     if let first { writeData(first, endStream: false, multiplexer) }
     if let second { writeData(second, endStream: false, multiplexer) }
+    wantsFlush()
+  }
+
+  /// Writes a DATA frame as it is.
+  final func writeBytes(_ bytes: ByteBuffer, endStream: Bool) {
+    guard let multiplexer else { return }
+    writeData(bytes, endStream: endStream, multiplexer)
     wantsFlush()
   }
 
@@ -242,6 +253,7 @@ class MessageStream {
   final func received(_ bytes: ByteBuffer, endStream: Bool) {
     if endStream { isRemoteEnded = true }
     guard isOpen else { return discarded(bytes: bytes.readableBytes) }
+    guard !carriesPlainBytes else { return receivedBytes(bytes) }
     decoder.append(bytes)
     deliver()
   }

@@ -1,10 +1,11 @@
 package import Logging
 package import NIOCore
+import NIOHTTP1
 import NIOHTTP2
 import NIOPosix
 import Synchronization
 
-/// A gRPC server on one address. It runs from ``start(configuration:router:group:logger:)`` to
+/// A gRPC server on one address. It runs from ``start(configuration:router:http:group:logger:)`` to
 /// ``shutdown(grace:)``; all members may be used from any thread.
 package final class GRPCServer: Sendable {
   /// Where the server listens, with the port the system chose if none was given.
@@ -22,20 +23,23 @@ package final class GRPCServer: Sendable {
 
   /// Binds the address and serves; connections are spread over the loops of `group`.
   ///
+  /// - Parameter http: answers what is no gRPC, over HTTP/1.1 and HTTP/2; without it such requests are refused.
   /// - Throws: what binding threw, for example an `IOError` with `EADDRINUSE`.
   package static func start(
     configuration: GRPCServerConfiguration, router: any GRPCServerRouter,
-    group: any EventLoopGroup, logger: Logger
+    http: (any HTTPServerRouter)? = nil, group: any EventLoopGroup, logger: Logger
   ) async throws -> GRPCServer {
     let connections = ServerConnections()
     let bootstrap = ServerBootstrap(group: group)
       .serverChannelOption(.backlog, value: Int32(clamping: configuration.acceptBacklog))
       .serverChannelOption(.socketOption(.so_reuseaddr), value: 1)
       .childChannelOption(.tcpOption(.tcp_nodelay), value: 1)
+      // HTTP/1 has no pings: the kernel notices clients whose machine vanished.
+      .childChannelOption(.socketOption(.so_keepalive), value: 1)
       .childChannelOption(.writeBufferWaterMark, value: HTTP2Setup.socketWatermarks)
       .childChannelInitializer { channel in
         channel.eventLoop.makeCompletedFuture {
-          try configure(channel, configuration, router, logger)
+          try configure(channel, configuration, router, http, logger)
           connections.add(channel)
         }
       }
@@ -73,11 +77,27 @@ package final class GRPCServer: Sendable {
 
   private static func configure(
     _ channel: any Channel, _ configuration: GRPCServerConfiguration,
-    _ router: any GRPCServerRouter, _ logger: Logger
+    _ router: any GRPCServerRouter, _ http: (any HTTPServerRouter)?, _ logger: Logger
+  ) throws {
+    let serveHTTP1 = http.map { http in
+      { (preface: PrefaceGuard) in try addHTTP1(channel, behind: preface, configuration, http) }
+    }
+    let preface = PrefaceGuard(
+      timeout: configuration.handshakeTimeout,
+      http2: { try addHTTP2(channel, behind: $0, configuration, router, http, logger) },
+      http1: serveHTTP1)
+    try channel.pipeline.syncOperations.addHandler(preface)
+  }
+
+  private static func addHTTP2(
+    _ channel: any Channel, behind preface: PrefaceGuard,
+    _ configuration: GRPCServerConfiguration, _ router: any GRPCServerRouter,
+    _ http: (any HTTPServerRouter)?, _ logger: Logger
   ) throws {
     let eventLoop = channel.eventLoop
     let connection = ServerConnection(
-      eventLoop: eventLoop, configuration: configuration, router: router, logger: logger)
+      eventLoop: eventLoop, configuration: configuration, router: router, http: http,
+      logger: logger)
     let settings: HTTP2Settings = [
       HTTP2Setting(
         parameter: .maxConcurrentStreams, value: configuration.maximumConcurrentStreams),
@@ -94,10 +114,28 @@ package final class GRPCServer: Sendable {
         concurrentStreams: configuration.maximumConcurrentStreams, rememberedResets: 1024),
       streamConfiguration: HTTP2Setup.stream())
     let pipeline = channel.pipeline.syncOperations
-    try pipeline.addHandler(streams.coalescer)
-    try pipeline.addHandler(PrefaceGuard(http2: http2))
+    try pipeline.addHandler(streams.coalescer, position: .first)
     try pipeline.addHandler(streams)
     try pipeline.addHandler(connection)
+    // Last, because it writes at once.
+    try pipeline.addHandler(http2, position: .after(preface))
+  }
+
+  private static func addHTTP1(
+    _ channel: any Channel, behind preface: PrefaceGuard,
+    _ configuration: GRPCServerConfiguration, _ http: any HTTPServerRouter
+  ) throws {
+    let connection = HTTP1Connection(
+      eventLoop: channel.eventLoop, configuration: configuration, router: http)
+    var limits = NIOHTTPDecoderLimitConfiguration()
+    limits.maxHeaderFieldSize = configuration.maximumHeaderListBytes
+    limits.maxHeaderListSize = configuration.maximumHeaderListBytes
+    let decoder = HTTPRequestDecoder(limitConfiguration: limits)
+    try channel.pipeline.syncOperations.addHandlers([
+      HTTP1HeadBound(
+        connection: connection, maximumBytes: configuration.maximumHeaderListBytes),
+      HTTPResponseEncoder(), ByteToMessageHandler(decoder), connection,
+    ])
   }
 }
 

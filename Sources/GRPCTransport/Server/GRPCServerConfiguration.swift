@@ -5,22 +5,28 @@ package struct GRPCServerConfiguration: Sendable {
   /// Where to listen. A stale socket file at a `unix:` path is replaced.
   package var address: GRPCAddress
   /// The largest message taken, also after decompression; a larger one ends its call with
-  /// RESOURCE_EXHAUSTED. Default 12 MiB. This much memory may be held for each stream that is in
+  /// RESOURCE_EXHAUSTED. The largest body of a plain HTTP request too, answered 413. Default 12 MiB. This much memory may be held for each stream that is in
   /// the middle of a message.
   package var maximumMessageBytes = 12 * 1024 * 1024
   /// Open calls for each connection, always told to the client, which then queues or opens another
   /// connection. Default 100 000; an idle stream costs about 3 KiB.
   package var maximumConcurrentStreams = 100_000
   /// The largest header list taken, uncompressed. A client that sends a larger one loses its
-  /// connection. Default 16 KiB.
+  /// connection; on HTTP/1 it is answered 431 before. Default 16 KiB.
   package var maximumHeaderListBytes = 16 * 1024
   /// HTTP/2 flow-control window of each connection and each stream: what a peer may send before it
   /// is read. Default 1 MiB. Less saves memory behind slow readers, more helps long fast networks.
   package var windowBytes = 1 << 20
   /// How long a connection without calls is kept. Default 12 hours.
   package var connectionIdleTimeout = TimeAmount.hours(12)
-  /// How long a new connection may take to send the HTTP/2 preface and its settings. Default 20 s.
+  /// How long a new connection may take to send the HTTP/2 preface and its settings, and a request of
+  /// HTTP/1 from its first byte to the end of its headers. Default 20 s.
   package var handshakeTimeout = TimeAmount.seconds(20)
+  /// How long a connection of HTTP/1 without a request is kept. Default 60 s.
+  package var http1IdleTimeout = TimeAmount.seconds(60)
+  /// How long a plain HTTP client may send nothing of a body that is not complete, and on HTTP/1 take nothing
+  /// of a response. Default 60 s; then the request is answered 408, or the connection closed.
+  package var httpStallTimeout = TimeAmount.seconds(60)
   /// Connections the kernel completes before they are accepted. Default 1024; the kernel's own
   /// `net.core.somaxconn` bounds it too.
   package var acceptBacklog = 1024

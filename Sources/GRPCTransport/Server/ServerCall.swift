@@ -22,6 +22,8 @@ final class ServerCall: MessageStream, GRPCServerCall, DeadlineHolder {
   private let connection: ServerConnection
   private var phase = Phase.idle
   private var handler: (any GRPCServerCallHandler)?
+  /// The plain HTTP request that the stream carries instead of a call.
+  private var exchange: HTTP2Exchange?
   private var requestHeaders = HPACKHeaders()
   private var areHeadersSent = false
   private var failure: GRPCStatus?
@@ -82,8 +84,9 @@ final class ServerCall: MessageStream, GRPCServerCall, DeadlineHolder {
 
   override func receivedHeaders(_ headers: HPACKHeaders) {
     guard phase == .idle else {
-      // Trailers of a request mean nothing in gRPC; as an end they count.
-      if isRemoteEnded { endedByClient() }
+      // Trailers of a request mean nothing here; as an end they count.
+      guard isRemoteEnded else { return }
+      if let exchange { exchange.complete() } else { endedByClient() }
       return
     }
     requestHeaders = headers
@@ -92,6 +95,10 @@ final class ServerCall: MessageStream, GRPCServerCall, DeadlineHolder {
     } catch {
       switch error {
       case .http(let status, let allow):
+        if let http = connection.http, !isGRPCContentType(headers.first(name: "content-type") ?? "")
+        {
+          return openExchange(http)
+        }
         refuse(HeaderBlocks.refusal(httpStatus: status, allow: allow))
       case .grpc(let status):
         refuse(HeaderBlocks.refusal(status))
@@ -126,13 +133,40 @@ final class ServerCall: MessageStream, GRPCServerCall, DeadlineHolder {
     if isRemoteEnded { deliver() }
   }
 
+  /// Serves what is no gRPC as plain HTTP.
+  private func openExchange(_ router: any HTTPServerRouter) {
+    phase = .open
+    isOpen = true
+    carriesPlainBytes = true
+    let exchange = HTTP2Exchange(
+      stream: self, headers: requestHeaders, router: router,
+      maximumBodyBytes: connection.configuration.maximumMessageBytes)
+    self.exchange = exchange
+    if !isRemoteEnded { expectBody() }
+    exchange.started(isLast: isRemoteEnded)
+  }
+
+  private func expectBody() {
+    connection.deadlines.remove(self)
+    connection.deadlines.insert(
+      self, deadline: .now() + connection.configuration.httpStallTimeout)
+  }
+
+  override func receivedBytes(_ bytes: ByteBuffer) {
+    if !isRemoteEnded { expectBody() }
+    exchange?.received(bytes, isLast: isRemoteEnded)
+  }
+
   override func receivedMessage(_ message: ByteBuffer) { handler?.receive(message) }
 
   override func receivedLastMessage() { handler?.receiveEnd() }
 
   override func messagesBroken(_ status: GRPCStatus) { abort(status) }
 
-  override func writabilityMoved(_ isWritable: Bool) { handler?.writabilityChanged(isWritable) }
+  override func writabilityMoved(_ isWritable: Bool) {
+    handler?.writabilityChanged(isWritable)
+    exchange?.writabilityChanged(isWritable)
+  }
 
   override func discarded(bytes: Int) {
     guard phase == .lingering else { return }
@@ -152,12 +186,15 @@ final class ServerCall: MessageStream, GRPCServerCall, DeadlineHolder {
 
   override func streamClosed() {
     let lost = handler
+    let lostExchange = exchange
     let wasOpen = isOpen
     phase = .finished
     isOpen = false
     handler = nil
+    exchange = nil
     connection.deadlines.remove(self)
     discardReceived()
+    lostExchange?.lost()
     if wasOpen { lost?.cancelled(failure ?? GRPCStatus(.unavailable, "the connection was lost")) }
     connection.callClosed()
   }
@@ -167,9 +204,36 @@ final class ServerCall: MessageStream, GRPCServerCall, DeadlineHolder {
   func deadlinePassed() {
     if phase == .lingering {
       resetLingering()
+    } else if let exchange {
+      exchange.timedOut()
     } else {
       abort(GRPCStatus(.deadlineExceeded, "the deadline of the call has passed"))
     }
+  }
+
+  /// The exchange has all of its request.
+  func bodyCompleted() { connection.deadlines.remove(self) }
+
+  /// The exchange has written all of its response. A client that is still sending its request gets the time
+  /// to read why it is refused.
+  func exchangeEnded() {
+    endExchange()
+    guard !isRemoteEnded, isAttached else { return }
+    phase = .lingering
+    connection.deadlines.insert(self, deadline: .now() + Self.lingerTime)
+  }
+
+  /// The exchange breaks its response off.
+  func exchangeAborted() {
+    endExchange()
+    writeReset(.internalError)
+  }
+
+  private func endExchange() {
+    phase = .finished
+    isOpen = false
+    exchange = nil
+    connection.deadlines.remove(self)
   }
 
   /// Ends the call in place of its handler, which is told, and stops the client.

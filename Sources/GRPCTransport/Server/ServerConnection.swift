@@ -29,6 +29,8 @@ final class ServerConnection: ChannelInboundHandler {
   let configuration: GRPCServerConfiguration
   /// Finds the handlers of calls.
   let router: any GRPCServerRouter
+  /// Answers what is no gRPC; without it, such requests are refused.
+  let http: (any HTTPServerRouter)?
   /// The deadlines of all calls of this connection.
   let deadlines: DeadlineQueue
   /// For what operators of the server may ask about.
@@ -47,10 +49,11 @@ final class ServerConnection: ChannelInboundHandler {
   /// Begins with no call and no timer; the timers start in the pipeline.
   init(
     eventLoop: any EventLoop, configuration: GRPCServerConfiguration,
-    router: any GRPCServerRouter, logger: Logger
+    router: any GRPCServerRouter, http: (any HTTPServerRouter)?, logger: Logger
   ) {
     self.configuration = configuration
     self.router = router
+    self.http = http
     self.logger = logger
     deadlines = DeadlineQueue(eventLoop: eventLoop)
     keepalive = configuration.keepalive.map { KeepaliveMonitor($0, now: .now()) }

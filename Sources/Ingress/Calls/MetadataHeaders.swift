@@ -19,7 +19,8 @@ enum MetadataHeaders {
     var headers = GRPCMetadata()
     for entry in metadata {
       let name = entry.key.lowercased()
-      guard isToken(name), !isReserved(name) else { continue }
+      // The content type is the transport's, but for bodies over HTTP whose type nothing else tells.
+      guard isToken(name), name == "content-type" || !isReserved(name) else { continue }
       switch entry.value {
       case .text(let text):
         guard !name.hasSuffix("-bin"), text.utf8.allSatisfy({ $0 >= 0x20 && $0 < 0x7f }) else {

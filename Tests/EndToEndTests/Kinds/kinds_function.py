@@ -3,9 +3,11 @@ itself, without a library.
 
 usage: kinds_function.py STUBS_FOLDER PORT
 
-Prints one line for each error that the sidecar reports.
+Prints one line for each error that the sidecar reports. With KINDS_HTTP_GET in its environment, the method
+Values.Get has this path template as its HTTP rule.
 """
 
+import os
 import pathlib
 import sys
 from concurrent import futures
@@ -17,7 +19,7 @@ import grpc  # noqa: E402
 from cloudstate import (  # noqa: E402
     action_pb2, action_pb2_grpc, entity_pb2, entity_pb2_grpc, event_sourced_pb2,
     event_sourced_pb2_grpc, value_entity_pb2, value_entity_pb2_grpc)
-from google.protobuf import any_pb2, empty_pb2  # noqa: E402
+from google.protobuf import any_pb2, descriptor_pb2, empty_pb2  # noqa: E402
 import kinds_pb2  # noqa: E402
 
 
@@ -60,13 +62,26 @@ def client_action(request, text):
         reply=entity_pb2.Reply(payload=pack(kinds_pb2.Response(text=text))))
 
 
+def descriptors():
+    files = descriptor_pb2.FileDescriptorSet.FromString(
+        pathlib.Path(stubs, "kinds.binpb").read_bytes())
+    template = os.environ.get("KINDS_HTTP_GET", "").encode()
+    if template:
+        # Option 72295728, a google.api.HttpRule with its field 2, "get".
+        rule = bytes([0x12, len(template)]) + template
+        option = bytes([0x82, 0xd3, 0xe4, 0x93, 0x02, len(rule)]) + rule
+        service = next(s for f in files.file for s in f.service if s.name == "Values")
+        next(m for m in service.method if m.name == "Get").options.MergeFromString(option)
+    return files.SerializeToString()
+
+
 class Discovery(entity_pb2_grpc.EntityDiscoveryServicer):
     def discover(self, proxy, context):
         def entity(kind, service):
             return entity_pb2.Entity(
                 entity_type=kind, service_name=f"kinds.{service}", persistence_id=service.lower())
         return entity_pb2.EntitySpec(
-            proto=pathlib.Path(stubs, "kinds.binpb").read_bytes(),
+            proto=descriptors(),
             service_info=entity_pb2.ServiceInfo(
                 service_name="kinds", protocol_major_version=0, protocol_minor_version=2),
             entities=[

@@ -35,12 +35,14 @@ struct Pair {
 
 func startServer(
   _ service: TestService, at address: GRPCAddress = anyLocalPort,
+  http: (any HTTPServerRouter)? = nil,
   adjust: (inout GRPCServerConfiguration) -> Void = { _ in }
 ) async throws -> (server: GRPCServer, address: GRPCAddress) {
   var configuration = GRPCServerConfiguration(address: address)
   adjust(&configuration)
   let server = try await GRPCServer.start(
-    configuration: configuration, router: service, group: testGroup, logger: quietLogger)
+    configuration: configuration, router: service, http: http, group: testGroup,
+    logger: quietLogger)
   guard case .tcp(let host, _) = address, let port = server.localAddress.port else {
     return (server, address)
   }
@@ -49,13 +51,14 @@ func startServer(
 
 /// Runs `body` with a server and a client, and stops both.
 func withHarness(
-  at address: GRPCAddress = anyLocalPort,
+  at address: GRPCAddress = anyLocalPort, http: (any HTTPServerRouter)? = nil,
   server adjustServer: (inout GRPCServerConfiguration) -> Void = { _ in },
   client adjustClient: (inout GRPCClientConfiguration) -> Void = { _ in },
   _ body: (Harness) async throws -> Void
 ) async throws {
   let service = TestService()
-  let (server, address) = try await startServer(service, at: address, adjust: adjustServer)
+  let (server, address) = try await startServer(
+    service, at: address, http: http, adjust: adjustServer)
   var configuration = GRPCClientConfiguration()
   adjustClient(&configuration)
   let client = try await GRPCAsyncClient.connect(

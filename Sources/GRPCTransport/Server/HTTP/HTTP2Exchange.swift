@@ -1,0 +1,137 @@
+import NIOCore
+import NIOHPACK
+
+/// One plain HTTP request on an HTTP/2 stream, and its answer. Loop-bound.
+final class HTTP2Exchange: HTTPServerExchange {
+  let eventLoop: any EventLoop
+  private let router: any HTTPServerRouter
+  private let maximumBodyBytes: Int
+  private let headers: HPACKHeaders
+  private let method: String
+  private var body = ByteBuffer()
+  /// The stream; `nil` once the response is over.
+  private var stream: ServerCall?
+  private var handler: (any HTTPServerExchangeHandler)?
+  private var isComplete = false
+  private var hasBegun = false
+
+  init(
+    stream: ServerCall, headers: HPACKHeaders, router: any HTTPServerRouter, maximumBodyBytes: Int
+  ) {
+    self.stream = stream
+    self.headers = headers
+    method = headers.first(name: ":method") ?? ""
+    self.router = router
+    self.maximumBodyBytes = maximumBodyBytes
+    eventLoop = stream.eventLoop
+  }
+
+  // MARK: From the stream
+
+  /// The headers have come, and with `isLast` nothing follows.
+  func started(isLast: Bool) {
+    let refusal =
+      HTTPRefusal.forContentType(headers.first(name: "content-type"), isHTTP2: true)
+      ?? HTTPRefusal.forContentLength(
+        headers.first(name: "content-length"), limit: maximumBodyBytes)
+    if let refusal { return refuse(refusal) }
+    if isLast { complete() }
+  }
+
+  func received(_ bytes: ByteBuffer, isLast: Bool) {
+    guard !isComplete, stream != nil else { return }
+    guard body.readableBytes + bytes.readableBytes <= maximumBodyBytes else {
+      return refuse(.bodyTooLarge(limit: maximumBodyBytes))
+    }
+    var bytes = bytes
+    if body.readableBytes == 0 { body = bytes } else { body.writeBuffer(&bytes) }
+    if isLast { complete() }
+  }
+
+  /// The client's last word came without bytes.
+  func complete() {
+    guard !isComplete, stream != nil else { return }
+    isComplete = true
+    stream?.bodyCompleted()
+    let request = HTTPServerRequest(
+      method: method, target: headers.first(name: ":path") ?? "",
+      headers: GRPCMetadata(headers.withoutPseudoHeaders()), body: body)
+    body = ByteBuffer()
+    let handler = router.handle(request, on: self)
+    if stream != nil { self.handler = handler }
+  }
+
+  /// The body did not come in time.
+  func timedOut() { refuse(.timeout) }
+
+  func writabilityChanged(_ isWritable: Bool) { handler?.writabilityChanged(isWritable) }
+
+  /// The stream is gone.
+  func lost() {
+    let handler = handler
+    release()
+    handler?.cancelled()
+  }
+
+  // MARK: From the router
+
+  var isWritable: Bool { stream?.isWritable ?? false }
+
+  func respond(_ start: HTTPResponseStart, body: ByteBuffer) {
+    guard let stream, !hasBegun else { return }
+    hasBegun = true
+    let hasBody = body.readableBytes > 0 && method != "HEAD"
+    var block = block(start)
+    block.add(name: "content-length", value: "\(body.readableBytes)")
+    stream.writeHeaders(block, endStream: !hasBody)
+    if hasBody { stream.writeBytes(body, endStream: true) }
+    release()
+    stream.exchangeEnded()
+  }
+
+  func begin(_ start: HTTPResponseStart) {
+    guard let stream, !hasBegun else { return }
+    hasBegun = true
+    stream.writeHeaders(block(start), endStream: false)
+  }
+
+  func send(_ bytes: ByteBuffer) {
+    guard let stream, hasBegun, bytes.readableBytes > 0,
+      method != "HEAD"
+    else { return }
+    stream.writeBytes(bytes, endStream: false)
+  }
+
+  func end() {
+    guard let stream, hasBegun else { return }
+    release()
+    stream.writeBytes(ByteBuffer(), endStream: true)
+    stream.exchangeEnded()
+  }
+
+  func abort() {
+    guard let stream else { return }
+    release()
+    stream.exchangeAborted()
+  }
+
+  private func refuse(_ refusal: HTTPRefusal) {
+    isComplete = true
+    body = ByteBuffer()
+    respond(refusal.start, body: refusal.body)
+  }
+
+  private func release() {
+    stream = nil
+    handler = nil
+  }
+
+  private func block(_ start: HTTPResponseStart) -> HPACKHeaders {
+    var block: HPACKHeaders = [":status": "\(start.status)"]
+    if let contentType = start.safeContentType {
+      block.add(name: "content-type", value: contentType)
+    }
+    block.addCustom(start.headers)
+    return block
+  }
+}

@@ -1,0 +1,74 @@
+/// The percent-encoding of paths and queries (RFC 3986, 2.1).
+enum URLText {
+  /// - Parameter isForm: whether `+` is a blank, as HTML forms write it; in paths it is itself.
+  /// - Returns: `nil` for a broken escape, and for bytes that are no UTF-8.
+  static func decode(_ bytes: some Sequence<UInt8>, isForm: Bool) -> String? {
+    var decoded: [UInt8] = []
+    var iterator = bytes.makeIterator()
+    while let byte = iterator.next() {
+      switch byte {
+      case UInt8(ascii: "%"):
+        guard let high = iterator.next().flatMap(digit), let low = iterator.next().flatMap(digit)
+        else { return nil }
+        decoded.append(high << 4 | low)
+      case UInt8(ascii: "+") where isForm: decoded.append(UInt8(ascii: " "))
+      default: decoded.append(byte)
+      }
+    }
+    return String(validating: decoded, as: UTF8.self)
+  }
+
+  private static func digit(_ byte: UInt8) -> UInt8? {
+    switch byte {
+    case UInt8(ascii: "0")...UInt8(ascii: "9"): byte - UInt8(ascii: "0")
+    case UInt8(ascii: "A")...UInt8(ascii: "F"): byte - UInt8(ascii: "A") + 10
+    case UInt8(ascii: "a")...UInt8(ascii: "f"): byte - UInt8(ascii: "a") + 10
+    default: nil
+    }
+  }
+}
+
+/// The target of a request (RFC 9112, 3.2), taken apart.
+struct RequestTarget: Hashable {
+  /// One parameter of the query.
+  struct Parameter: Hashable {
+    let name: String
+    let value: String
+  }
+
+  /// Still percent-encoded, as path templates want it.
+  let path: [UInt8]
+  private let query: Substring
+
+  init(_ target: String) {
+    var rest = target[...]
+    // What a proxy is asked for names the server before the path.
+    if !target.hasPrefix("/") {
+      for scheme in ["http://", "https://"] where rest.lowercased().hasPrefix(scheme) {
+        rest = rest.dropFirst(scheme.count).drop { $0 != "/" && $0 != "?" && $0 != "#" }
+      }
+    }
+    rest = rest.prefix { $0 != "#" }
+    let path = rest.prefix { $0 != "?" }
+    self.path = path.isEmpty ? [UInt8(ascii: "/")] : Array(path.utf8)
+    query = rest.dropFirst(path.count + 1)
+  }
+
+  /// The path for people.
+  var pathText: String { String(decoding: path, as: UTF8.self) }
+
+  /// The parameters in order. Those without a `=` mean nothing.
+  func parameters() throws(HTTPProblem) -> [Parameter] {
+    var parameters: [Parameter] = []
+    for pair in query.split(separator: "&") {
+      guard let equals = pair.firstIndex(of: "=") else { continue }
+      guard let name = URLText.decode(pair[..<equals].utf8, isForm: true),
+        let value = URLText.decode(pair[pair.index(after: equals)...].utf8, isForm: true)
+      else {
+        throw .badRequest("the query parameter '\(pair)' has a broken percent-encoding")
+      }
+      parameters.append(Parameter(name: name, value: value))
+    }
+    return parameters
+  }
+}
