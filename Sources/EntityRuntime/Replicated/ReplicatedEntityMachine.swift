@@ -113,7 +113,7 @@ package struct ReplicatedEntityMachine: Sendable {
 
   /// When the function was asked for what it has owed longest. Grows with the number of calls.
   package var oldestRequestAt: UInt64? {
-    guard outstanding > 0 else { return nil }
+    guard phase == .active, outstanding > 0 else { return nil }
     return calls.values.lazy.filter { $0.stage != .streaming }.map(\.askedAt).min()
   }
 
