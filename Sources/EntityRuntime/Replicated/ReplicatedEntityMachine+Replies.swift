@@ -74,25 +74,32 @@ extension ReplicatedEntityMachine {
   ) {
     guard let pending = writing.popFirst() else { return }
     switch result {
-    case .failure(let refusal):
-      switch refusal {
-      case .deleted: settle(pending.source, confirmation: nil, now: now, into: &actions)
-      case .refused(let reason): terminate(reason, into: &actions)
+    case .failure(.refused(let reason)):
+      terminate(reason, into: &actions)
+    case .failure(.deleted):
+      // Deleted elsewhere. This change is dropped; the function hears of it now, not when it is next idle,
+      // or it would go on with changes that are dropped too.
+      if phase == .active {
+        actions.append(.sendDelete)
+        actions.append(.endStream)
+        becomeDeleted(into: &actions)
       }
+      settle(pending.source, confirmation: nil, now: now, into: &actions)
     case .success(let change):
       lastWrite += 1
       if case .update(let delta) = pending.change.change, let change {
         mirror.record(delta, change: change)
         if delta.mayBeOverruled { mayDiffer = true }
       }
-      settle(
-        pending.source,
-        confirmation: pending.change.consistency == .local ? nil : lastWrite, now: now,
-        into: &actions)
+      // First, so that no queued command still goes to the function.
       if pending.change.change == .delete, phase == .active {
         actions.append(.endStream)
         becomeDeleted(into: &actions)
       }
+      settle(
+        pending.source,
+        confirmation: pending.change.consistency == .local ? nil : lastWrite, now: now,
+        into: &actions)
     }
   }
 
