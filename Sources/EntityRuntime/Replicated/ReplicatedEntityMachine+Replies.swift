@@ -209,13 +209,24 @@ extension ReplicatedEntityMachine {
     case .durable: durableWrites = max(durableWrites, write)
     case .confirmed: outbox.confirm(write)
     case .unconfirmed:
-      outbox.fail(write, with: Self.inconsistent)
+      if let ticket = outbox.fail(write, with: Self.inconsistent), let id = commandIDs[ticket],
+        let call = calls[id]
+      {
+        // The function has accepted the stream, and its caller is about to hear the end of it.
+        cancel(id, call, now: now, into: &actions)
+      }
       actions.append(.report(Self.inconsistent.message))
     case .failed(let error):
       // Nothing that was decided on this change may be told.
-      for letter in outbox.failAll(with: error) { post(letter, into: &actions) }
+      for letter in outbox.failAll(with: error) {
+        post(letter, into: &actions)
+        if case .news(let ticket, _) = letter, let id = commandIDs[ticket] { finish(id) }
+      }
       durableWrites = lastWrite
-      terminate("a change could not be stored: \(error.message)", into: &actions)
+      // Changes behind it fail too; the first one has ended the stream.
+      if phase == .active || phase == .deleted {
+        terminate("a change could not be stored: \(error.message)", into: &actions)
+      }
     }
     release(into: &actions)
     if phase == .dormant { advance(now: now, into: &actions) }
