@@ -36,6 +36,7 @@ extension ReplicatedEntityMachine {
         finish(id)
       }
       outstanding = 0
+      for index in writing.indices { writing[index] = nil }
       release(into: &actions)
     case .closing:
       phase = .dormant
@@ -83,7 +84,7 @@ extension ReplicatedEntityMachine {
       finish(id)
     }
     outstanding = 0
-    writing.removeAll()
+    for index in writing.indices { writing[index] = nil }
     release(into: &actions)
   }
 

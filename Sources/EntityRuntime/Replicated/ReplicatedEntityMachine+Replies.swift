@@ -72,7 +72,11 @@ extension ReplicatedEntityMachine {
     _ result: Result<ReplicatedValue?, ReplicaRefusal>, now: UInt64,
     into actions: inout [ReplicatedAction]
   ) {
-    guard let pending = writing.popFirst() else { return }
+    guard let next = writing.popFirst() else { return }
+    guard let pending = next else {
+      if case .success = result { lastWrite += 1 }
+      return
+    }
     switch result {
     case .failure(.refused(let reason)):
       terminate(reason, into: &actions)

@@ -84,8 +84,9 @@ package struct ReplicatedEntityMachine: Sendable {
   var openStreams = 0
   var lastCommandID: Int64 = 0
   var mirror = FunctionMirror()
-  /// Answers whose changes are about to be made.
-  var writing: Deque<PendingReply> = []
+  /// Answers whose changes are about to be made; `nil` once nobody waits for them. The changes count all the
+  /// same.
+  var writing: Deque<PendingReply?> = []
   /// Counts the changes that were made.
   package internal(set) var lastWrite: UInt64 = 0
   var durableWrites: UInt64 = 0
@@ -285,7 +286,7 @@ package struct ReplicatedEntityMachine: Sendable {
     to copy: ReplicatedEntityState?, in electorate: Electorate, now: UInt64,
     into actions: inout [ReplicatedAction]
   ) {
-    guard phase == .waiting else { return }
+    guard phase == .waiting, hasStream else { return }
     switch copy {
     case .deleted:
       // Deleted since the copy was opened: the function never hears of it.
