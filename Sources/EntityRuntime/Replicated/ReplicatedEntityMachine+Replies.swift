@@ -233,7 +233,11 @@ extension ReplicatedEntityMachine {
       }
     }
     release(into: &actions)
-    if phase == .dormant { advance(now: now, into: &actions) }
+    switch phase {
+    case .active, .dormant: advance(now: now, into: &actions)
+    case .deleted where isStopping: _ = passivate(into: &actions)
+    case .opening, .waiting, .closing, .deleted: break
+    }
   }
 
   mutating func tell(_ news: CallerNews, _ call: OpenCall) {

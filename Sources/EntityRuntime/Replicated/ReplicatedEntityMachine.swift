@@ -22,7 +22,8 @@ package import ReplicatedData
 package struct ReplicatedEntityMachine: Sendable {
   /// Bounds of one entity.
   package struct Limits: Sendable {
-    /// Commands outstanding with the function; more wait.
+    /// Commands that are outstanding with the function, and answers that wait for disks and other nodes; more
+    /// commands wait.
     package var outstandingCommands = 1_000
     /// Commands that wait; more are refused.
     package var queuedCommands = 1_000
@@ -207,7 +208,8 @@ package struct ReplicatedEntityMachine: Sendable {
         actions.append(.openCopy)
       }
     case .active:
-      while outstanding < limits.outstandingCommands, let next = queue.popFirst() {
+      // Answers that wait count: what waits for other nodes must not grow without bound.
+      while outstanding + outbox.count < limits.outstandingCommands, let next = queue.popFirst() {
         send(next, now: now, into: &actions)
       }
       stopIfDone(into: &actions)

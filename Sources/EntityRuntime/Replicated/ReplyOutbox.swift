@@ -34,6 +34,7 @@ struct ReplyOutbox: Sendable {
   private var unconfirmed: Set<UInt64> = []
 
   var isEmpty: Bool { entries.isEmpty }
+  var count: Int { entries.count }
 
   /// - Parameters:
   ///   - writes: the number of changes that must be durable before.
