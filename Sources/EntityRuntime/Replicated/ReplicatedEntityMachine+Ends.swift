@@ -62,7 +62,7 @@ extension ReplicatedEntityMachine {
 
   /// The entity may be forgotten once nobody waits for it.
   mutating func retireIfSettled(into actions: inout [ReplicatedAction]) {
-    guard phase == .dormant, !hasStream, queue.isEmpty, outbox.isEmpty else { return }
+    guard phase == .dormant, !hasStream, queue.isEmpty, isSettled else { return }
     retirement(into: &actions)
     holdsCopy = false
   }

@@ -226,7 +226,7 @@ extension ReplicatedEntityMachine {
         post(letter, into: &actions)
         if case .news(let ticket, _) = letter, let id = commandIDs[ticket] { finish(id) }
       }
-      durableWrites = lastWrite
+      durableWrites = max(durableWrites, write)
       // Changes behind it fail too; the first one has ended the stream.
       if phase == .active || phase == .deleted {
         terminate("a change could not be stored: \(error.message)", into: &actions)

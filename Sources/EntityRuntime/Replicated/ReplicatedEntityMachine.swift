@@ -102,11 +102,15 @@ package struct ReplicatedEntityMachine: Sendable {
 
   package init(limits: Limits = Limits()) { self.limits = limits }
 
+  /// Whether all that was decided is durable and told. Until then the entity stays, or the next one would tell its
+  /// callers of changes that are not durable yet.
+  var isSettled: Bool { outbox.isEmpty && durableWrites == lastWrite }
+
   /// Whether the entity may be put away.
   package var isIdle: Bool {
     switch phase {
-    case .active: calls.isEmpty && queue.isEmpty && outbox.isEmpty
-    case .deleted: !hasStream && calls.isEmpty && outbox.isEmpty
+    case .active: calls.isEmpty && queue.isEmpty && isSettled
+    case .deleted: !hasStream && calls.isEmpty && isSettled
     default: false
     }
   }
