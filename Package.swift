@@ -192,7 +192,13 @@ let testTargets: [Target] = [
     "EntityRuntimeTests",
     [
       "EntityRuntime", "ShardStore", "GRPCTransport", "CloudstateProtocol", "CloudstateModel",
-      "DynamicProtobuf", nioCore, nioPosix, logging, protobuf,
+      "DynamicProtobuf", "ReplicatedData", nioCore, nioPosix, logging, protobuf,
+    ]),
+  tests(
+    "ReplicationTests",
+    [
+      "Replication", "ReplicatedData", "ShardStore", "MessageBus", "CloudstateModel", nioCore,
+      nioPosix, logging,
     ]),
   tests(
     "EventingTests",

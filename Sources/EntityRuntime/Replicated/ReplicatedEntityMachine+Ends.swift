@@ -62,7 +62,8 @@ extension ReplicatedEntityMachine {
 
   /// The entity may be forgotten once nobody waits for it.
   mutating func retireIfSettled(into actions: inout [ReplicatedAction]) {
-    guard phase == .dormant, !hasStream, queue.isEmpty, isSettled else { return }
+    guard !isRetired, phase == .dormant, !hasStream, queue.isEmpty, isSettled else { return }
+    isRetired = true
     retirement(into: &actions)
     holdsCopy = false
   }

@@ -99,6 +99,8 @@ package struct ReplicatedEntityMachine: Sendable {
   var hasStream = false
   var isDeleted = false
   var isStopping = false
+  /// It has been forgotten. Outcomes of its changes may still come.
+  var isRetired = false
 
   package init(limits: Limits = Limits()) { self.limits = limits }
 
