@@ -258,6 +258,7 @@ package struct ReplicatedEntityMachine: Sendable {
       holdsCopy = true
       if isDeleted {
         becomeDeleted(into: &actions)
+        if isStopping { _ = passivate(into: &actions) }
       } else {
         phase = .dormant
         advance(now: now, into: &actions)
