@@ -234,7 +234,13 @@ let testTargets: [Target] = [
     "EntityRuntimeTests",
     [
       "EntityRuntime", "ShardStore", "GRPCTransport", "CloudstateProtocol", "CloudstateModel",
-      "DynamicProtobuf", nioCore, nioPosix, logging, protobuf,
+      "DynamicProtobuf", "ReplicatedData", nioCore, nioPosix, logging, protobuf,
+    ]),
+  tests(
+    "ReplicationTests",
+    [
+      "Replication", "ReplicatedData", "ShardStore", "MessageBus", "CloudstateModel", nioCore,
+      nioPosix, logging,
     ]),
   tests(
     "EventingTests",
@@ -258,7 +264,8 @@ let testTargets: [Target] = [
   tests(
     "CloudstateSDKTests",
     [
-      "CloudstateSDK", "ShoppingCartSample", "ValueShoppingCartSample", "ChatSample", "shopping-cart",
+      "CloudstateSDK", "ShoppingCartSample", "ValueShoppingCartSample", "ChatSample",
+      "shopping-cart",
       "CloudstateProtocol", "GRPCTransport", nioCore, nioPosix, protobuf, logging,
     ], exclude: ["Examples/Protos"]),
   tests(

@@ -45,7 +45,10 @@ final class ReplicaCopy {
   /// What to write for a change that has been made: the change alone, or the whole copy once the changes take
   /// as much room, so that both writing and reading stay proportional to what there is.
   func write(for change: [UInt8]) -> ReplicaWrite {
-    if !needsWholeWrite, deltaBytes + change.count <= max(wholeBytes, Self.minimumDeltaBytes) {
+    // Nothing of what was deleted need stay on the disk.
+    if state != .deleted, !needsWholeWrite,
+      deltaBytes + change.count <= max(wholeBytes, Self.minimumDeltaBytes)
+    {
       deltaBytes += change.count
       lastNumber += 1
       return ReplicaWrite(entity: entity, change: .delta(change, number: lastNumber))

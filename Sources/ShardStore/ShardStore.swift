@@ -23,7 +23,9 @@ package protocol ShardStore: Sendable {
   func submit(_ batch: ShardBatch, token: UInt64, to sink: any CommitSink)
 
   /// Queues a change of a replicated entity's copy. The outcome reaches `sink` as with a batch; its position
-  /// means nothing. After a failed write all later ones fail with ``StoreError/Code/shardStopped``.
+  /// means nothing. After a failed write all later ones fail with ``StoreError/Code/shardStopped``. After one
+  /// that was refused with ``StoreError/Code/overloaded``, deltas of its entity are refused too until its whole
+  /// copy is written.
   func submit(_ write: ReplicaWrite, token: UInt64, to sink: any CommitSink)
 
   /// This node's copy of a replicated entity; `nil` if there is none.

@@ -36,6 +36,7 @@ extension ReplicatedEntityMachine {
         finish(id)
       }
       outstanding = 0
+      for index in writing.indices { writing[index] = nil }
       release(into: &actions)
     case .closing:
       phase = .dormant
@@ -61,7 +62,8 @@ extension ReplicatedEntityMachine {
 
   /// The entity may be forgotten once nobody waits for it.
   mutating func retireIfSettled(into actions: inout [ReplicatedAction]) {
-    guard phase == .dormant, !hasStream, queue.isEmpty, outbox.isEmpty else { return }
+    guard !isRetired, phase == .dormant, !hasStream, queue.isEmpty, isSettled else { return }
+    isRetired = true
     retirement(into: &actions)
     holdsCopy = false
   }
@@ -83,7 +85,7 @@ extension ReplicatedEntityMachine {
       finish(id)
     }
     outstanding = 0
-    writing.removeAll()
+    for index in writing.indices { writing[index] = nil }
     release(into: &actions)
   }
 

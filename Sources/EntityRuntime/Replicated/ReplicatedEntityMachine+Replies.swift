@@ -72,27 +72,38 @@ extension ReplicatedEntityMachine {
     _ result: Result<ReplicatedValue?, ReplicaRefusal>, now: UInt64,
     into actions: inout [ReplicatedAction]
   ) {
-    guard let pending = writing.popFirst() else { return }
+    guard let next = writing.popFirst() else { return }
+    guard let pending = next else {
+      if case .success = result { lastWrite += 1 }
+      return
+    }
     switch result {
-    case .failure(let refusal):
-      switch refusal {
-      case .deleted: settle(pending.source, confirmation: nil, now: now, into: &actions)
-      case .refused(let reason): terminate(reason, into: &actions)
+    case .failure(.refused(let reason)):
+      terminate(reason, into: &actions)
+    case .failure(.deleted):
+      // Deleted elsewhere. This change is dropped; the function hears of it now, not when it is next idle,
+      // or it would go on with changes that are dropped too.
+      if phase == .active {
+        actions.append(.sendDelete)
+        actions.append(.endStream)
+        becomeDeleted(into: &actions)
       }
+      settle(pending.source, confirmation: nil, now: now, into: &actions)
     case .success(let change):
       lastWrite += 1
       if case .update(let delta) = pending.change.change, let change {
         mirror.record(delta, change: change)
         if delta.mayBeOverruled { mayDiffer = true }
       }
-      settle(
-        pending.source,
-        confirmation: pending.change.consistency == .local ? nil : lastWrite, now: now,
-        into: &actions)
+      // First, so that no queued command still goes to the function.
       if pending.change.change == .delete, phase == .active {
         actions.append(.endStream)
         becomeDeleted(into: &actions)
       }
+      settle(
+        pending.source,
+        confirmation: pending.change.consistency == .local ? nil : lastWrite, now: now,
+        into: &actions)
     }
   }
 
@@ -202,16 +213,31 @@ extension ReplicatedEntityMachine {
     case .durable: durableWrites = max(durableWrites, write)
     case .confirmed: outbox.confirm(write)
     case .unconfirmed:
-      outbox.fail(write, with: Self.inconsistent)
+      if let ticket = outbox.fail(write, with: Self.inconsistent), let id = commandIDs[ticket],
+        let call = calls[id]
+      {
+        // The function has accepted the stream, and its caller is about to hear the end of it.
+        cancel(id, call, now: now, into: &actions)
+      }
       actions.append(.report(Self.inconsistent.message))
     case .failed(let error):
       // Nothing that was decided on this change may be told.
-      for letter in outbox.failAll(with: error) { post(letter, into: &actions) }
-      durableWrites = lastWrite
-      terminate("a change could not be stored: \(error.message)", into: &actions)
+      for letter in outbox.failAll(with: error) {
+        post(letter, into: &actions)
+        if case .news(let ticket, _) = letter, let id = commandIDs[ticket] { finish(id) }
+      }
+      durableWrites = max(durableWrites, write)
+      // Changes behind it fail too; the first one has ended the stream.
+      if phase == .active || phase == .deleted {
+        terminate("a change could not be stored: \(error.message)", into: &actions)
+      }
     }
     release(into: &actions)
-    if phase == .dormant { advance(now: now, into: &actions) }
+    switch phase {
+    case .active, .dormant: advance(now: now, into: &actions)
+    case .deleted where isStopping: _ = passivate(into: &actions)
+    case .opening, .waiting, .closing, .deleted: break
+    }
   }
 
   mutating func tell(_ news: CallerNews, _ call: OpenCall) {

@@ -22,7 +22,8 @@ package import ReplicatedData
 package struct ReplicatedEntityMachine: Sendable {
   /// Bounds of one entity.
   package struct Limits: Sendable {
-    /// Commands outstanding with the function; more wait.
+    /// Commands that are outstanding with the function, and answers that wait for disks and other nodes; more
+    /// commands wait.
     package var outstandingCommands = 1_000
     /// Commands that wait; more are refused.
     package var queuedCommands = 1_000
@@ -84,8 +85,9 @@ package struct ReplicatedEntityMachine: Sendable {
   var openStreams = 0
   var lastCommandID: Int64 = 0
   var mirror = FunctionMirror()
-  /// Answers whose changes are about to be made.
-  var writing: Deque<PendingReply> = []
+  /// Answers whose changes are about to be made; `nil` once nobody waits for them. The changes count all the
+  /// same.
+  var writing: Deque<PendingReply?> = []
   /// Counts the changes that were made.
   package internal(set) var lastWrite: UInt64 = 0
   var durableWrites: UInt64 = 0
@@ -97,14 +99,20 @@ package struct ReplicatedEntityMachine: Sendable {
   var hasStream = false
   var isDeleted = false
   var isStopping = false
+  /// It has been forgotten. Outcomes of its changes may still come.
+  var isRetired = false
 
   package init(limits: Limits = Limits()) { self.limits = limits }
+
+  /// Whether all that was decided is durable and told. Until then the entity stays, or the next one would tell its
+  /// callers of changes that are not durable yet.
+  var isSettled: Bool { outbox.isEmpty && durableWrites == lastWrite }
 
   /// Whether the entity may be put away.
   package var isIdle: Bool {
     switch phase {
-    case .active: calls.isEmpty && queue.isEmpty && outbox.isEmpty
-    case .deleted: !hasStream && calls.isEmpty && outbox.isEmpty
+    case .active: calls.isEmpty && queue.isEmpty && isSettled
+    case .deleted: !hasStream && calls.isEmpty && isSettled
     default: false
     }
   }
@@ -113,7 +121,7 @@ package struct ReplicatedEntityMachine: Sendable {
 
   /// When the function was asked for what it has owed longest. Grows with the number of calls.
   package var oldestRequestAt: UInt64? {
-    guard outstanding > 0 else { return nil }
+    guard phase == .active, outstanding > 0 else { return nil }
     return calls.values.lazy.filter { $0.stage != .streaming }.map(\.askedAt).min()
   }
 
@@ -206,7 +214,8 @@ package struct ReplicatedEntityMachine: Sendable {
         actions.append(.openCopy)
       }
     case .active:
-      while outstanding < limits.outstandingCommands, let next = queue.popFirst() {
+      // Answers that wait count: what waits for other nodes must not grow without bound.
+      while outstanding + outbox.count < limits.outstandingCommands, let next = queue.popFirst() {
         send(next, now: now, into: &actions)
       }
       stopIfDone(into: &actions)
@@ -249,6 +258,7 @@ package struct ReplicatedEntityMachine: Sendable {
       holdsCopy = true
       if isDeleted {
         becomeDeleted(into: &actions)
+        if isStopping { _ = passivate(into: &actions) }
       } else {
         phase = .dormant
         advance(now: now, into: &actions)
@@ -285,7 +295,7 @@ package struct ReplicatedEntityMachine: Sendable {
     to copy: ReplicatedEntityState?, in electorate: Electorate, now: UInt64,
     into actions: inout [ReplicatedAction]
   ) {
-    guard phase == .waiting else { return }
+    guard phase == .waiting, hasStream else { return }
     switch copy {
     case .deleted:
       // Deleted since the copy was opened: the function never hears of it.

@@ -168,8 +168,9 @@ final class ReplicatedHost {
       if let askedAt = instance.oldestRequestAt {
         let limit = configuration.commandTimeout.inNanoseconds
         if now > askedAt, now - askedAt >= limit { instance.answerOverdue(before: now - limit) }
-      } else if instance.isClosing {
-        if age >= configuration.closeTimeout.inNanoseconds { instance.closeOverdue() }
+      } else if let since = instance.closingSince {
+        // Commands that come meanwhile, or changes elsewhere, do not put it off.
+        if now - since >= configuration.closeTimeout.inNanoseconds { instance.closeOverdue() }
       } else if instance.isIdle,
         age >= configuration.passivationTimeout(of: instance.serviceName).inNanoseconds
       {

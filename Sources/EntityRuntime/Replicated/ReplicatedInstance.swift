@@ -10,6 +10,8 @@ final class ReplicatedInstance {
   let serviceName: String
   /// When the entity last did or heard something, in nanoseconds of the monotonic clock.
   private(set) var lastActivity: UInt64
+  /// Since when the stream has been ending.
+  private(set) var closingSince: UInt64?
 
   private let codec: CrdtCodec
   private let passesMetadata: Bool
@@ -34,7 +36,6 @@ final class ReplicatedInstance {
   }
 
   var isIdle: Bool { machine.isIdle }
-  var isClosing: Bool { machine.isClosing }
   var oldestRequestAt: UInt64? { machine.oldestRequestAt }
 
   // MARK: What happens to the entity
@@ -87,6 +88,7 @@ final class ReplicatedInstance {
     }
     actions.removeAll(keepingCapacity: true)
     isPerforming = false
+    closingSince = machine.isClosing ? closingSince ?? now : nil
     if host.isContended { host.makeRoom() }
   }
 

@@ -19,6 +19,14 @@ struct ReplyOutbox: Sendable {
     var ticket: CommandTicket? {
       if case .news(let ticket, _) = letter { ticket } else { nil }
     }
+
+    /// What is left of it when its caller has gone: its side effects.
+    var withoutCaller: Entry? {
+      guard case .news(_, .answer(let answer, _)) = letter, !answer.effects.isEmpty else {
+        return nil
+      }
+      return Entry(letter: .effects(answer.effects), writes: writes, confirmation: nil)
+    }
   }
 
   private var entries: Deque<Entry> = []
@@ -26,6 +34,7 @@ struct ReplyOutbox: Sendable {
   private var unconfirmed: Set<UInt64> = []
 
   var isEmpty: Bool { entries.isEmpty }
+  var count: Int { entries.count }
 
   /// - Parameters:
   ///   - writes: the number of changes that must be durable before.
@@ -46,26 +55,30 @@ struct ReplyOutbox: Sendable {
   /// The caller wants no more. What it caused still happens.
   mutating func forget(_ ticket: CommandTicket) {
     guard entries.contains(where: { $0.ticket == ticket }) else { return }
-    entries = Deque(
-      entries.compactMap { entry in
-        guard case .news(ticket, let news) = entry.letter else { return entry }
-        guard case .answer(let answer, _) = news, !answer.effects.isEmpty else { return nil }
-        return Entry(
-          letter: .effects(answer.effects), writes: entry.writes, confirmation: nil)
-      })
+    entries = Deque(entries.compactMap { $0.ticket == ticket ? $0.withoutCaller : $0 })
   }
 
   /// Other nodes have confirmed a change.
   mutating func confirm(_ write: UInt64) { unconfirmed.remove(write) }
 
-  /// Other nodes have not confirmed a change in time: who waits for it gets `error`.
-  mutating func fail(_ write: UInt64, with error: CommandError) {
+  /// Other nodes have not confirmed a change in time: who waits for it gets `error` and nothing after it.
+  ///
+  /// - Returns: who that is.
+  mutating func fail(_ write: UInt64, with error: CommandError) -> CommandTicket? {
     unconfirmed.remove(write)
-    for index in entries.indices where entries[index].confirmation == write {
-      guard let ticket = entries[index].ticket else { continue }
-      entries[index] = Entry(
-        letter: .news(ticket, .end(error)), writes: entries[index].writes, confirmation: nil)
+    guard let ticket = entries.first(where: { $0.confirmation == write })?.ticket else {
+      return nil
     }
+    var isTold = false
+    entries = Deque(
+      entries.compactMap { entry in
+        guard entry.ticket == ticket else { return entry }
+        if isTold { return entry.withoutCaller }
+        guard entry.confirmation == write else { return entry }
+        isTold = true
+        return Entry(letter: .news(ticket, .end(error)), writes: entry.writes, confirmation: nil)
+      })
+    return ticket
   }
 
   /// Changes could not be made durable: everyone gets `error`.

@@ -17,6 +17,9 @@ struct CommitCycle<Backend: CommitBackend & ~Copyable>: ~Copyable {
   private var hasStagedReplicas = false
   /// Set once by a failed commit that held changes of replicated entities.
   private var replicasAreStopped = false
+  /// Replicated entities of which a change was refused. A delta behind it would leave a gap in their copies, or
+  /// replace an older delta, so they have to be written whole.
+  private var incompleteReplicas: Set<EntityKey> = []
   /// Reused for every batch.
   private var entityKey: [UInt8] = []
   private var sweptBucket: Timestamp?
@@ -43,7 +46,8 @@ struct CommitCycle<Backend: CommitBackend & ~Copyable>: ~Copyable {
       case .replica(let write, let token, let sink):
         reports.append(admit(write), token: token, to: sink)
         if backend.stagedBytes >= configuration.maximumBytesPerSync { settle() }
-      case .refused(let error, let token, let sink):
+      case .refused(let error, let token, let sink, let replica):
+        if let replica { incompleteReplicas.insert(replica) }
         reports.append(.failure(error), token: token, to: sink)
       case .open(let request):
         // What was queued before belongs to the old epoch and is settled under it.
@@ -76,6 +80,13 @@ struct CommitCycle<Backend: CommitBackend & ~Copyable>: ~Copyable {
 
   private mutating func admit(_ write: ReplicaWrite) -> Result<Position, StoreError> {
     guard !replicasAreStopped else { return .failure(.replicasStopped) }
+    if !incompleteReplicas.isEmpty {
+      switch write.change {
+      case .delta:
+        guard !incompleteReplicas.contains(write.entity) else { return .failure(.overloaded) }
+      case .whole: incompleteReplicas.remove(write.entity)
+      }
+    }
     backend.stage(write)
     hasStaged = true
     hasStagedReplicas = true

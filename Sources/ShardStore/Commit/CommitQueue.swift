@@ -7,8 +7,9 @@ enum CommitEntry: Sendable {
   /// To be checked and committed.
   case batch(ShardBatch, token: UInt64, sink: any CommitSink)
   case replica(ReplicaWrite, token: UInt64, sink: any CommitSink)
-  /// A batch that was turned away at the door; it waits so that outcomes keep their order.
-  case refused(StoreError, token: UInt64, sink: any CommitSink)
+  /// A batch that was turned away at the door; it waits so that outcomes keep their order. Of a change of a
+  /// replicated entity's copy with the entity.
+  case refused(StoreError, token: UInt64, sink: any CommitSink, replica: EntityKey?)
   /// A shard to open behind everything queued before.
   case open(OpenRequest)
 }
@@ -57,23 +58,24 @@ final class CommitQueue: Sendable {
 
   /// Any thread; the same bounds.
   func submit(_ write: ReplicaWrite, token: UInt64, to sink: any CommitSink) {
-    add(write.approximateBytes, token: token, to: sink) {
+    add(write.approximateBytes, token: token, to: sink, replica: write.entity) {
       .replica(write, token: token, sink: sink)
     }
   }
 
   private func add(
-    _ size: Int, token: UInt64, to sink: any CommitSink, _ makeEntry: () -> CommitEntry
+    _ size: Int, token: UInt64, to sink: any CommitSink, replica: EntityKey? = nil,
+    _ makeEntry: () -> CommitEntry
   ) {
     let isTaken = add { (state: inout State) in
       if state.phase == .draining {
-        return .refused(.closed, token: token, sink: sink)
+        return .refused(.closed, token: token, sink: sink, replica: replica)
       }
       // A batch larger than the bound is taken when nothing else waits, or it could never be.
       guard
         state.batches < maximumBatches,
         state.batches == 0 || state.bytes + size <= maximumBytes
-      else { return .refused(.overloaded, token: token, sink: sink) }
+      else { return .refused(.overloaded, token: token, sink: sink, replica: replica) }
       state.batches += 1
       state.bytes += size
       return makeEntry()

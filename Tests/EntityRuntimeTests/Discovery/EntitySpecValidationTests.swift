@@ -66,11 +66,29 @@ struct EntitySpecValidationTests {
     ) { try SpecFixture.spec() },
     Mistake(
       row: "8 unsupported type",
+      text: "Service [shop.Cart] has declared an unsupported entity type [cloudstate.crdt.CRDT]. "
+        + "Supported types are cloudstate.action.ActionProtocol, "
+        + "cloudstate.function.StatelessFunction, cloudstate.crdt.Crdt, "
+        + "cloudstate.valueentity.ValueEntity, cloudstate.eventsourced.EventSourced"
+    ) { try SpecFixture.spec(entities: [SpecFixture.entity(type: "cloudstate.crdt.CRDT")]) },
+    Mistake(
+      row: "8 CRDT without a store",
       text: "Service [shop.Cart] has declared an unsupported entity type [cloudstate.crdt.Crdt]. "
         + "Supported types are cloudstate.action.ActionProtocol, "
-        + "cloudstate.function.StatelessFunction, cloudstate.valueentity.ValueEntity, "
-        + "cloudstate.eventsourced.EventSourced"
+        + "cloudstate.function.StatelessFunction", policy: storeless()
     ) { try SpecFixture.spec(entities: [SpecFixture.entity(type: "cloudstate.crdt.Crdt")]) },
+    Mistake(
+      row: "one persistence id for two kinds",
+      text:
+        "Services [shop.Cart] and [shop.Other] have declared the same persistence_id [cart], so "
+        + "their states would overwrite each other; give each its own"
+    ) {
+      try SpecFixture.spec(
+        [SpecFixture.file(), SpecFixture.file(name: "b.proto", service: "Other")],
+        entities: [
+          SpecFixture.entity(), SpecFixture.entity("shop.Other", type: "cloudstate.crdt.Crdt"),
+        ])
+    },
     Mistake(
       row: "9 streamed methods",
       text: "Event sourced entities do not support streamed methods, but shop.Cart has the "

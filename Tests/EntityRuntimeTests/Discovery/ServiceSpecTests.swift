@@ -116,14 +116,16 @@ struct ServiceSpecTests {
     #expect(info.protocolMinorVersion == 2)
     #expect(
       info.supportedEntityTypes == [
-        "cloudstate.action.ActionProtocol", "cloudstate.valueentity.ValueEntity",
-        "cloudstate.eventsourced.EventSourced",
+        "cloudstate.action.ActionProtocol", "cloudstate.crdt.Crdt",
+        "cloudstate.valueentity.ValueEntity", "cloudstate.eventsourced.EventSourced",
       ])
     #expect(!info.proxyName.isEmpty && !info.proxyVersion.isEmpty)
-    policy.supportedKinds = [.crdt, .eventSourced]
+    policy.supportedKinds = [.crdt, .action, .eventSourced]
     policy.hasStore = false
     #expect(
-      ProxyAnnouncement.message(policy: policy).supportedEntityTypes == ["cloudstate.crdt.Crdt"])
+      ProxyAnnouncement.message(policy: policy).supportedEntityTypes == [
+        "cloudstate.action.ActionProtocol"
+      ])
   }
 
   @Test("a function that comes back is compatible if it serves the same")

@@ -24,6 +24,11 @@ struct StoreKeyTests {
           2, 0x80, 0, 0, 0, 0, 0, 0, 1, 0x70, 0, 1, 0x78, 0, 0xff, 0x79, 0, 1, 0x6b, 0, 1,
         ]
     )
+    let bucket = ReplicaBucket(of: entity).index
+    #expect(
+      StoreKey.replica(entity, number: 3).bytes
+        == [0, 0, UInt8(bucket >> 8), UInt8(bucket & 0xff)] + key.dropFirst(prefix.count)
+        + [0, 0, 0, 0, 0, 0, 0, 3])
     #expect(StoreKey.epoch(shard).bytes == [2] + prefix)
     #expect(StoreKey.databaseVersion.bytes == [1])
   }
@@ -86,6 +91,36 @@ struct StoreKeyTests {
     }
   }
 
+  @Test("an entity's copy is a key range that holds its parts in order, inside its bucket's")
+  func replicaRange() throws {
+    var random = KeySource(seed: testSeed("replica ranges"))
+    for _ in 0..<2000 {
+      let (own, other) = (random.entity(), random.entity())
+      let (low, high) = (random.number(), random.number())
+      let (range, bucket) = (
+        KeyRange.replica(of: own), KeyRange.replicas(in: ReplicaBucket(of: own))
+      )
+      func holds(_ range: KeyRange, _ key: StoreKey) -> Bool {
+        compare(range.lower, key.bytes) <= 0 && compare(key.bytes, range.upper) < 0
+      }
+      for entity in [own, other] {
+        let key = StoreKey.replica(entity, number: low)
+        #expect(holds(range, key) == (entity == own))
+        #expect(holds(bucket, key) == (ReplicaBucket(of: entity) == ReplicaBucket(of: own)))
+      }
+      #expect(
+        compare(StoreKey.replica(own, number: low).bytes, StoreKey.replica(own, number: high).bytes)
+          == compare(low, high))
+    }
+  }
+
+  @Test("a copy under a bucket that is not its entity's is refused")
+  func wrongBucket() throws {
+    var bytes = StoreKey.replica(EntityKey(persistenceID: "p", entityID: "e"), number: 0).bytes
+    bytes[3] ^= 1
+    #expect(throws: FormatError.self) { try StoreKey.decode(bytes.span, in: .crdt) }
+  }
+
   @Test("a shard is a key range that holds its keys and no other shard's")
   func shardRange() throws {
     var random = KeySource(seed: testSeed("shard ranges"))
@@ -142,7 +177,7 @@ struct KeySource {
   }
 
   mutating func key() throws -> StoreKey {
-    switch Int.random(in: 0..<9, using: &generator) {
+    switch Int.random(in: 0..<10, using: &generator) {
     case 0: .journal(try shard(), entity(), SequenceNumber(Int64(number())))
     case 1: .snapshot(try shard(), entity())
     case 2: .stream(try shard(), Position(number()))
@@ -153,6 +188,7 @@ struct KeySource {
     case 7:
       .consumer(
         try shard(), ConsumerID(serviceName: text(), group: text(), eventLog: text()))
+    case 8: .replica(entity(), number: number())
     default: .document(name: text())
     }
   }
