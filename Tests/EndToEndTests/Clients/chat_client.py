@@ -24,12 +24,13 @@ DEADLINE = 20  # seconds
 class Node:
     def __init__(self, address):
         self.channel = grpc.insecure_channel(address)
+        self.messages = message_factory.MessageFactory()
         self.pool = descriptor_pool.DescriptorPool(ProtoReflectionDescriptorDatabase(self.channel))
 
     def method(self, service, name):
         method = self.pool.FindServiceByName("cloudstate.samples.chat." + service).FindMethodByName(name)
         request, response = (
-            message_factory.GetMessageClass(kind) for kind in (method.input_type, method.output_type))
+            self.messages.GetPrototype(kind) for kind in (method.input_type, method.output_type))
         call = self.channel.unary_stream if method.server_streaming else self.channel.unary_unary
         stub = call(
             f"/{method.containing_service.full_name}/{name}",
