@@ -18,6 +18,8 @@ struct TCKCommand: AsyncParsableCommand {
         cs-tck --list
         cs-tck --suite cart
         cs-tck --proxy 127.0.0.1:9000 --listen 127.0.0.1:8090 --only proxy
+        cs-tck --only scripted --proxy-command \
+          '${bin}/cs-node --service tck --function ${function} --listen ${listen} --data ${data}'
 
       Plays the sidecar for a user function that serves the model services of the compatibility kit, \
       such as tck-model. Cases whose services it does not serve are skipped. A failed case shows what \
@@ -25,6 +27,10 @@ struct TCKCommand: AsyncParsableCommand {
 
       With --proxy it also stands between a proxy and the user function. Start the proxy with the \
       address of --listen as its user function, and with an empty store or another --ids.
+
+      With --proxy-command the kit plays the user function too, and misbehaves. In the command \
+      ${function} stands for where it listens, ${listen} for where the proxy has to, ${port} for the \
+      port of that, ${data} for a folder of its own and ${bin} for the folder of cs-tck.
 
       NOTATION
         I           activate          C1 [..]  command 1    P  passivate
@@ -45,7 +51,7 @@ struct TCKCommand: AsyncParsableCommand {
 
   @Option(
     help: ArgumentHelp(
-      "Only these cases or groups, or all of model or proxy; * stands for anything; repeatable.",
+      "Only these cases or groups, or all of model, proxy or scripted; * stands for anything; repeatable.",
       valueName: "pattern"))
   var only: [String] = []
 
@@ -73,6 +79,11 @@ struct TCKCommand: AsyncParsableCommand {
       "Where the proxy under test finds its user function.", valueName: "host:port"))
   var listen = "127.0.0.1:8090"
 
+  @Option(
+    help: ArgumentHelp(
+      "Also run the scripted cases, each with a proxy that this starts.", valueName: "command"))
+  var proxyCommand: String?
+
   @Option(help: ArgumentHelp("First part of the entity ids at the proxy.", valueName: "prefix"))
   var ids = "entity"
 
@@ -87,7 +98,7 @@ struct TCKCommand: AsyncParsableCommand {
       console: options.console,
       proxy: try proxy.map {
         KitSession.Proxy(address: try parsed($0), listen: try parsed(listen), entityPrefix: ids)
-      })
+      }, proxyCommand: try proxyCommand.map { try ProxyCommand($0) })
     let status = try await session.run()
     if status != .ok { throw ExitCode(status.rawValue) }
   }

@@ -7,6 +7,12 @@ package enum TestGroup: String, CaseIterable, Sendable {
   case crdt
   case reflection
   case eventing
+  case discoveryErrors = "discovery-errors"
+  case violations
+  case queueing
+  case effects
+  case metadata
+  case legacy
   case cart
 
   /// For people.
@@ -19,6 +25,12 @@ package enum TestGroup: String, CaseIterable, Sendable {
     case .crdt: "Replicated entity"
     case .reflection: "Reflection"
     case .eventing: "Eventing"
+    case .discoveryErrors: "Discovery errors"
+    case .violations: "Protocol violations"
+    case .queueing: "Queueing"
+    case .effects: "Side effects"
+    case .metadata: "Metadata"
+    case .legacy: "Older libraries"
     case .cart: "Shopping cart of 2020"
     }
   }
@@ -39,11 +51,31 @@ package struct TestCase: Sendable {
 
   let procedure: Procedure
 
-  /// Whether the case needs a proxy, and not only a user function.
-  package var needsProxy: Bool {
+  /// What the kit plays.
+  package var part: TestPart {
     switch procedure {
-    case .discovery, .action, .entity, .crdt, .function: false
-    case .proxyInfo, .proxyAction, .proxyEntity, .proxyCRDT, .proxy: true
+    case .discovery, .action, .entity, .crdt, .function: .model
+    case .proxyInfo, .proxyAction, .proxyEntity, .proxyCRDT, .proxy: .proxy
+    case .scripted: .scripted
+    }
+  }
+}
+
+/// What a case needs, and what the kit plays. The raw value selects it on the command line.
+package enum TestPart: String, CaseIterable, Sendable {
+  /// A user function; the kit plays the proxy.
+  case model
+  /// A user function and a proxy; the kit stands between them and is the client.
+  case proxy
+  /// A command that starts a proxy; the kit plays the user function and the client.
+  case scripted
+
+  /// For headings.
+  var remark: String {
+    switch self {
+    case .model: ""
+    case .proxy: ", through the proxy"
+    case .scripted: ", the kit plays the function"
     }
   }
 }
@@ -60,6 +92,7 @@ enum Procedure: Sendable {
   case proxyEntity(ProxyEntityProcedure)
   case proxyCRDT(ProxyCRDTScript)
   case proxy(ProxyProcedure)
+  case scripted(ScriptedProcedure)
 }
 
 /// A script; if its last step lets an entity choose whether to be restarted, one of two others follows.
@@ -115,7 +148,8 @@ package enum TestSuite: String, CaseIterable, Sendable {
 package let allCases: [TestCase] =
   discoveryCases + actionModelCases + actionProxyCases + eventSourcedModelCases
   + eventSourcedProxyCases + valueEntityModelCases + valueEntityProxyCases + crdtModelCases
-  + crdtProxyCases + reflectionCases + eventingCases
+  + crdtProxyCases + reflectionCases + eventingCases + discoveryErrorCases + violationCases
+  + queueingCases + effectCases + metadataCases + legacyCases
 
 /// Section 4: what proxy and user function say of themselves when they meet.
 private let discoveryCases = [
@@ -182,6 +216,16 @@ extension TestCase {
     if let ifRestarted { clause += ". If restarted: \(ifRestarted)" }
     if let ifKept { clause += ". Otherwise: \(ifKept)" }
     return clause
+  }
+
+  /// Plays the user function.
+  init(
+    scripted id: String, _ title: String, _ group: TestGroup, clause: String,
+    _ procedure: ScriptedProcedure
+  ) {
+    self.init(
+      id: id, title: title, group: group, section: "10.1", clause: clause, needs: [],
+      procedure: .scripted(procedure))
   }
 
   /// Calls an action.

@@ -11,11 +11,11 @@ package struct TextReport: Sendable {
   package mutating func lines(_ result: CaseResult) -> [String] {
     let testCase = result.testCase
     var lines: [String] = []
-    if testCase.section != section {
+    let place = "\(testCase.group.rawValue) \(testCase.section)"
+    if place != section {
       if section != nil { lines.append("") }
-      section = testCase.section
-      let subject = testCase.needsProxy ? ", through the proxy" : ""
-      let heading = "\(testCase.group.title)\(subject) (section \(testCase.section))"
+      section = place
+      let heading = "\(testCase.group.title)\(testCase.part.remark) (section \(testCase.section))"
       lines.append(console.styledOutput(heading, .bold))
     }
     switch result.outcome {
