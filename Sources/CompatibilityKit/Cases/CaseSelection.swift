@@ -1,6 +1,7 @@
 package import CommandLineKit
 
-/// Chooses cases by patterns: the name of a case, of a group or of a part (`model`, `proxy`, `scripted`). Case does not count, and `*` stands for any characters.
+/// Chooses cases by patterns: the name of a case, of a group or of a part (`model`, `proxy`, `scripted`).
+/// Case does not count, and `*` stands for any characters.
 package struct CaseSelection: Sendable {
   private let patterns: [String]
 
@@ -24,7 +25,12 @@ package struct CaseSelection: Sendable {
           ?? "cs-tck --list",
         status: .usage)
     }
-    return cases.filter { testCase in patterns.contains { matches($0, testCase) } }
+    return cases.filter(includes)
+  }
+
+  /// Whether a case is chosen.
+  package func includes(_ testCase: TestCase) -> Bool {
+    patterns.isEmpty || patterns.contains { matches($0, testCase) }
   }
 
   private func matches(_ pattern: String, _ testCase: TestCase) -> Bool {

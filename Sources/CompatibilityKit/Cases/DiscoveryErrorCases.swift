@@ -40,7 +40,8 @@ let discoveryErrorCases: [TestCase] = [
     announcement([])
   },
   refused(
-    "DE6", "A service without descriptors", .exactly("Service [no.such.Service] not found in descriptors!")
+    "DE6", "A service without descriptors",
+    .exactly("Service [no.such.Service] not found in descriptors!")
   ) { announcement([Announced("no.such.Service", eventSourced)]) },
   refused(
     "DE8", "An unknown type of entity",
@@ -105,7 +106,8 @@ let discoveryErrorCases: [TestCase] = [
         Announced(EventSourcedMessages.service($0), eventSourced, persistenceID: "the-same")
       })
   },
-  refused("DE22", "A stateful entity without a persistence id", .containing([ScriptedFile.service])) {
+  refused("DE22", "A stateful entity without a persistence id", .containing([ScriptedFile.service]))
+  {
     announcement(
       [Announced(ScriptedFile.service, eventSourced, persistenceID: "")],
       files: modelFiles + [ScriptedFile().descriptor])
@@ -197,8 +199,9 @@ private func refused(
     ScriptedProcedure(
       spec: spec, serves: false,
       run: { scene throws(CaseFailure) in
-        guard let report = await scene.function.reports.next(within: scene.limit * 3) else {
-          throw scene.failure("\(text)", "none within \(scene.limit * 3)")
+        guard let report = await scene.report() else {
+          let end = scene.isRunning() ? "none in time" : "none, and the proxy has ended"
+          throw scene.failure("\(text)", end)
         }
         guard text.matches(report) else { throw scene.failure("\(text)", "\"\(report)\"") }
         if await scene.isServed() {

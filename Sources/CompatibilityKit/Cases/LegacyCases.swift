@@ -34,7 +34,8 @@ let legacyCases: [TestCase] = [
     }
   },
   legacy(
-    "LG3", "A stateless function", "a unary call comes as StatelessFunction/handleUnary with its names",
+    "LG3", "A stateless function",
+    "a unary call comes as StatelessFunction/handleUnary with its names",
     { ScriptedFile().announcing(statelessFunction) }
   ) { scene throws(CaseFailure) in
     let call = scene.call("\(ScriptedFile.service)/Call", item("one"))

@@ -79,7 +79,8 @@ let metadataCases: [TestCase] = [
       let found = command.metadata.entries.contains { $0.key == "x-tck-first" }
       guard found == wanted else {
         throw scene.failure(
-          "the \(what) \(wanted ? "with" : "without") x-tck-first", found ? "with it" : "without it")
+          "the \(what) \(wanted ? "with" : "without") x-tck-first", found ? "with it" : "without it"
+        )
       }
     }
     answer(stream, "done")

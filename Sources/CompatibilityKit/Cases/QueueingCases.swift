@@ -5,12 +5,14 @@ import CloudstateProtocol
 let queueingCases: [TestCase] = [
   queueing(
     "QU1", "Order and no overlap",
-    "five calls at once: each command comes when the one before is answered, in the order of the calls"
+    """
+    after R1 five calls without waiting: each command comes when the one before is answered, in their \
+    order
+    """
   ) { scene throws(CaseFailure) in
-    let calls = (1...5).map { scene.process(EventSourcedScript.self, "entity", [.emit("\($0)")]) }
-    let entity = try await Entity.activated(scene, id: "entity")
-    for (index, call) in calls.enumerated() {
-      let id = Int64(index + 1)
+    let entity = try await scene.active()
+    let calls = await scene.inTurn((2...6).map { [.emit("\($0)")] })
+    for (id, call) in zip(Int64(2)..., calls) {
       try await entity.expectCommand(id: id, [.emit("\(id)")])
       try await scene.expectSilence(entity.stream, "while C\(id) is outstanding")
       entity.reply("\(id)", to: id)
@@ -18,7 +20,8 @@ let queueingCases: [TestCase] = [
     }
   },
   queueing(
-    "QU2", "Other entities do not wait", "while C1 of one entity is outstanding another one is served"
+    "QU2", "Other entities do not wait",
+    "while C1 of one entity is outstanding another one is served"
   ) { scene throws(CaseFailure) in
     let slow = scene.process(EventSourcedScript.self, "slow")
     let one = try await Entity.activated(scene, id: "slow")
@@ -46,10 +49,8 @@ let queueingCases: [TestCase] = [
     output.reply.events = [EventSourcedMessages.event(sequence: 1, value: "A").event.payload]
     entity.stream.send(output)
     _ = try await first.reply()
-    let failing = scene.process(EventSourcedScript.self, "entity", [.fail("again, please")])
-    let queued = ["B", "C"].map {
-      scene.process(EventSourcedScript.self, "entity", [.emit($0)])
-    }
+    let calls = await scene.inTurn([[.fail("again, please")], [.emit("B")], [.emit("C")]])
+    let (failing, queued) = (calls[0], calls.dropFirst())
     try await entity.expectCommand(id: 2, [.fail("again, please")])
     try await scene.expectSilence(entity.stream, "while C2 is outstanding")
     entity.stream.send(EventSourcedScript.failed("again, please", id: 2, restart: true))
@@ -70,16 +71,19 @@ let queueingCases: [TestCase] = [
   },
   queueing(
     "QU4", "A failure does not stop the queue",
-    "two calls; C1 fails without restart: its caller gets the text, and C2 follows on the same stream"
+    """
+    after R1 two calls; C2 fails without restart: its caller gets the text, and C3 follows on the same \
+    stream
+    """
   ) { scene throws(CaseFailure) in
-    let failing = scene.process(EventSourcedScript.self, "entity", [.fail("no")])
-    let queued = scene.process(EventSourcedScript.self, "entity", [.emit("B")])
-    let entity = try await Entity.activated(scene, id: "entity")
-    try await entity.expectCommand(id: 1, [.fail("no")])
-    entity.stream.send(EventSourcedScript.failed("no", id: 1, restart: false))
+    let entity = try await scene.active()
+    let calls = await scene.inTurn([[.fail("no")], [.emit("B")]])
+    let (failing, queued) = (calls[0], calls[1])
+    try await entity.expectCommand(id: 2, [.fail("no")])
+    entity.stream.send(EventSourcedScript.failed("no", id: 2, restart: false))
     try await failing.expectFailure("no")
-    try await entity.expectCommand(id: 2, [.emit("B")])
-    entity.reply("B", to: 2)
+    try await entity.expectCommand(id: 3, [.emit("B")])
+    entity.reply("B", to: 3)
     _ = try await queued.reply()
   },
 ]
@@ -138,6 +142,29 @@ let effectCases: [TestCase] = [
 
 private typealias Entity = ScriptedEntity<EventSourcedScript>
 
+extension ScriptedScene {
+  /// An entity that has answered its first command.
+  fileprivate func active() async throws(CaseFailure) -> Entity {
+    let call = process(EventSourcedScript.self, "entity")
+    let entity = try await Entity.activated(self, id: "entity")
+    try await entity.expectCommand(id: 1)
+    entity.reply("", to: 1)
+    _ = try await call.reply()
+    return entity
+  }
+
+  /// Calls the same entity again and again without waiting for answers. Calls have no order but that in
+  /// which they reach the proxy, hence the pauses.
+  fileprivate func inTurn(_ requests: [[RequestedAction]]) async -> [PendingCall] {
+    var calls: [PendingCall] = []
+    for actions in requests {
+      calls.append(process(EventSourcedScript.self, "entity", actions))
+      try? await Task.sleep(for: .milliseconds(30))
+    }
+    return calls
+  }
+}
+
 private func sideEffect(_ id: String, synchronous: Bool) -> Cloudstate_SideEffect {
   EventSourcedMessages.vocabulary.effect(id, synchronous: synchronous)
 }
@@ -154,9 +181,10 @@ private func queueing(
 /// A case that begins with a call whose command the function holds.
 private func effect(
   _ id: String, _ title: String, _ clause: String,
-  _ run: @escaping @Sendable (
-    ScriptedScene, ScriptedEntity<EventSourcedScript>, PendingCall
-  ) async throws(CaseFailure) -> Void
+  _ run:
+    @escaping @Sendable (
+      ScriptedScene, ScriptedEntity<EventSourcedScript>, PendingCall
+    ) async throws(CaseFailure) -> Void
 ) -> TestCase {
   TestCase(
     scripted: id, title, .effects, clause: clause,

@@ -15,7 +15,7 @@ private func violations<Script: StatefulScript>(
   func title(_ text: String) -> String { "\(kind): \(text)" }
   /// The function says something wrong instead of the reply to the first command.
   func instead(
-    _ number: Int, _ what: String, _ text: String,
+    _ number: Int, _ what: String, _ text: String, endsStream: Bool = false,
     _ wrong: @escaping @Sendable (ScriptedCall) -> Void
   ) -> TestCase {
     violation(
@@ -27,7 +27,9 @@ private func violations<Script: StatefulScript>(
       try await entity.expectCommand(id: 1)
       wrong(entity.stream)
       try await call.expectFailure(text)
-      try await expectNewLife(scene, Script.self, after: entity)
+      // Where the function ended the stream, there is nothing left for the proxy to end.
+      if !endsStream { try await scene.expectEnd(of: entity.stream) }
+      try await expectNewLife(scene, Script.self)
     }
   }
   return [
@@ -44,7 +46,8 @@ private func violations<Script: StatefulScript>(
       entity.reply("one", to: 1)
       _ = try await call.reply()
       entity.reply("two", to: 2)
-      try await expectNewLife(scene, Script.self, after: entity)
+      try await scene.expectEnd(of: entity.stream)
+      try await expectNewLife(scene, Script.self)
     },
     instead(3, "an empty message", Script.unexpectedMessage) { $0.send(Output()) },
     instead(4, "a failure of the stream", Script.unexpectedFailure) { stream in
@@ -53,8 +56,10 @@ private func violations<Script: StatefulScript>(
     instead(5, "a failure with the id of the command", Script.unexpectedFailure) { stream in
       stream.send(Script.failure("broken inside", id: 1))
     },
-    instead(6, "the end of the stream", Script.unexpectedTermination) { $0.finish() },
-    instead(7, "a broken stream", Script.unexpectedTermination) { stream in
+    instead(6, "the end of the stream", Script.unexpectedTermination, endsStream: true) {
+      $0.finish()
+    },
+    instead(7, "a broken stream", Script.unexpectedTermination, endsStream: true) { stream in
       stream.finish(GRPCStatus(.aborted, "broken inside"))
     },
     violation(
@@ -72,7 +77,8 @@ private func violations<Script: StatefulScript>(
       entity.reply("?", to: 99)
       try await first.expectFailure(Script.unexpectedReply)
       for call in queued { try await call.expectFailure(Script.terminated) }
-      try await expectNewLife(scene, Script.self, after: entity)
+      try await scene.expectEnd(of: entity.stream)
+      try await expectNewLife(scene, Script.self)
     },
   ]
 }
@@ -92,14 +98,14 @@ private let emptyStateAction = violation(
   output.reply.stateAction = Cloudstate_Valueentity_ValueEntityAction()
   entity.stream.send(output)
   try await call.expectFailure(ValueEntityScript.unexpectedFailure)
-  try await expectNewLife(scene, ValueEntityScript.self, after: entity)
+  try await scene.expectEnd(of: entity.stream)
+  try await expectNewLife(scene, ValueEntityScript.self)
 }
 
-/// The proxy has to end the stream, and to open another one for the next command.
+/// The proxy has to open another stream for the next command.
 private func expectNewLife<Script: StatefulScript>(
-  _ scene: ScriptedScene, _: Script.Type, after entity: ScriptedEntity<Script>
+  _ scene: ScriptedScene, _: Script.Type
 ) async throws(CaseFailure) {
-  try await scene.expectEnd(of: entity.stream)
   let call = scene.process(Script.self, "entity")
   let next = try await ScriptedEntity<Script>.activated(scene, id: "entity")
   try await next.expectCommand(id: 1)

@@ -82,7 +82,8 @@ final class KitProcess: Sendable {
     guard input >= 0, output >= 0 else { throw .system("cannot write \(log)", code: errno) }
     defer { close(output) }
     let arguments = command.words.map { strdup($0) } + [nil]
-    let environment = command.environment.sorted { $0.key < $1.key }
+    let environment =
+      command.environment.sorted { $0.key < $1.key }
       .map { strdup("\($0.key)=\($0.value)") } + [nil]
     defer {
       arguments.forEach { free($0) }

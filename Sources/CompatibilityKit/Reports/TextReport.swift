@@ -36,6 +36,24 @@ package struct TextReport: Sendable {
     return lines
   }
 
+  /// The lines of one result in a combination: failures are told in full, and of what is expected to
+  /// fail, why.
+  package mutating func lines(
+    _ result: CaseResult, _ verdict: Verdict, in combination: String
+  ) -> [String] {
+    switch verdict {
+    case .passed, .failed, .skipped: return lines(result)
+    case .failedAsExpected(let reason):
+      return [line(console.styledOutput("know", .yellow), result.testCase, " (\(reason))")]
+    case .passedUnexpectedly(let reason):
+      return [
+        line(console.styledOutput("FAIL", .red, .bold), result.testCase, ""),
+        "       passes, but \(combination) expects it to fail: \(reason)",
+        "       take it out of expected-failures",
+      ]
+    }
+  }
+
   /// The last line.
   package func summary(_ tally: Tally) -> String {
     "\(tally.passed) passed, \(tally.failed) failed, \(tally.skipped) skipped"

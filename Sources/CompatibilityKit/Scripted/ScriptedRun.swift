@@ -46,14 +46,16 @@ struct ScriptedRun: Sendable {
       do {
         let client = procedure.serves ? try await connected(address, process, function) : nil
         let scene = ScriptedScene(
-          function: function, client: client, address: address, limit: limit)
+          function: function, client: client, address: address, limit: limit,
+          isRunning: { process.isRunning })
         do {
           try await procedure.run(scene)
           outcome = .success(())
         } catch { outcome = .failure(error) }
         await client?.close()
       } catch { outcome = .failure(error) }
-      await process.stop()
+      // Nothing of it is kept, and its streams may still be open.
+      await process.stop(within: .zero)
       return outcome
     } catch { return .failure(error) }
   }

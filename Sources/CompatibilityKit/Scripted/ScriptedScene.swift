@@ -22,6 +22,8 @@ struct ScriptedScene: Sendable {
   /// Where the proxy has to listen.
   let address: GRPCAddress
   let limit: Duration
+  /// Whether the process of the proxy still runs.
+  let isRunning: @Sendable () -> Bool
   /// How long nothing may happen where nothing is to happen.
   let quiet = Duration.milliseconds(100)
 
@@ -70,6 +72,17 @@ struct ScriptedScene: Sendable {
     case .completed, .failed: return
     case .message, nil: throw failure("the end of the stream", describe(event))
     }
+  }
+
+  /// What the proxy reports; waits no longer when it has ended.
+  func report() async -> String? {
+    let clock = ContinuousClock()
+    // Starting takes its time.
+    let end = clock.now + limit * 3
+    while clock.now < end && isRunning() {
+      if let report = await function.reports.next(within: quiet) { return report }
+    }
+    return await function.reports.next(within: quiet)
   }
 
   func failure(_ expected: String, _ received: String) -> CaseFailure {
