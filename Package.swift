@@ -168,6 +168,7 @@ let samples: [Target] = [
   program("shopping-cart", path: "Sources/Samples/ShoppingCart", ["CloudstateSDK", protobuf]),
   program(
     "value-shopping-cart", path: "Sources/Samples/ValueShoppingCart", ["CloudstateSDK", protobuf]),
+  program("chat", path: "Sources/Samples/Chat", ["CloudstateSDK", protobuf]),
   program(
     "tck-model", path: "Sources/Samples/TCKModel", ["CloudstateSDK", "TCKProtocol", protobuf]),
 ]
@@ -206,7 +207,7 @@ let testTargets: [Target] = [
       "ClusterControl", "MessageBus", "RocksDB", "CloudstateModel", "CloudstateProtocol", nioCore,
       nioPosix, logging, protobuf,
     ]),
-  tests("CloudstateNodeTests", ["CloudstateNode", "CloudstateModel"]),
+  tests("CloudstateNodeTests", ["CloudstateNode", "CloudstateModel", "Eventing"]),
   tests(
     "IngressTests",
     [
@@ -216,9 +217,9 @@ let testTargets: [Target] = [
   tests(
     "CloudstateSDKTests",
     [
-      "CloudstateSDK", "shopping-cart", "value-shopping-cart", "CloudstateProtocol",
+      "CloudstateSDK", "shopping-cart", "value-shopping-cart", "chat", "CloudstateProtocol",
       "GRPCTransport", nioCore, nioPosix, protobuf, logging,
-    ]),
+    ], exclude: ["Examples/Protos"]),
   tests("LauncherTests", ["Launcher", "CommandLineKit", "cs-up"]),
   tests(
     "CommandClientTests",
@@ -238,7 +239,7 @@ let testTargets: [Target] = [
     dependencies: [
       "TestSupport", "ShardStore", "RocksDB", "CloudstateModel", "cs-node", "cs-coordinator",
       "cs-up", "cs-send", "cs-tail", "cs-bench", "cs-tck", "shopping-cart", "value-shopping-cart",
-      "tck-model",
+      "chat", "tck-model",
     ],
     exclude: ["Clients", "Kinds"], swiftSettings: swiftSettings),
 ]

@@ -51,7 +51,7 @@ extension CloudstateNode {
       links: try await function.links(), loops: loops,
       statelessFunctions: Set(
         spec.entities.filter { $0.kind == .statelessFunction }.map(\.serviceName)),
-      unaryTimeout: Self.timeAmount(configuration.entities.commandTimeout))
+      unaryTimeout: commandTimeout)
     let methods = EntityMethods(spec)
     let commands = RoutedCommandServer(
       bus: bus, service: configuration.service, shardCount: configuration.shardCount,
@@ -61,9 +61,16 @@ extension CloudstateNode {
     let cluster = ClusterReference()
     let streams = startStreams(
       spec, store: store, bus: bus, cluster: cluster, reader: reader, loop: loops[0])
+    let report: @Sendable (String) -> Void = { [logger] text in
+      logger.warning("\(text)")
+      function.report(text)
+    }
+    let runner = CommandRunner(
+      router: makeRouter(methods: methods, runtime: runtime, bus: bus, cluster: cluster),
+      actions: actions, replicated: replicated?.runtime, methods: methods, report: report)
+    replicated?.effects.set(runner)
     let ingress = makeIngress(
-      spec, methods: methods, function: function, runtime: runtime, actions: actions,
-      replicated: replicated, bus: bus, cluster: cluster, streams: streams)
+      spec, methods: methods, runner: runner, streams: streams, report: report)
     let server = try await bind {
       try await GRPCServer.start(
         configuration: serverConfiguration, router: ingress, group: group, logger: logger)
@@ -71,14 +78,17 @@ extension CloudstateNode {
     let grace = configuration.shutdownGrace
     teardown.add("public listener") { await server.shutdown(grace: grace) }
     teardown.add("event streams") { streams.stop() }
+    let consumers = try await startConsumers(
+      spec, caller: EventCallRunner(runner: runner, actionTimeout: commandTimeout, report: report),
+      store: store, runtime: runtime, loops: loops, reader: reader, teardown)
 
     let publicAddress = Self.text(of: server.localAddress)
     let handle = try await join(
       bus: bus, store: store, publicAddress: publicAddress, runtime: runtime, teardown)
     cluster.set(handle)
     try await watch(
-      handle, runtime: runtime, replicator: replicated?.replicator, function: function, spec: spec,
-      busFailures: busFailures, publicAddress: publicAddress)
+      handle, runtime: runtime, consumers: consumers, replicator: replicated?.replicator,
+      function: function, spec: spec, busFailures: busFailures, publicAddress: publicAddress)
   }
 
   // MARK: Parts
@@ -193,25 +203,43 @@ extension CloudstateNode {
     return streams
   }
 
-  private func makeIngress(
-    _ spec: ServiceSpec, methods: EntityMethods, function: UserFunction, runtime: EntityRuntime,
-    actions: ActionRuntime, replicated: ReplicatedEntities?, bus: any MessageBus,
-    cluster: ClusterReference, streams: EventStreamsService
-  ) -> Ingress {
-    let router = CommandRouter(
+  private var commandTimeout: TimeAmount {
+    Self.timeAmount(configuration.entities.commandTimeout)
+  }
+
+  private func makeRouter(
+    methods: EntityMethods, runtime: EntityRuntime, bus: any MessageBus, cluster: ClusterReference
+  ) -> CommandRouter {
+    CommandRouter(
       cluster: cluster, runtime: runtime, bus: bus, methods: methods,
       service: configuration.service, shardCount: configuration.shardCount,
-      commandTimeout: Self.timeAmount(configuration.entities.commandTimeout),
-      ownerTimeout: Self.timeAmount(configuration.ownerTimeout))
-    let logger = logger
-    let report: @Sendable (String) -> Void = { text in
-      logger.warning("\(text)")
-      function.report(text)
-    }
-    let runner = CommandRunner(
-      router: router, actions: actions, replicated: replicated?.runtime, methods: methods,
-      report: report)
-    replicated?.effects.set(runner)
+      commandTimeout: commandTimeout, ownerTimeout: Self.timeAmount(configuration.ownerTimeout))
+  }
+
+  private func startConsumers(
+    _ spec: ServiceSpec, caller: EventCallRunner, store: any ShardStore, runtime: EntityRuntime,
+    loops: [any EventLoop], reader: NIOThreadPool, _ teardown: Teardown
+  ) async throws -> EventConsumers {
+    let consumers = EventConsumer.all(of: spec)
+    for consumer in consumers { logger.info("handing events to \(consumer.id)") }
+    var settings = ConsumerSettings()
+    settings.firstRetryDelay = Self.timeAmount(configuration.eventRetryDelay)
+    settings.maximumRetryDelay = Self.timeAmount(configuration.eventMaximumRetryDelay)
+    settings.refusals = configuration.eventFailures
+    settings.maximumAttempts = configuration.eventAttempts
+    settings.poison = configuration.eventPoison
+    let running = try await EventConsumers(
+      consumers, service: configuration.service, settings: settings, store: store, pool: reader,
+      caller: caller, loops: loops, eventLoop: { runtime.eventLoop(of: $0) }, logger: logger)
+    let grace = Self.timeAmount(configuration.shutdownGrace)
+    teardown.add("event consumers") { await running.stop(grace: grace) }
+    return running
+  }
+
+  private func makeIngress(
+    _ spec: ServiceSpec, methods: EntityMethods, runner: CommandRunner,
+    streams: EventStreamsService, report: @escaping @Sendable (String) -> Void
+  ) -> Ingress {
     var settings = IngressConfiguration()
     settings.capturesMetadata = configuration.entities.passesMetadata
     let reflection = ReflectionService(
@@ -264,7 +292,8 @@ extension CloudstateNode {
 
   /// Follows plans, the function and the bus until the task is cancelled.
   private func watch(
-    _ cluster: any ClusterHandle, runtime: EntityRuntime, replicator: Replicator?,
+    _ cluster: any ClusterHandle, runtime: EntityRuntime, consumers: EventConsumers,
+    replicator: Replicator?,
     function: UserFunction, spec: ServiceSpec, busFailures: AsyncStream<Void>,
     publicAddress: String
   ) async throws {
@@ -274,7 +303,8 @@ extension CloudstateNode {
     try await withThrowingTaskGroup(of: Void.self) { group in
       group.addTask {
         try await self.followPlans(
-          changes, cluster: cluster, runtime: runtime, publicAddress: publicAddress)
+          changes, cluster: cluster, runtime: runtime, consumers: consumers,
+          publicAddress: publicAddress)
       }
       group.addTask { try await self.followFunction(function, spec: spec) }
       if let replicator {
@@ -292,7 +322,7 @@ extension CloudstateNode {
 
   private func followPlans(
     _ changes: AsyncStream<Void>, cluster: any ClusterHandle, runtime: EntityRuntime,
-    publicAddress: String
+    consumers: EventConsumers, publicAddress: String
   ) async throws {
     var opener = ShardOpener(nodeID: configuration.nodeID, runtime: runtime, logger: logger)
     var isAnnounced = false
@@ -300,6 +330,7 @@ extension CloudstateNode {
       let snapshot = cluster.snapshot
       if let refusal = snapshot.refusal { logger.warning("the coordinator refuses: \(refusal)") }
       await opener.open(snapshot)
+      consumers.serve(opener.openShards(in: snapshot))
       guard snapshot.isFullyAssigned, !isAnnounced else { continue }
       isAnnounced = true
       readiness.become(.ready)
@@ -315,7 +346,7 @@ extension CloudstateNode {
         let text =
           "the user function at \(configuration.function) came back with other services; restart this "
           + "node to serve them"
-        function.report(text)
+        await function.reportLast(text)
         throw NodeError(.discovery, text)
       }
       logger.info("the user function at \(configuration.function) is back")

@@ -1,5 +1,6 @@
 package import CloudstateModel
 package import EntityRuntime
+package import Eventing
 package import GRPCTransport
 import NIOCore
 
@@ -41,6 +42,16 @@ package struct NodeConfiguration: Sendable {
   package var shutdownGrace: Duration = .seconds(10)
   /// Which protocol versions of the function are accepted.
   package var versionCheck = DiscoveryPolicy.VersionCheck.compatible
+  /// The wait before an event that failed is handed over again; it doubles up to
+  /// ``eventMaximumRetryDelay``. Default 3 s, as the reference.
+  package var eventRetryDelay: Duration = .seconds(3)
+  /// Default 30 s, as the reference.
+  package var eventMaximumRetryDelay: Duration = .seconds(30)
+  /// What a regular failure in answer to an event means. Default: as any other failure.
+  package var eventFailures = ConsumerSettings.RefusalPolicy.retry
+  /// Failures of one event before ``eventPoison`` decides; `nil`, the default, tries for ever.
+  package var eventAttempts: Int?
+  package var eventPoison = ConsumerSettings.PoisonPolicy.skip
   /// Written in one step when the node is ready; `nil` for none.
   package var readyFile: String?
 
@@ -75,6 +86,11 @@ package struct NodeConfiguration: Sendable {
     check(
       idempotencyRetention >= entities.commandTimeout,
       "idempotency-retention must be at least the command timeout of \(entities.commandTimeout)")
+    check(eventRetryDelay >= .milliseconds(1), "event-retry-delay must be at least 1ms")
+    check(
+      eventMaximumRetryDelay >= eventRetryDelay && eventMaximumRetryDelay <= .seconds(24 * 3600),
+      "event-max-retry-delay must be from event-retry-delay to 24h")
+    check(eventAttempts ?? 1 > 0, "event-attempts must be at least 1, or 0 for no limit")
     guard problems.isEmpty else {
       throw NodeError(.configuration, problems.joined(separator: "; "))
     }

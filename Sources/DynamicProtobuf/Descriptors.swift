@@ -19,6 +19,22 @@ package struct MethodDescriptor: Hashable, Sendable {
   package let isServerStreaming: Bool
   /// Serialized `google.protobuf.MethodOptions` with all options that are unknown here.
   package let options: [UInt8]
+
+  /// The serialized value of an option that is a message, by its number, whatever it is called in the file
+  /// that declares it; `nil` when it is not set. Parts that are set one by one come one after the other,
+  /// which every protobuf parser reads as one message.
+  package func messageOption(_ number: Int32) -> [UInt8]? {
+    options.withUnsafeBytes { buffer in
+      var scanner = WireScanner(buffer)
+      var value: [UInt8]?
+      // A scan cannot fail here: the bytes were serialized by libprotobuf.
+      while let field = try? scanner.next() {
+        guard field.number == number, case .bytes(let range) = field.value else { continue }
+        value = (value ?? []) + buffer[range]
+      }
+      return value
+    }
+  }
 }
 
 /// A message type.

@@ -67,7 +67,14 @@ extension Replicator {
   /// Merges another node's copy of an entity, and returns when that is durable.
   private func fetch(_ entity: EntityKey, from node: NodeID) async throws {
     let answer = try await request(.read, ReplicationCodec.readRequest(entity), to: node)
-    guard case .copy(let state) = ReplicationCodec.readAnswer(answer) else { return }
+    let state: ReplicatedEntityState
+    switch ReplicationCodec.readAnswer(answer) {
+    case .none: return
+    case .copy(let copy): state = copy
+    case .unreadable:
+      logger.warning("node \(node) holds \(entity) in a form unknown to this one")
+      return
+    }
     let result = await withCheckedContinuation { continuation in
       withShelf(of: entity) { shelf in
         shelf.load(entity) { copy in

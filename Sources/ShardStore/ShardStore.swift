@@ -63,6 +63,16 @@ package protocol ShardStore: Sendable {
   /// last positions. The listener must not block. It stays registered for the life of the store.
   func addCommitListener(_ listener: @escaping @Sendable ([ShardID: Position]) -> Void)
 
+  /// How far a consumer has come in a shard; ``ConsumerPosition/start`` if it never stored a position.
+  func position(
+    of consumer: ConsumerID, in shard: ShardID
+  ) throws(StoreError) -> ConsumerPosition
+
+  /// Stores how far a consumer has come and returns after it is synced.
+  func setPosition(
+    _ position: ConsumerPosition, of consumer: ConsumerID, in shard: ShardID
+  ) throws(StoreError)
+
   /// A small named document of the node itself, such as the last plan or the node's identity.
   func metadata(_ name: String) throws(StoreError) -> [UInt8]?
 

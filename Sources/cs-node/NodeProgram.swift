@@ -3,6 +3,7 @@ import CloudstateModel
 import CloudstateNode
 import CommandLineKit
 import EntityRuntime
+import Eventing
 import GRPCTransport
 import Glibc
 import Logging
@@ -63,6 +64,15 @@ struct NodeProgram: AsyncParsableCommand {
   @Option(help: "Protocol versions accepted: compatible (0.0 to 0.2), strict (0.2), any.")
   var versionCheck = "compatible"
   @Option(help: "Limit of each step of a graceful stop.") var shutdownGrace: Duration = .seconds(10)
+  @Option(help: "Wait before an event that failed is handed over again; doubles with each failure.")
+  var eventRetryDelay: Duration = .seconds(3)
+  @Option(help: "Longest such wait.") var eventMaxRetryDelay: Duration = .seconds(30)
+  @Option(help: "What a failure in answer to an event means: retry, or skip (the event is done).")
+  var eventFailures = "retry"
+  @Option(help: "Failures of one event before --event-poison decides; 0: no limit.")
+  var eventAttempts = 0
+  @Option(help: "Then: skip the event and log it, or stop consuming its shard.")
+  var eventPoison = "skip"
   @Option(help: "File written when the node is ready.") var readyFile: String?
   @Option(help: "trace, debug, info, notice, warning, error or critical.") var logLevel = "info"
   @Option(help: "File of KEY=VALUE settings: CS_LISTEN=... for --listen and so on.")
@@ -74,7 +84,8 @@ struct NodeProgram: AsyncParsableCommand {
     "service", "node-id", "function", "listen", "management", "bus", "bus-publish", "coordinator",
     "data", "shards", "passivation-timeout", "command-timeout", "owner-timeout", "max-streams",
     "idempotency-retention", "loops", "max-message-bytes", "version-check", "shutdown-grace",
-    "ready-file", "log-level",
+    "ready-file", "log-level", "event-retry-delay", "event-max-retry-delay", "event-failures",
+    "event-attempts", "event-poison",
   ]
   private static let flags = ["pass-metadata", "stop-with-parent"]
 
@@ -158,7 +169,22 @@ struct NodeProgram: AsyncParsableCommand {
       throw usage("--version-check '\(versionCheck)' is none of compatible, strict, any")
     }
     configuration.versionCheck = check
+    try configureEvents(&configuration)
     return configuration
+  }
+
+  private func configureEvents(_ configuration: inout NodeConfiguration) throws {
+    configuration.eventRetryDelay = eventRetryDelay
+    configuration.eventMaximumRetryDelay = eventMaxRetryDelay
+    configuration.eventAttempts = eventAttempts == 0 ? nil : eventAttempts
+    guard let failures = ConsumerSettings.RefusalPolicy(rawValue: eventFailures) else {
+      throw usage("--event-failures '\(eventFailures)' is none of retry, skip")
+    }
+    configuration.eventFailures = failures
+    guard let poison = ConsumerSettings.PoisonPolicy(rawValue: eventPoison) else {
+      throw usage("--event-poison '\(eventPoison)' is none of skip, stop")
+    }
+    configuration.eventPoison = poison
   }
 
   private func address(_ option: String, _ text: String) throws -> GRPCAddress {

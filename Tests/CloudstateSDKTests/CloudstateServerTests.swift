@@ -54,7 +54,7 @@ import Testing
       try await empty.sendEnd()
       try await empty.receiveEnd(.invalidArgument)
 
-      var unknown = try await client.open("/cloudstate.crdt.Crdt/handle")
+      var unknown = try await client.open("/cloudstate.function.StatelessFunction/handleUnary")
       try await unknown.send(Google_Protobuf_Empty())
       try await unknown.receiveEnd(.unimplemented)
     }

@@ -77,6 +77,24 @@ import Testing
         ])
   }
 
+  @Test("Replicated entities may stream answers, not requests, and need the right kind of handler")
+  func replicatedEntities() throws {
+    let board = HostedService(Board.self)
+    #expect(try problems(of: [board], in: descriptors(of: Board.service)) == [])
+    var service = Board.service
+    service.methods[0].shape = .streamedOut
+    service.methods[2].shape = .streamed
+    service.methods[10].shape = .unary
+    service.methods.append(("Follow", "Empty", "Empty", .streamedOut))
+    #expect(
+      try problems(of: [board], in: descriptors(of: service)) == [
+        "test.Board.Add needs an OnStreamedCommand, but has an OnCommand.",
+        "test.Board.Get streams its requests; replicated entities cannot.",
+        "test.Board.Watch needs an OnCommand, but has an OnStreamedCommand.",
+        "test.Board.Follow has no OnStreamedCommand.",
+      ])
+  }
+
   @Test("Methods of actions must be handled in the shape that the service declares")
   func actionShapes() throws {
     var service = Relay.service
@@ -118,7 +136,10 @@ import Testing
         Issue.record("the server started")
       }
     }
-    #expect(error?.problems == ["Nothing is no EventSourcedEntity and no ValueEntity."])
+    #expect(
+      error?.problems == [
+        "Nothing is no EventSourcedEntity, no ValueEntity and no ReplicatedEntity."
+      ])
   }
 
   @Test("What a behavior declares twice is named")
@@ -129,6 +150,7 @@ import Testing
       ])
     #expect(HostedService(OtherNote.self).duplicates == [])
     #expect(HostedService(StutterNote.self).duplicates == ["command Get"])
+    #expect(HostedService(StutterBoard.self).duplicates == ["command Get", "command Get"])
     #expect(HostedService(StutterAction()).duplicates == ["method Get"])
   }
 }
@@ -165,6 +187,18 @@ private enum StutterNote: ValueEntity {
   static var behavior: ValueBehavior<Google_Protobuf_StringValue> {
     OnCommand("Get") { (_, _: Google_Protobuf_Empty) in }
     OnCommand("Get") { (_, _: Google_Protobuf_Empty) in }
+  }
+}
+
+private enum StutterBoard: ReplicatedEntity {
+  static let serviceName = "test.StutterBoard"
+  static let persistenceID = "stutter-board"
+  static var behavior: ReplicatedBehavior<Flag> {
+    OnCommand("Get") { (_, _: Google_Protobuf_Empty) in }
+    OnCommand("Get") { (_, _: Google_Protobuf_Empty) in }
+    OnStreamedCommand("Get") {
+      (_, _: Google_Protobuf_Empty) -> StreamedAnswer<Flag, Google_Protobuf_Empty> in .open()
+    }
   }
 }
 

@@ -77,6 +77,11 @@ final class UserFunctionClient: Sendable {
     try await open("/cloudstate.valueentity.ValueEntity/handle")
   }
 
+  /// Opens the stream of a replicated entity.
+  func openReplicatedEntity() async throws -> TestStream {
+    try await open("/cloudstate.crdt.Crdt/handle")
+  }
+
   /// Opens a call of an action.
   func openAction(_ shape: MethodShape) async throws -> TestStream {
     try await open("/cloudstate.action.ActionProtocol/\(shape.protocolMethod)")

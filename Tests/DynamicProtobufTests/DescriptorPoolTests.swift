@@ -171,6 +171,26 @@ struct DescriptorPoolTests {
     #expect(read.Google_Api_http.get == "/x")
   }
 
+  @Test("an option that is a message is read by number, parts of it as one message")
+  func messageOptions() throws {
+    var service = makeService("S", ("Do", ".test.M", ".test.M"), ("Not", ".test.M", ".test.M"))
+    // 1081 twice: {in {event_log: "x"}}, then {in {consumer_group: "g"}}.
+    service.method[0].options = try Google_Protobuf_MethodOptions(
+      serializedBytes: [
+        0xca, 0x43, 5, 0x0a, 3, 0x1a, 1, 0x78, 0xca, 0x43, 5, 0x0a, 3, 0x0a, 1, 0x67,
+      ] as [UInt8])
+    let pool = try DescriptorPool(
+      fileDescriptorSet: makeSet(
+        makeFile("a.proto", messages: [makeMessage("M")], services: [service])))
+    let methods = try #require(pool.service(named: "test.S")).methods
+    let option = try #require(methods[0].messageOption(1081))
+    let read = try Cloudstate_Eventing(serializedBytes: option)
+    #expect(read.in.eventLog == "x")
+    #expect(read.in.consumerGroup == "g")
+    #expect(methods[0].messageOption(1080) == nil)
+    #expect(methods[1].messageOption(1081) == nil)
+  }
+
   @Test("boolean field options are read by number, the last value of several counts")
   func boolOptions() throws {
     var field = makeField("key", 1)

@@ -29,18 +29,21 @@ package struct ActionRequest: Hashable, Sendable {
   package var payloadTypeURL: String
   /// Of the call as a whole.
   package var metadata: [CommandMetadata]
+  /// Of each request message. Where the call has one request it goes with ``metadata``.
+  package var messageMetadata: [CommandMetadata]
   /// When the caller stops waiting, in nanoseconds of the monotonic clock of this machine.
   package var deadline: UInt64?
 
   package init(
     serviceName: String, method: String, shape: ActionShape, payloadTypeURL: String,
-    metadata: [CommandMetadata], deadline: UInt64?
+    metadata: [CommandMetadata], messageMetadata: [CommandMetadata] = [], deadline: UInt64?
   ) {
     self.serviceName = serviceName
     self.method = method
     self.shape = shape
     self.payloadTypeURL = payloadTypeURL
     self.metadata = metadata
+    self.messageMetadata = messageMetadata
     self.deadline = deadline
   }
 }

@@ -10,6 +10,9 @@ package struct EntityCommand: Sendable {
   /// The client's request message, untouched.
   package var payload: [UInt8]
   package var metadata: [CommandMetadata]
+  /// The metadata is part of the command, as that of an event, and reaches the function whatever the node's
+  /// setting for headers of clients says.
+  package var metadataIsForFunction = false
   /// The client's idempotency key: the same key gets the same answer and no second event.
   package var idempotencyKey: String?
   /// When the caller stops waiting, in nanoseconds of the monotonic clock of this machine; `nil` for no

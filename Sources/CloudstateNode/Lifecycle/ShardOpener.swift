@@ -16,6 +16,16 @@ struct ShardOpener {
     self.logger = logger
   }
 
+  /// The shards of this node in `snapshot` that have been opened.
+  func openShards(in snapshot: ClusterSnapshot) -> Set<ShardID> {
+    Set(
+      snapshot.shardMap.assignments.compactMap { assignment in
+        guard let assignment, assignment.primary == nodeID, opened[assignment.shard] != nil
+        else { return nil }
+        return assignment.shard
+      })
+  }
+
   /// Opens what is new in `snapshot`. A shard that cannot be opened is named in the log and in the answers to
   /// its commands, and tried again with the next snapshot; the others are not affected.
   mutating func open(_ snapshot: ClusterSnapshot) async {

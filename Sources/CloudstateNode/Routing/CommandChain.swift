@@ -25,7 +25,7 @@ struct CommandChain: Sendable {
   /// From the nearest cause to the client's command.
   private let causes: [(step: Step, name: String)]
 
-  /// The client's command.
+  /// The client's command, or the call that hands an event over.
   init(name: String, deadline: UInt64?, idempotencyKey: String?) {
     self.init(
       name: name, deadline: deadline, idempotencyKey: idempotencyKey,
@@ -42,6 +42,9 @@ struct CommandChain: Sendable {
     self.allowance = allowance
     self.causes = causes
   }
+
+  /// Whether nothing led to this command but a client or an event.
+  var isFirst: Bool { causes.isEmpty }
 
   /// Whether the command is too far from the client's, or one of too many.
   var isTooLong: Bool { causes.count > Self.maximumSteps || allowance < 0 }

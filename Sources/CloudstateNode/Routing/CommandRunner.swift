@@ -122,7 +122,9 @@ final class CommandRunner: CommandDispatcher {
 
   // MARK: What follows
 
-  private func follow(
+  /// Runs the side effects of an answer, then its forward if it is one. The answer that `completion` gets is
+  /// a reply, a failure or an error.
+  func follow(
     _ answer: CommandAnswer, of chain: CommandChain, on eventLoop: any EventLoop,
     completion: @escaping @Sendable (CommandAnswer) -> Void
   ) {
@@ -170,8 +172,9 @@ final class CommandRunner: CommandDispatcher {
     if !effect.isSynchronous { next() }
   }
 
-  /// Runs a command that the function asked for, with everything that follows from it.
-  private func run(
+  /// Runs a command that the function asked for, or that an event is handed over with, with everything that
+  /// follows from it.
+  func run(
     _ call: FunctionCall, in chain: CommandChain, on eventLoop: any EventLoop,
     completion: @escaping @Sendable (Result<CommandAnswer, RoutingError>) -> Void
   ) {
@@ -187,7 +190,8 @@ final class CommandRunner: CommandDispatcher {
     }
   }
 
-  private func find(
+  /// The method that a call is for.
+  func find(
     _ call: FunctionCall, _ chain: CommandChain
   ) throws(RoutingError) -> IngressRoute {
     guard !chain.isTooLong else {
@@ -222,13 +226,14 @@ final class CommandRunner: CommandDispatcher {
       guard !entityID.isEmpty else {
         throw RoutingError("The entity key in the payload for \(call) is empty")
       }
-      self.route(
-        EntityCommand(
-          serviceName: call.serviceName, method: call.method,
-          entity: EntityKey(persistenceID: persistenceID, entityID: entityID),
-          payloadTypeURL: call.payloadTypeURL, payload: call.payload, metadata: call.metadata,
-          idempotencyKey: chain.idempotencyKey, deadline: chain.deadline),
-        on: eventLoop, completion: completion)
+      var command = EntityCommand(
+        serviceName: call.serviceName, method: call.method,
+        entity: EntityKey(persistenceID: persistenceID, entityID: entityID),
+        payloadTypeURL: call.payloadTypeURL, payload: call.payload, metadata: call.metadata,
+        idempotencyKey: chain.idempotencyKey, deadline: chain.deadline)
+      // Clients do not come this way: the first of a chain is the call that hands an event over.
+      command.metadataIsForFunction = chain.isFirst
+      self.route(command, on: eventLoop, completion: completion)
     case .action(let shape):
       actions.call(
         ActionRequest(
@@ -240,7 +245,7 @@ final class CommandRunner: CommandDispatcher {
 }
 
 /// A forward or side effect that cannot be started.
-private struct RoutingError: Error {
+struct RoutingError: Error {
   /// For the user function.
   let message: String
   let isCircle: Bool

@@ -20,6 +20,7 @@ enum RoutedCommandCodec {
       message.payloadTypeURL = command.payloadTypeURL
     }
     message.metadata = command.metadata.map(AnswerCodec.metadataMessage)
+    message.metadataIsForFunction = command.metadataIsForFunction
     message.idempotencyKey = command.idempotencyKey ?? ""
     message.timeoutMilliseconds = UInt64(clamping: timeout.nanoseconds / 1_000_000)
     return message.encoded
@@ -34,7 +35,7 @@ enum RoutedCommandCodec {
       !methods.isReplicated(message.serviceName)
     else { return nil }
     let timeout = TimeAmount.milliseconds(Int64(clamping: message.timeoutMilliseconds))
-    return EntityCommand(
+    var command = EntityCommand(
       serviceName: message.serviceName, method: message.method,
       entity: EntityKey(persistenceID: persistenceID, entityID: message.entityID),
       payloadTypeURL: message.payloadTypeURL.isEmpty
@@ -43,6 +44,8 @@ enum RoutedCommandCodec {
       metadata: message.metadata.compactMap(AnswerCodec.metadata),
       idempotencyKey: message.idempotencyKey.isEmpty ? nil : message.idempotencyKey,
       deadline: timeout > .zero ? (NIODeadline.now() + timeout).uptimeNanoseconds : nil)
+    command.metadataIsForFunction = message.metadataIsForFunction
+    return command
   }
 
   static func encode(_ answer: CommandAnswer) -> ByteBuffer {

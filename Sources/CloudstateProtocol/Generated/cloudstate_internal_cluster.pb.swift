@@ -382,6 +382,10 @@ package nonisolated struct Cloudstate_Internal_Cluster_RoutedCommand: Sendable {
   /// command chooses it.
   package var payloadTypeURL: String = String()
 
+  /// The metadata is part of the command and reaches the user function whatever the node's setting for
+  /// headers of clients says.
+  package var metadataIsForFunction: Bool = false
+
   package var unknownFields = SwiftProtobuf.UnknownStorage()
 
   package init() {}
@@ -1282,7 +1286,7 @@ nonisolated extension Cloudstate_Internal_Cluster_PlanAcknowledgement: SwiftProt
 
 nonisolated extension Cloudstate_Internal_Cluster_RoutedCommand: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
   package static let protoMessageName: String = _protobuf_package + ".RoutedCommand"
-  package static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{3}service_name\0\u{1}method\0\u{3}entity_id\0\u{1}payload\0\u{1}metadata\0\u{3}idempotency_key\0\u{3}timeout_milliseconds\0\u{3}payload_type_url\0")
+  package static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{3}service_name\0\u{1}method\0\u{3}entity_id\0\u{1}payload\0\u{1}metadata\0\u{3}idempotency_key\0\u{3}timeout_milliseconds\0\u{3}payload_type_url\0\u{3}metadata_is_for_function\0")
 
   package mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
     while let fieldNumber = try decoder.nextFieldNumber() {
@@ -1298,6 +1302,7 @@ nonisolated extension Cloudstate_Internal_Cluster_RoutedCommand: SwiftProtobuf.M
       case 6: try { try decoder.decodeSingularStringField(value: &self.idempotencyKey) }()
       case 7: try { try decoder.decodeSingularUInt64Field(value: &self.timeoutMilliseconds) }()
       case 8: try { try decoder.decodeSingularStringField(value: &self.payloadTypeURL) }()
+      case 9: try { try decoder.decodeSingularBoolField(value: &self.metadataIsForFunction) }()
       default: break
       }
     }
@@ -1328,6 +1333,9 @@ nonisolated extension Cloudstate_Internal_Cluster_RoutedCommand: SwiftProtobuf.M
     if !self.payloadTypeURL.isEmpty {
       try visitor.visitSingularStringField(value: self.payloadTypeURL, fieldNumber: 8)
     }
+    if self.metadataIsForFunction != false {
+      try visitor.visitSingularBoolField(value: self.metadataIsForFunction, fieldNumber: 9)
+    }
     try unknownFields.traverse(visitor: &visitor)
   }
 
@@ -1340,6 +1348,7 @@ nonisolated extension Cloudstate_Internal_Cluster_RoutedCommand: SwiftProtobuf.M
     if lhs.idempotencyKey != rhs.idempotencyKey {return false}
     if lhs.timeoutMilliseconds != rhs.timeoutMilliseconds {return false}
     if lhs.payloadTypeURL != rhs.payloadTypeURL {return false}
+    if lhs.metadataIsForFunction != rhs.metadataIsForFunction {return false}
     if lhs.unknownFields != rhs.unknownFields {return false}
     return true
   }

@@ -33,6 +33,7 @@ public struct AnyReplicated<Element: ReplicatedElement>: ReplicatedValue {
     return try change(&value)
   }
 
+  /// A value out of its difference from an empty one.
   public init(_ delta: ReplicatedDelta) throws(PayloadError) {
     switch delta.message.delta {
     case .gcounter: base = try GCounter(delta)
@@ -47,15 +48,20 @@ public struct AnyReplicated<Element: ReplicatedElement>: ReplicatedValue {
     }
   }
 
+  /// The difference of the value from an empty one.
   public func whole() throws(PayloadError) -> ReplicatedDelta { try base.whole() }
 
+  /// What changed since the value was last settled.
   public func change() throws(PayloadError) -> ReplicatedDelta? { try base.change() }
 
+  /// Takes a change that was made elsewhere.
   public mutating func apply(_ delta: ReplicatedDelta) throws(PayloadError) {
     try base.apply(delta)
   }
 
+  /// What changed is known to the sidecar.
   public mutating func settle() { base.settle() }
 
+  /// Takes back what changed since the value was last settled.
   public mutating func rollBack() { base.rollBack() }
 }

@@ -17,10 +17,13 @@ public struct Flag: StartsEmpty {
     wasSwitched = true
   }
 
+  /// The difference of the value from an empty one.
   public func whole() -> ReplicatedDelta { delta() }
 
+  /// What changed since the value was last settled.
   public func change() -> ReplicatedDelta? { wasSwitched ? delta() : nil }
 
+  /// Takes a change that was made elsewhere.
   public mutating func apply(_ delta: ReplicatedDelta) throws(PayloadError) {
     guard case .flag(let change) = delta.message.delta else {
       throw delta.mismatch(with: "a Flag")
@@ -28,8 +31,10 @@ public struct Flag: StartsEmpty {
     if change.value { isOn = true }
   }
 
+  /// What changed is known to the sidecar.
   public mutating func settle() { wasSwitched = false }
 
+  /// Takes back what changed since the value was last settled.
   public mutating func rollBack() {
     if wasSwitched { isOn = false }
     wasSwitched = false

@@ -20,10 +20,13 @@ public struct GCounter: StartsEmpty {
     increment += step
   }
 
+  /// The difference of the value from an empty one.
   public func whole() -> ReplicatedDelta { delta(value) }
 
+  /// What changed since the value was last settled.
   public func change() -> ReplicatedDelta? { increment == 0 ? nil : delta(increment) }
 
+  /// Takes a change that was made elsewhere.
   public mutating func apply(_ delta: ReplicatedDelta) throws(PayloadError) {
     guard case .gcounter(let change) = delta.message.delta else {
       throw delta.mismatch(with: "a GCounter")
@@ -31,8 +34,10 @@ public struct GCounter: StartsEmpty {
     value += min(change.increment, Self.maximum - value)
   }
 
+  /// What changed is known to the sidecar.
   public mutating func settle() { increment = 0 }
 
+  /// Takes back what changed since the value was last settled.
   public mutating func rollBack() {
     value -= increment
     increment = 0

@@ -27,12 +27,15 @@ public struct GSet<Element: ReplicatedElement>: StartsEmpty {
     return true
   }
 
+  /// The difference of the value from an empty one.
   public func whole() throws(PayloadError) -> ReplicatedDelta { try delta(elements) }
 
+  /// What changed since the value was last settled.
   public func change() throws(PayloadError) -> ReplicatedDelta? {
     added.isEmpty ? nil : try delta(added)
   }
 
+  /// Takes a change that was made elsewhere.
   public mutating func apply(_ delta: ReplicatedDelta) throws(PayloadError) {
     guard case .gset(let change) = delta.message.delta else {
       throw delta.mismatch(with: "a GSet")
@@ -40,8 +43,10 @@ public struct GSet<Element: ReplicatedElement>: StartsEmpty {
     for element in change.added { elements.insert(try element.payload()) }
   }
 
+  /// What changed is known to the sidecar.
   public mutating func settle() { added = [] }
 
+  /// Takes back what changed since the value was last settled.
   public mutating func rollBack() {
     elements.subtract(added)
     added = []

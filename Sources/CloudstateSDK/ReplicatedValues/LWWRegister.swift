@@ -27,13 +27,16 @@ public struct LWWRegister<Value: Payload>: StartsEmpty {
     written = clock
   }
 
+  /// The difference of the value from an empty one.
   public func whole() throws(PayloadError) -> ReplicatedDelta { try delta(written ?? .system) }
 
+  /// What changed since the value was last settled.
   public func change() throws(PayloadError) -> ReplicatedDelta? {
     guard let written else { return nil }
     return try delta(written)
   }
 
+  /// Takes a change that was made elsewhere.
   public mutating func apply(_ delta: ReplicatedDelta) throws(PayloadError) {
     guard case .lwwregister(let change) = delta.message.delta else {
       throw delta.mismatch(with: "an LWWRegister")
@@ -42,11 +45,13 @@ public struct LWWRegister<Value: Payload>: StartsEmpty {
     value = change.value.typeURL.isEmpty ? nil : try change.value.payload()
   }
 
+  /// What changed is known to the sidecar.
   public mutating func settle() {
     written = nil
     before = nil
   }
 
+  /// Takes back what changed since the value was last settled.
   public mutating func rollBack() {
     if written != nil { value = before }
     settle()

@@ -79,6 +79,7 @@ public struct ORMap<Key: ReplicatedElement, Value: ReplicatedValue>: StartsEmpty
     added = []
   }
 
+  /// The difference of the value from an empty one.
   public func whole() throws(PayloadError) -> ReplicatedDelta {
     var change = Cloudstate_Crdt_ORMapDelta()
     for (key, value) in entries { change.added.append(try entry(key, value.whole())) }
@@ -86,6 +87,7 @@ public struct ORMap<Key: ReplicatedElement, Value: ReplicatedValue>: StartsEmpty
     return ReplicatedDelta(.ormap(change))
   }
 
+  /// What changed since the value was last settled.
   public func change() throws(PayloadError) -> ReplicatedDelta? {
     var change = Cloudstate_Crdt_ORMapDelta()
     change.cleared = cleared != nil
@@ -101,6 +103,7 @@ public struct ORMap<Key: ReplicatedElement, Value: ReplicatedValue>: StartsEmpty
     return change == Cloudstate_Crdt_ORMapDelta() ? nil : ReplicatedDelta(.ormap(change))
   }
 
+  /// Takes a change that was made elsewhere.
   public mutating func apply(_ delta: ReplicatedDelta) throws(PayloadError) {
     guard case .ormap(let change) = delta.message.delta else {
       throw delta.mismatch(with: "an ORMap")
@@ -119,12 +122,14 @@ public struct ORMap<Key: ReplicatedElement, Value: ReplicatedValue>: StartsEmpty
     }
   }
 
+  /// What changed is known to the sidecar.
   public mutating func settle() {
     for key in added { entries[key]?.settle() }
     for key in updated { entries[key]?.settle() }
     forget()
   }
 
+  /// Takes back what changed since the value was last settled.
   public mutating func rollBack() {
     if let cleared { entries = cleared } else { undo() }
     forget()

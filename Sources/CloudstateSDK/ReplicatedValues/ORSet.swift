@@ -50,12 +50,14 @@ public struct ORSet<Element: ReplicatedElement>: StartsEmpty {
     removed = []
   }
 
+  /// The difference of the value from an empty one.
   public func whole() throws(PayloadError) -> ReplicatedDelta {
     var change = Cloudstate_Crdt_ORSetDelta()
     change.added = try elements.encoded()
     return ReplicatedDelta(.orset(change))
   }
 
+  /// What changed since the value was last settled.
   public func change() throws(PayloadError) -> ReplicatedDelta? {
     guard cleared != nil || !added.isEmpty || !removed.isEmpty else { return nil }
     var change = Cloudstate_Crdt_ORSetDelta()
@@ -65,6 +67,7 @@ public struct ORSet<Element: ReplicatedElement>: StartsEmpty {
     return ReplicatedDelta(.orset(change))
   }
 
+  /// Takes a change that was made elsewhere.
   public mutating func apply(_ delta: ReplicatedDelta) throws(PayloadError) {
     guard case .orset(let change) = delta.message.delta else {
       throw delta.mismatch(with: "an ORSet")
@@ -74,12 +77,14 @@ public struct ORSet<Element: ReplicatedElement>: StartsEmpty {
     for element in change.added { elements.insert(try element.payload()) }
   }
 
+  /// What changed is known to the sidecar.
   public mutating func settle() {
     added = []
     removed = []
     cleared = nil
   }
 
+  /// Takes back what changed since the value was last settled.
   public mutating func rollBack() {
     if let cleared {
       elements = cleared

@@ -28,20 +28,26 @@ public struct PNCounter: StartsEmpty {
     add(amount == .min ? .max : -amount)
   }
 
+  /// The difference of the value from an empty one.
   public func whole() -> ReplicatedDelta { delta(value) }
 
+  /// What changed since the value was last settled.
   public func change() -> ReplicatedDelta? { value == known ? nil : delta(value - known) }
 
+  /// Takes a change that was made elsewhere.
   public mutating func apply(_ delta: ReplicatedDelta) throws(PayloadError) {
     guard case .pncounter(let change) = delta.message.delta else {
       throw delta.mismatch(with: "a PNCounter")
     }
-    value = value.addingUpToTheEnd(change.change)
+    // Sums of several nodes may leave the range; sidecars let them wrap around.
+    value &+= change.change
     known = value
   }
 
+  /// What changed is known to the sidecar.
   public mutating func settle() { known = value }
 
+  /// Takes back what changed since the value was last settled.
   public mutating func rollBack() { value = known }
 
   private func delta(_ amount: Int64) -> ReplicatedDelta {

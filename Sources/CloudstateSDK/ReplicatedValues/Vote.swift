@@ -32,10 +32,13 @@ public struct Vote: StartsEmpty {
     votesFor = vote ? votesFor + 1 : max(votesFor - 1, 0)
   }
 
+  /// The difference of the value from an empty one.
   public func whole() -> ReplicatedDelta { delta() }
 
+  /// What changed since the value was last settled.
   public func change() -> ReplicatedDelta? { selfVote == knownVote ? nil : delta() }
 
+  /// Takes a change that was made elsewhere.
   public mutating func apply(_ delta: ReplicatedDelta) throws(PayloadError) {
     guard case .vote(let change) = delta.message.delta else {
       throw delta.mismatch(with: "a Vote")
@@ -46,8 +49,10 @@ public struct Vote: StartsEmpty {
     knownVote = selfVote
   }
 
+  /// What changed is known to the sidecar.
   public mutating func settle() { knownVote = selfVote }
 
+  /// Takes back what changed since the value was last settled.
   public mutating func rollBack() { vote(knownVote) }
 
   /// Only a sidecar says how others vote.

@@ -35,8 +35,8 @@ struct ReplicatedInstance<Entity: ReplicatedEntity>: ActiveReplicatedEntity {
   private let behavior: ReplicatedBehavior<Entity.State>
   /// In the order of their commands.
   private var streams: [OpenStream] = []
-  /// Whether the value may have changes that were never told.
-  private var isFresh: Bool
+  /// Whether the sidecar was never told of the value, which may have changes of its own.
+  private(set) var isFresh: Bool
   /// The value is deleted for good; the sidecar closes the stream, and what it still sends is answered
   /// without changes.
   private(set) var isDeleted = false

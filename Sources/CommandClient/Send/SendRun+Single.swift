@@ -30,6 +30,10 @@ extension SendRun {
     switch outcome.exitStatus {
     case .unreachable where !plan.retry.isEnabled:
       "--retry sends the command again, under one idempotency key"
+    case .failure where outcome.errorCode == "entity-deleted":
+      "deletion is final: use another entity id"
+    case .failure where outcome.errorCode == "consistency-not-reached":
+      "the change is stored and will reach all nodes; sending it again would make it twice"
     case .failure where outcome.status.code == .unknown:
       "the user function has broken the protocol; its log says more (cs-up logs)"
     default: nil

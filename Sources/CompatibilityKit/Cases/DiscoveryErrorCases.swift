@@ -146,7 +146,7 @@ private func keyless(_ kind: String) -> String {
     + "entity_key, but \(ScriptedFile.service) has the following methods without keys: Call"
 }
 
-/// An action with methods that have this eventing option.
+/// An action with methods that have this eventing option, beside an entity with the event log `log`.
 private func eventing(
   _ methods: String..., option: @escaping @Sendable (inout Cloudstate_Eventing) -> Void
 ) -> Cloudstate_EntitySpec {
@@ -160,7 +160,11 @@ private func eventing(
           options.Cloudstate_eventing = eventing
         })
     }, imports: ["cloudstate/eventing.proto"])
-  return file.announcing("cloudstate.action.ActionProtocol")
+  return announcement(
+    [
+      Announced(ScriptedFile.service, "cloudstate.action.ActionProtocol"),
+      Announced(EventSourcedMessages.service, eventSourced, persistenceID: "log"),
+    ], files: modelFiles + [file.descriptor])
 }
 
 /// What a report has to say.

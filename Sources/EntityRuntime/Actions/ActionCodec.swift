@@ -41,6 +41,9 @@ struct ActionCodec {
   /// One request.
   func message(_ payload: [UInt8]) -> ByteBuffer {
     var command = header == nil ? named() : Cloudstate_Action_ActionCommand()
+    if !request.messageMetadata.isEmpty {
+      command.metadata.entries += request.messageMetadata.map(MetadataCodec.entry)
+    }
     command.payload.typeURL = request.payloadTypeURL
     command.payload.value = Data(payload)
     return command.encoded

@@ -9,7 +9,7 @@ struct EntityMethodReader {
 
   /// The service's methods by name.
   ///
-  /// - Throws: rows 10, 11 and 13 of proxy behaviour, section 3, or that a key field has an illegal type.
+  /// - Throws: rows 10, 11, 13, 14 and 16 to 18 of proxy behaviour, section 3, or that a key field has an illegal type.
   func methods(
     of service: ServiceDescriptor
   ) throws(DiscoveryError) -> [String: ServedMethod] {
@@ -24,7 +24,8 @@ struct EntityMethodReader {
         outputTypeURL: Self.typeURLPrefix + method.outputType,
         keyExtractor: keys.isEmpty ? nil : try extractor(keys, method, service),
         keyFieldNumbers: keys, isClientStreaming: method.isClientStreaming,
-        isServerStreaming: method.isServerStreaming)
+        isServerStreaming: method.isServerStreaming,
+        subscription: try EventingReader.subscription(of: method, in: service))
     }
     guard keyless.isEmpty else {
       throw DiscoveryError(

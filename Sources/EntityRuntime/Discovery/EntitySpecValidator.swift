@@ -17,6 +17,7 @@ struct EntitySpecValidator {
       entities.append(try served(entity, spec.serviceInfo, pool))
     }
     try checkUniqueness(entities)
+    try EventSubscriptionChecks.check(entities)
     return ServiceSpec(pool: pool, entities: entities, info: spec.serviceInfo)
   }
 

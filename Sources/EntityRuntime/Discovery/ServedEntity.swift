@@ -35,12 +35,14 @@ package struct ServedMethod: Sendable {
   package let keyFieldNumbers: [Int32]
   package let isClientStreaming: Bool
   package let isServerStreaming: Bool
+  /// Whose events the method is called with, besides the commands of clients.
+  package let subscription: EventSubscription?
 
   /// Whether calls of the two methods are routed and typed alike.
   func isEquivalent(to other: ServedMethod) -> Bool {
     path == other.path && inputTypeURL == other.inputTypeURL
       && outputTypeURL == other.outputTypeURL && keyFieldNumbers == other.keyFieldNumbers
       && isClientStreaming == other.isClientStreaming
-      && isServerStreaming == other.isServerStreaming
+      && isServerStreaming == other.isServerStreaming && subscription == other.subscription
   }
 }

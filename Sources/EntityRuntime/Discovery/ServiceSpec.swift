@@ -20,7 +20,7 @@ package struct ServiceSpec: Sendable {
       entities.flatMap { $0.methods.values.map { ($0.path, $0) } }, uniquingKeysWith: { $1 })
   }
 
-  /// Checks a discovery answer (proxy behaviour, section 3, rows 1 to 13 and the additional checks).
+  /// Checks a discovery answer (proxy behaviour, section 3, rows 1 to 18 and the additional checks).
   ///
   /// - Throws: the first mistake found, in the order of that table.
   package static func validate(

@@ -74,7 +74,7 @@ package final class UserFunction: Sendable {
     var backoff = configuration.minimumBackoff
     while true {
       do {
-        return try await validate(callDiscover(policy: policy), policy: policy)
+        return try await validate(try await callDiscover(policy: policy), policy: policy)
       } catch let status as GRPCStatus {
         logger.info(
           "the user function at \(target) does not answer discovery yet: \(status.message)")
@@ -97,7 +97,9 @@ package final class UserFunction: Sendable {
     }
   }
 
-  private func validate(_ answer: [UInt8], policy: DiscoveryPolicy) throws -> ServiceSpec {
+  private func validate(
+    _ answer: [UInt8], policy: DiscoveryPolicy
+  ) async throws -> ServiceSpec {
     do {
       let spec: Cloudstate_EntitySpec
       do {
@@ -107,8 +109,19 @@ package final class UserFunction: Sendable {
       }
       return try ServiceSpec.validate(spec, policy: policy)
     } catch {
-      report("\(error)")
+      await reportLast("\(error)")
       throw error
+    }
+  }
+
+  /// Sends `reportError` and waits until the function has it, but not for long: what follows ends the
+  /// connection, and the words with it.
+  package func reportLast(_ text: String) async {
+    let (loop, link) = (loops[0], boundLinks[0])
+    await withCheckedContinuation { continuation in
+      loop.execute {
+        link.value.report(text, timeout: .seconds(2)) { continuation.resume() }
+      }
     }
   }
 

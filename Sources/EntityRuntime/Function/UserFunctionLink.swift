@@ -52,11 +52,14 @@ package final class UserFunctionLink: FunctionLink {
     return stream
   }
 
-  package func report(_ text: String) {
+  package func report(_ text: String) { report(text, timeout: .seconds(10)) {} }
+
+  /// Sends `reportError` and calls `completion` when the function has taken it, or has not.
+  func report(_ text: String, timeout: TimeAmount, completion: @escaping () -> Void) {
     var message = Cloudstate_UserFunctionError()
     message.message = text
     // Best effort: some libraries answer this call with an error (protocol section 9.6).
-    call("reportError", message, timeout: .seconds(10), waitForReady: false) { _ in }
+    call("reportError", message, timeout: timeout, waitForReady: false) { _ in completion() }
   }
 
   package func streamEnd(_ status: GRPCStatus) -> StreamEnd {

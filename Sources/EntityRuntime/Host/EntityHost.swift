@@ -154,7 +154,8 @@ final class EntityHost {
 
   func encode(_ kind: StatefulKind, id: Int64, _ command: EntityCommand) -> ByteBuffer {
     FunctionCodec.commandMessage(
-      kind, id: id, command, passesMetadata: configuration.passesMetadata)
+      kind, id: id, command,
+      passesMetadata: configuration.passesMetadata || command.metadataIsForFunction)
   }
 
   func report(_ text: String) {

@@ -116,7 +116,8 @@ final class ReplicatedInstance {
     case .sendCommand(let id, let command, let isStreamed):
       stream?.send(
         codec.command(
-          id: id, command, isStreamed: isStreamed, passesMetadata: passesMetadata))
+          id: id, command, isStreamed: isStreamed,
+          passesMetadata: passesMetadata || command.metadataIsForFunction))
     case .sendCancellation(let id):
       stream?.send(codec.cancellation(id: id, entityID: key.entityID))
     case .write(let order): write(order)

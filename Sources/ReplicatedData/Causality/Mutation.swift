@@ -10,6 +10,7 @@ struct Mutation {
   private var lastNumber: UInt64
   private var minted = CausalContext()
   private(set) var dropped = CausalContext()
+  private var grown = CausalContext()
 
   /// A change of a value with context `known`, by someone who has seen the changes in `seen`; `nil` stands
   /// for all.
@@ -29,6 +30,7 @@ struct Mutation {
   var context: CausalContext {
     var context = minted
     context.formUnion(dropped)
+    context.formUnion(grown)
     return context
   }
 
@@ -40,6 +42,9 @@ struct Mutation {
   }
 
   mutating func drop(_ dot: Dot) { dropped.insert(dot) }
+
+  /// An older trace is part of the delta because its value changed: the delta must know it.
+  mutating func grow(_ dot: Dot) { grown.insert(dot) }
 
   func sees(_ dot: Dot) -> Bool {
     guard let seen else { return true }

@@ -55,6 +55,7 @@ struct CounterShares<Amount: CounterAmount>: Hashable, Sendable {
       shares[0].value.amount = oldest.value.amount.plus(shares[0].value.amount)
       table[oldest.dot] = nil
       mutation.drop(oldest.dot)
+      mutation.grow(shares[0].dot)
       table[shares[0].dot] = shares[0].value
       fragment.table[shares[0].dot] = shares[0].value
     }

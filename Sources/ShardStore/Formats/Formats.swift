@@ -1,9 +1,9 @@
-// The stored formats (design section 5.4), version 1. All numbers are big-endian.
+// The stored formats (design section 5.4), version 2. All numbers are big-endian.
 //
 // Invariants
 //
-// 1. A key in a shard's families (journal, snapshots, stream, idempotency) begins with the shard's
-//    prefix, so that a shard is one key range in each of them.
+// 1. A key in a shard's families (journal, snapshots, stream, idempotency, groups) begins with the
+//    shard's prefix, so that a shard is one key range in each of them.
 // 2. Keys sort as what they stand for: texts by their UTF-8 bytes, numbers by value.
 // 3. Decoding is the exact inverse of encoding: bytes that no encoder writes are refused, never
 //    guessed at. A text that is not UTF-8, a byte too many or too few: all refused.
@@ -15,6 +15,11 @@
 //    never go back; the sequences of an entity run from 1 without a gap. So do the numbers of a
 //    replicated entity's deltas; its bucket is the one its names hash to.
 // 6. Nothing is ever deleted because it is unreadable.
+// 7. A consumer's position is never ahead of what it has done: it is written after the call, so after a
+//    crash some events are handed over again and none is left out.
+//
+// Versions. 2 added the families groups and crdt; a database of version 1 gets them, and the new version,
+// when it is opened.
 //
 // Keys. `text` is the escaped form below, `+` joins.
 //
@@ -25,6 +30,7 @@
 //   idempotency      shard prefix + 01 + text(persistence id) + text(entity id) + text(key)
 //   its time index   shard prefix + 02 + i64 bucket start + text(persistence id) + text(entity id)
 //                    + text(key)
+//   groups           shard prefix + text(service name) + text(group) + text(event log)
 //   crdt             u32 bucket + text(persistence id) + text(entity id) + u64 number (0: the whole copy,
 //                    else a delta merged into it since)
 //   meta             01                      version of the database's formats
@@ -44,6 +50,7 @@
 //                    u32 event count (0: the batch held no event)
 //   idempotency      i64 time, u64 position, u64 command fingerprint, answer to the end
 //   its time index   i64 time of the record it was written with
+//   groups           u64 position up to which all is done, u32 events done of the batch behind it
 //   crdt             a replicated value or delta to the end; its format belongs to ReplicatedData
 //   meta             u32 version | u64 epoch | document to the end
 
@@ -51,7 +58,7 @@
 package enum StoredFormat {
   /// Version of the database as a whole: which families and records there are. A database with a
   /// higher one is refused.
-  package static let databaseVersion: UInt32 = 1
+  package static let databaseVersion: UInt32 = 2
   /// Version byte of every record.
   package static let recordVersion: UInt8 = 1
 }
@@ -80,5 +87,5 @@ package enum FormatError: Error, Hashable, Sendable, CustomStringConvertible {
 
 /// The column families of a store.
 package enum StoreFamily: String, CaseIterable, Sendable {
-  case journal, snapshots, stream, idempotency, meta, crdt
+  case journal, snapshots, stream, idempotency, groups, meta, crdt
 }

@@ -163,6 +163,19 @@ package struct EpochRecord: StoredRecord, Hashable {
   }
 }
 
+extension ConsumerPosition: StoredRecord {
+  package func encodeFields(into bytes: inout [UInt8]) {
+    bytes.appendNumber(batches.number)
+    bytes.appendNumber(events)
+  }
+
+  package static func decodeFields(
+    _ bytes: Span<UInt8>, at cursor: inout ByteCursor
+  ) throws(FormatError) -> Self {
+    Self(batches: Position(try cursor.number(in: bytes)), events: try cursor.number(in: bytes))
+  }
+}
+
 /// The version of the whole database.
 package struct DatabaseVersionRecord: StoredRecord, Hashable {
   package var version: UInt32

@@ -12,6 +12,8 @@ package enum StoreKey: Hashable, Sendable {
   case idempotency(ShardID, EntityKey, key: String)
   /// Leads from a time to the answers written about then.
   case idempotencyIndex(ShardID, bucketStart: Timestamp, EntityKey, key: String)
+  /// How far a consumer has come.
+  case consumer(ShardID, ConsumerID)
   /// This node's copy of a replicated entity (number 0), or a delta merged into it since.
   case replica(EntityKey, number: UInt64)
   /// The version of the whole database.
@@ -28,6 +30,7 @@ package enum StoreKey: Hashable, Sendable {
     case .snapshot: .snapshots
     case .stream: .stream
     case .idempotency, .idempotencyIndex: .idempotency
+    case .consumer: .groups
     case .replica: .crdt
     case .databaseVersion, .epoch, .document: .meta
     }
@@ -66,6 +69,11 @@ package enum StoreKey: Hashable, Sendable {
       bytes.appendSortedNumber(bucketStart.unixMilliseconds)
       bytes.appendEntity(entity)
       bytes.appendEscaped(key)
+    case .consumer(let shard, let consumer):
+      bytes.appendShard(shard)
+      bytes.appendEscaped(consumer.serviceName)
+      bytes.appendEscaped(consumer.group)
+      bytes.appendEscaped(consumer.eventLog)
     case .replica(let entity, let number):
       bytes.appendReplica(entity)
       bytes.appendNumber(number)
@@ -117,6 +125,13 @@ package enum StoreKey: Hashable, Sendable {
         return .idempotencyIndex(shard, bucketStart: start, entity, key: key)
       default: throw .malformed("an unknown tag")
       }
+    case .groups:
+      let shard = try cursor.shard(in: bytes)
+      let serviceName = try cursor.escapedText(in: bytes)
+      let group = try cursor.escapedText(in: bytes)
+      let eventLog = try cursor.escapedText(in: bytes)
+      return .consumer(
+        shard, ConsumerID(serviceName: serviceName, group: group, eventLog: eventLog))
     case .crdt:
       let bucket: UInt32 = try cursor.number(in: bytes)
       let entity = try cursor.entity(in: bytes)
@@ -158,7 +173,7 @@ package struct KeyRange: Hashable, Sendable {
     self.upper = upper
   }
 
-  /// All records of a shard in the journal, snapshots, stream and idempotency families.
+  /// All records of a shard in the journal, snapshots, stream, idempotency and groups families.
   package static func shard(_ shard: ShardID) -> KeyRange {
     var prefix: [UInt8] = []
     prefix.appendShard(shard)

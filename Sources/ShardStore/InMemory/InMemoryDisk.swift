@@ -20,6 +20,8 @@ package final class InMemoryDisk: Sendable {
     var stream: [StreamRecord] = []
     /// Keyed by the stored key of the record.
     var answers: [[UInt8]: KeptAnswer] = [:]
+    /// Keyed by the stored key of the record.
+    var consumers: [[UInt8]: ConsumerPosition] = [:]
   }
 
   /// This node's copy of one replicated entity.

@@ -92,6 +92,14 @@ package final class InMemoryShardStore: ShardStore {
     board.addListener(listener)
   }
 
+  package func setPosition(
+    _ position: ConsumerPosition, of consumer: ConsumerID, in shard: ShardID
+  ) throws(StoreError) {
+    try checkOpen()
+    let key = StoreKey.consumer(shard, consumer).bytes
+    disk.contents.withLock { $0.shards[shard, default: .init()].consumers[key] = position }
+  }
+
   package func setMetadata(_ name: String, to value: [UInt8]) throws(StoreError) {
     try checkOpen()
     disk.contents.withLock { $0.documents[Array(name.utf8)] = value }
@@ -169,6 +177,14 @@ package final class InMemoryShardStore: ShardStore {
       let index = stream.firstIndex { $0.time >= time } ?? stream.endIndex
       return Position(UInt64(index + 1))
     }
+  }
+
+  package func position(
+    of consumer: ConsumerID, in shard: ShardID
+  ) throws(StoreError) -> ConsumerPosition {
+    try checkOpen()
+    let key = StoreKey.consumer(shard, consumer).bytes
+    return withShard(shard) { $0?.consumers[key] } ?? .start
   }
 
   package func metadata(_ name: String) throws(StoreError) -> [UInt8]? {

@@ -32,7 +32,7 @@ package final class RocksDBShardStore: ShardStore {
     logger: Logger, fault: CommitFault? = nil
   ) throws(StoreError) -> RocksDBShardStore {
     let memory = configuration.memory ?? MemoryBudget.detect()
-    let (database, families) = try StoreFiles.open(path: path, memory: memory)
+    let (database, families) = try StoreFiles.open(path: path, memory: memory, logger: logger)
     logger.info("store opened", metadata: ["path": "\(path)", "sizing": "\(memory)"])
     return try RocksDBShardStore(
       StoreReader(database: database, families: families), memory: memory,
@@ -92,11 +92,22 @@ package final class RocksDBShardStore: ShardStore {
     board.addListener(listener)
   }
 
+  package func setPosition(
+    _ position: ConsumerPosition, of consumer: ConsumerID, in shard: ShardID
+  ) throws(StoreError) {
+    try write(position, at: .consumer(shard, consumer))
+  }
+
   package func setMetadata(_ name: String, to value: [UInt8]) throws(StoreError) {
+    try write(DocumentRecord(value), at: .document(name: name))
+  }
+
+  /// Writes one record that belongs to no batch of a shard, synced.
+  private func write(_ record: some StoredRecord, at key: StoreKey) throws(StoreError) {
     try access.read { (reader) throws(StoreError) in
-      let key = StoreKey.document(name: name).bytes
+      let bytes = key.bytes
       var batch = WriteBatch(for: reader.database)
-      batch.put(key, DocumentRecord(value).sealed(under: key), in: reader.families[.meta])
+      batch.put(bytes, record.sealed(under: bytes), in: reader.families[key.family])
       do throws(RocksDBError) {
         try reader.database.write(batch, sync: true)
       } catch {
@@ -156,6 +167,14 @@ package final class RocksDBShardStore: ShardStore {
     let last = try lastPosition(of: shard)
     return try access.read { (reader) throws(StoreError) in
       try reader.firstPosition(of: shard, since: time, last: last)
+    }
+  }
+
+  package func position(
+    of consumer: ConsumerID, in shard: ShardID
+  ) throws(StoreError) -> ConsumerPosition {
+    try access.read { (reader) throws(StoreError) in
+      try reader.record(at: .consumer(shard, consumer)) ?? .start
     }
   }
 

@@ -21,8 +21,9 @@ struct StoreFamilies: Sendable {
     case .snapshots: families[1]
     case .stream: families[2]
     case .idempotency: families[3]
-    case .meta: families[4]
-    case .crdt: families[5]
+    case .groups: families[4]
+    case .meta: families[5]
+    case .crdt: families[6]
     }
   }
 }
@@ -31,7 +32,7 @@ struct StoreFamilies: Sendable {
 enum StoreFiles {
   /// Opens or creates the database in the folder `path`; errors as `RocksDBShardStore.open` documents.
   static func open(
-    path: String, memory: MemoryBudget
+    path: String, memory: MemoryBudget, logger: Logger
   ) throws(StoreError) -> (database: Database, families: StoreFamilies) {
     try createFolder(path)
     var options = DatabaseOptions()
@@ -52,7 +53,7 @@ enum StoreFiles {
     guard let families = StoreFamilies(of: database) else {
       throw StoreError(.cannotOpen, "the database in \(path) opened without its column families")
     }
-    try checkVersion(of: database, families, path: path)
+    try checkVersion(of: database, families, path: path, logger: logger)
     return (database, families)
   }
 
@@ -63,7 +64,7 @@ enum StoreFiles {
         ColumnFamilyOptions(name: family.rawValue, writeBufferBytes: memory.writeBufferBytes / 2)
       case .snapshots, .stream, .idempotency, .crdt:
         ColumnFamilyOptions(name: family.rawValue, writeBufferBytes: memory.writeBufferBytes / 4)
-      case .meta:
+      case .groups, .meta:
         ColumnFamilyOptions(
           name: family.rawValue, writeBufferBytes: 256 << 10, bloomBitsPerKey: 0)
       }
@@ -112,9 +113,10 @@ enum StoreFiles {
     }
   }
 
-  /// Refuses a newer database, and signs an empty one.
+  /// Refuses a newer database, and signs an empty one or one of an older format. Opening has made the
+  /// families that an older one lacks.
   private static func checkVersion(
-    of database: Database, _ families: StoreFamilies, path: String
+    of database: Database, _ families: StoreFamilies, path: String, logger: Logger
   ) throws(StoreError) {
     let reader = StoreReader(database: database, families: families)
     let key = StoreKey.databaseVersion
@@ -126,6 +128,13 @@ enum StoreFiles {
             + "\(StoredFormat.databaseVersion); start the newer cs-node that wrote it, or choose "
             + "another --data")
       }
+      guard found.version < StoredFormat.databaseVersion else { return }
+      try sign(database, families, path: path)
+      logger.notice(
+        """
+        store brought from format version \(found.version) to \(StoredFormat.databaseVersion): older \
+        software cannot open it any more
+        """, metadata: ["path": "\(path)"])
       return
     }
     for family in StoreFamily.allCases {
@@ -136,9 +145,17 @@ enum StoreFiles {
             + "restore it from a replica or a backup")
       }
     }
+    try sign(database, families, path: path)
+  }
+
+  /// Writes today's version into the database.
+  private static func sign(
+    _ database: Database, _ families: StoreFamilies, path: String
+  ) throws(StoreError) {
+    let key = StoreKey.databaseVersion.bytes
     var batch = WriteBatch(for: database)
     let record = DatabaseVersionRecord(StoredFormat.databaseVersion)
-    batch.put(key.bytes, record.sealed(under: key.bytes), in: families[.meta])
+    batch.put(key, record.sealed(under: key), in: families[.meta])
     do throws(RocksDBError) {
       try database.write(batch, sync: true)
     } catch {

@@ -112,6 +112,7 @@ extension StoreKey {
       "idempotency key \(key) of entity \(entity) in shard \(shard)"
     case .idempotencyIndex(let shard, _, let entity, let key):
       "the time of idempotency key \(key) of entity \(entity) in shard \(shard)"
+    case .consumer(let shard, let consumer): "the position of \(consumer) in shard \(shard)"
     case .replica(let entity, 0): "this node's copy of entity \(entity)"
     case .replica(let entity, let number):
       "delta \(number) of this node's copy of entity \(entity)"

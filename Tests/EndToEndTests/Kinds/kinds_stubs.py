@@ -1,4 +1,4 @@
-"""Generates the stubs that the function and the client of these tests import.
+"""Generates the stubs that the functions and the client of these tests import.
 
 usage: kinds_stubs.py PROTOCOL_PROTOS OUTPUT_FOLDER
 """
@@ -17,13 +17,15 @@ files = [
     "cloudstate/event_sourced.proto",
     "cloudstate/value_entity.proto",
     "cloudstate/action.proto",
-    "kinds.proto",
+    "cloudstate/eventing.proto",
 ]
 pathlib.Path(output, "cloudstate").mkdir(parents=True, exist_ok=True)
 # A package of its own, found before the library of the same name.
 pathlib.Path(output, "cloudstate", "__init__.py").touch()
-status = protoc.main(
-    ["protoc", f"-I{here}", f"-I{protocol}", f"-I{well_known}",
-     f"--python_out={output}", f"--grpc_python_out={output}", "--include_imports",
-     f"--descriptor_set_out={output}/kinds.binpb"] + files)
+status = 0
+for name in ("kinds", "events"):
+    status = status or protoc.main(
+        ["protoc", f"-I{here}", f"-I{protocol}", f"-I{well_known}",
+         f"--python_out={output}", f"--grpc_python_out={output}", "--include_imports",
+         f"--descriptor_set_out={output}/{name}.binpb"] + files + [f"{name}.proto"])
 sys.exit(status)

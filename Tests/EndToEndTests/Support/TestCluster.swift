@@ -10,10 +10,16 @@ final class TestCluster {
     case swift
     /// The Swift sample of a value entity.
     case swiftValue
+    /// The model function of the compatibility kit, which has entities of every kind.
+    case model
+    /// The Swift sample of replicated entities.
+    case swiftChat
     /// The Python sample on the unmodified `cloudstate` 0.1.1, run by this interpreter.
     case python(interpreter: String)
     /// One entity of each kind, without a library, and the folder of its stubs.
     case kinds(interpreter: String, stubs: String)
+    /// Entities with methods that consume their events, likewise.
+    case events(interpreter: String, stubs: String)
   }
 
   final class Node {
@@ -105,6 +111,10 @@ final class TestCluster {
     case .swiftValue:
       node.function = try TestProcess(
         builtProduct("value-shopping-cart"), environment: environment)
+    case .model:
+      node.function = try TestProcess(builtProduct("tck-model"), environment: environment)
+    case .swiftChat:
+      node.function = try TestProcess(builtProduct("chat"), environment: environment)
     case .python(let interpreter):
       node.function = try TestProcess(
         interpreter, ["\(repositoryFolder)/Sources/Samples/ShoppingCartPython/shopping_cart.py"],
@@ -114,6 +124,13 @@ final class TestCluster {
         interpreter,
         [
           "\(repositoryFolder)/Tests/EndToEndTests/Kinds/kinds_function.py", stubs,
+          "\(node.functionPort)",
+        ])
+    case .events(let interpreter, let stubs):
+      node.function = try TestProcess(
+        interpreter,
+        [
+          "\(repositoryFolder)/Tests/EndToEndTests/Kinds/events_function.py", stubs,
           "\(node.functionPort)",
         ])
     }
@@ -142,6 +159,21 @@ final class TestCluster {
     try await node.sidecar?.waitForExit()
     node.sidecar = nil
   }
+
+  /// Stops a node without its noticing, and returns when all of its threads stand still.
+  func pause(_ node: Node) async throws {
+    guard let sidecar = node.sidecar else { return }
+    sidecar.signal(SIGSTOP)
+    let tasks = "/proc/\(sidecar.processID)/task"
+    try await eventually("\(node.name) stands still") {
+      try FileManager.default.contentsOfDirectory(atPath: tasks).allSatisfy { task in
+        let stat = try String(contentsOfFile: "\(tasks)/\(task)/stat", encoding: .utf8)
+        return stat.split(separator: ")").last?.hasPrefix(" T") == true
+      }
+    }
+  }
+
+  func resume(_ node: Node) { node.sidecar?.signal(SIGCONT) }
 
   func waitUntilReady(_ node: Node) async throws {
     try await eventually("\(node.name) is ready", within: .seconds(30)) {

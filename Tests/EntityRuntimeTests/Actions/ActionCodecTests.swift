@@ -38,6 +38,23 @@ struct ActionCodecTests {
   }
 
   @Test(
+    "Metadata of messages goes with the payload, not with the header",
+    arguments: [ActionShape.unary, .streamedIn, .streamedOut, .streamed])
+  func messageMetadata(shape: ActionShape) throws {
+    for dialect in [ActionCodec.Dialect.action, .statelessFunction] {
+      let codec = ActionCodec(
+        dialect: dialect,
+        request: ActionRequest(
+          serviceName: "a.S", method: "M", shape: shape, payloadTypeURL: "t/In", metadata: [],
+          messageMetadata: [CommandMetadata(key: "ce-id", value: .text("1"))], deadline: nil))
+      #expect(try read(codec.message([1])).metadata.entries.map(\.key) == ["ce-id"])
+      if let header = codec.header {
+        #expect(try read(header).metadata.entries.isEmpty)
+      }
+    }
+  }
+
+  @Test(
     "Many requests follow a header, and carry nothing but payloads",
     arguments: [ActionShape.streamedIn, .streamed])
   func manyRequests(shape: ActionShape) throws {

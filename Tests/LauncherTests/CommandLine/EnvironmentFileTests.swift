@@ -1,4 +1,5 @@
 import CommandLineKit
+import TestSupport
 import Testing
 
 @Suite("Configuration files of KEY=VALUE lines")
@@ -69,7 +70,8 @@ struct EnvironmentFileTests {
       "service", "node-id", "function", "listen", "management", "bus", "bus-publish",
       "coordinator", "data", "shards", "passivation-timeout", "max-streams",
       "idempotency-retention", "loops", "log-level", "ready-file", "command-timeout",
-      "max-message-bytes", "version-check", "shutdown-grace",
+      "max-message-bytes", "version-check", "shutdown-grace", "event-retry-delay",
+      "event-max-retry-delay", "event-failures", "event-attempts", "event-poison",
     ]
     let file = try EnvironmentFile(path: path, text: uncommented)
     let arguments = try file.arguments(

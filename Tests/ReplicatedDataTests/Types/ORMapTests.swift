@@ -18,6 +18,33 @@ struct ORMapTests {
     return entries[element(key)]
   }
 
+  /// More additions than shares are kept apart: deltas then hold shares that have grown.
+  @Test("deltas of many additions to a counter can be stored, sent and merged in any order")
+  func grownShares() throws {
+    var random = ChangeSource(seed: testSeed("many additions to a counter in a map"))
+    for _ in 0..<100 {
+      var copies = try copies(.ormap, 3)
+      var deltas = [try copies[0].apply(add("k", .gcounter(increment: 1)))]
+      for _ in 0..<30 {
+        deltas.append(try copies[0].apply(update("k", .gcounter(increment: 1))))
+      }
+      let lost = random.below(10)
+      for delta in deltas.shuffled(using: &random.generator).dropFirst(lost) {
+        copies[1].value.merge(try ReplicatedValue(decoding: delta.encoded()))
+        let stored = try ReplicatedValue(decoding: copies[1].value.encoded())
+        #expect(stored == copies[1].value)
+      }
+      // Deltas that were merged with each other, as several changes in one message are.
+      var all = deltas[0]
+      for delta in deltas.dropFirst() { all.merge(delta) }
+      copies[2].value.merge(try ReplicatedValue(decoding: all.encoded()))
+      #expect(copies[2].value == copies[0].value)
+      copies[1].merge(copies[0])
+      #expect(copies[1].value == copies[0].value)
+      #expect(entry(copies[1], "k") == .gcounter(31))
+    }
+  }
+
   /// What was there before the removal, the change made elsewhere meanwhile, and what is left: that change.
   @Test(
     "a change wins over a removal that does not know of it, and brings nothing else back",

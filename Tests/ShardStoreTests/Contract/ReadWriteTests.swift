@@ -44,6 +44,33 @@ struct ReadWriteTests {
     #expect(try store.firstPosition(of: own, since: time(0)) == Position(1))
     #expect(try store.idempotencyRecord("k", of: entity("a"), in: own) == nil)
     #expect(try store.metadata("plan") == nil)
+    #expect(
+      try store.position(
+        of: ConsumerID(serviceName: "s", group: "g", eventLog: "l"), in: own) == .start)
+  }
+
+  @Test("consumers keep a position of their own in each shard", arguments: StoreKind.allCases)
+  func consumers(kind: StoreKind) throws {
+    let home = try StoreHome(kind)
+    var expected: [ShardID: [ConsumerID: ConsumerPosition]] = [:]
+    for round in 0..<2 {
+      let store = try home.open()
+      defer { store.close() }
+      for index in 0..<UInt32(2) {
+        let own = try shard(index)
+        for (offset, names) in ["abc", "acb", "bac", "aab"].map(Array.init).enumerated() {
+          let consumer = ConsumerID(
+            serviceName: String(names[0]), group: String(names[1]), eventLog: String(names[2]))
+          let known = expected[own]?[consumer] ?? .start
+          #expect(try store.position(of: consumer, in: own) == known, "after \(round) restarts")
+          let position = ConsumerPosition(
+            batches: Position(UInt64(round * 100 + offset)), events: index)
+          try store.setPosition(position, of: consumer, in: own)
+          #expect(try store.position(of: consumer, in: own) == position)
+          expected[own, default: [:]][consumer] = position
+        }
+      }
+    }
   }
 
   @Test("entities and shards with similar names do not mix", arguments: StoreKind.allCases)

@@ -99,6 +99,9 @@ struct StoreKeyTests {
         #expect(holds(.journal(shard, random.entity(), SequenceNumber(1))) == (shard == own))
         #expect(holds(.stream(shard, Position(random.number()))) == (shard == own))
         #expect(holds(.idempotency(shard, random.entity(), key: "k")) == (shard == own))
+        let consumer = ConsumerID(
+          serviceName: random.text(), group: random.text(), eventLog: random.text())
+        #expect(holds(.consumer(shard, consumer)) == (shard == own))
       }
     }
   }
@@ -139,7 +142,7 @@ struct KeySource {
   }
 
   mutating func key() throws -> StoreKey {
-    switch Int.random(in: 0..<8, using: &generator) {
+    switch Int.random(in: 0..<9, using: &generator) {
     case 0: .journal(try shard(), entity(), SequenceNumber(Int64(number())))
     case 1: .snapshot(try shard(), entity())
     case 2: .stream(try shard(), Position(number()))
@@ -147,6 +150,9 @@ struct KeySource {
     case 4: .idempotencyIndex(try shard(), bucketStart: time(), entity(), key: text())
     case 5: .databaseVersion
     case 6: .epoch(try shard())
+    case 7:
+      .consumer(
+        try shard(), ConsumerID(serviceName: text(), group: text(), eventLog: text()))
     default: .document(name: text())
     }
   }

@@ -60,12 +60,45 @@ struct OpeningTests {
   @Test("a newer format version is refused, and nothing is changed")
   func newerVersion() throws {
     try open().close()
-    try write(DatabaseVersionRecord(2), at: .databaseVersion)
+    let known = StoredFormat.databaseVersion
+    try write(DatabaseVersionRecord(known + 1), at: .databaseVersion)
     for _ in 0..<2 {
       let error = try #require(throws: StoreError.self) { try open() }
       #expect(error.code == .unknownFormatVersion)
-      #expect(error.message.contains("version 2") && error.message.contains("up to 1"))
+      #expect(error.message.contains("version \(known + 1)"))
+      #expect(error.message.contains("up to \(known)"))
     }
+  }
+
+  @Test("a database of the first format gets what it lacks and keeps what it has")
+  func firstFormat() async throws {
+    let own = try shard(0)
+    #expect(mkdir("\(directory.path)/nested", 0o700) == 0)
+    do {
+      // As the software of that time left it.
+      let database = try rawDatabase(families: [
+        "journal", "snapshots", "stream", "idempotency", "meta",
+      ])
+      let (key, document) = (StoreKey.databaseVersion, StoreKey.document(name: "plan"))
+      let meta = try #require(database.family("meta"))
+      var batch = WriteBatch(for: database)
+      batch.put(key.bytes, DatabaseVersionRecord(1).sealed(under: key.bytes), in: meta)
+      batch.put(document.bytes, DocumentRecord([7]).sealed(under: document.bytes), in: meta)
+      try database.write(batch, sync: true)
+    }
+    let consumer = ConsumerID(serviceName: "s", group: "g", eventLog: "l")
+    for round in 0..<2 {
+      let store = try open()
+      defer { store.close() }
+      #expect(try store.metadata("plan") == [7])
+      let position = ConsumerPosition(batches: Position(3), events: 2)
+      #expect(try store.position(of: consumer, in: own) == (round == 0 ? .start : position))
+      try store.setPosition(position, of: consumer, in: own)
+    }
+    let database = try rawDatabase()
+    let key = StoreKey.databaseVersion.bytes
+    let version = try database.value(of: key, in: try #require(database.family("meta")))?.copy()
+    #expect(version == DatabaseVersionRecord(StoredFormat.databaseVersion).sealed(under: key))
   }
 
   @Test("column families of newer software are refused as such")

@@ -12,7 +12,7 @@ public import SwiftProtobuf
 /// #expect(try counter.emitted(Added.self).map(\.value) == [2])
 /// #expect(throws: CommandFailure.self) { try counter.send("Add", Amount()) }
 /// ```
-public struct EntityTester<Entity: EventSourcedEntity> {
+public struct EntityTester<Entity: EventSourcedEntity>: CommandTester {
   /// What a tester throws for mistakes.
   public typealias Fault = TesterFault
 
@@ -23,7 +23,6 @@ public struct EntityTester<Entity: EventSourcedEntity> {
   private var snapshot: Cloudstate_Eventsourced_EventSourcedSnapshot?
   private var lastCommandID: Int64 = 0
   private var lastEvents: [Google_Protobuf_Any] = []
-  private var outcome = TesterOutcome()
 
   /// An instance without events.
   public init(entityID: String = "test") throws {
@@ -43,39 +42,11 @@ public struct EntityTester<Entity: EventSourcedEntity> {
   /// How many of the stored events the newest snapshot covers; `nil` without a snapshot.
   public var snapshotSequence: Int? { snapshot.map { Int($0.snapshotSequence) } }
 
-  /// The side effects of the last command, in order; none if it failed.
-  public var effects: [SentCommand] { outcome.effects }
-
-  /// The metadata of the last reply.
-  public var replyMetadata: Metadata { outcome.replyMetadata }
+  /// What the last command came to.
+  public private(set) var outcome = TesterOutcome()
 
   /// Whether the last command failed after it had emitted events.
   public private(set) var wasRestarted = false
-
-  /// Sends a command and answers the reply, which is `google.protobuf.Empty` unless said otherwise.
-  ///
-  /// Throws ``CommandFailure`` if the handler failed the command, and ``TesterFault`` if the stream would
-  /// break: an unknown command, a payload or reply of another type, an event without handler; and if
-  /// the command was forwarded.
-  @discardableResult
-  public mutating func send<Command: Message, Reply: Message>(
-    _ name: String, _ command: Command, metadata: Metadata = Metadata(),
-    returning: Reply.Type = Google_Protobuf_Empty.self
-  ) throws -> Reply {
-    try handle(name, command, metadata)
-    return try outcome.reply()
-  }
-
-  /// Sends a command that the entity hands over to another service, and answers what it sends there.
-  ///
-  /// Throws as ``send(_:_:metadata:returning:)``, and ``TesterFault`` if the command was answered.
-  @discardableResult
-  public mutating func forward<Command: Message>(
-    _ name: String, _ command: Command, metadata: Metadata = Metadata()
-  ) throws -> SentCommand {
-    try handle(name, command, metadata)
-    return try outcome.forward()
-  }
 
   /// The events of one type that the last command emitted; none if it failed.
   public func emitted<Event: Message>(_ type: Event.Type) throws -> [Event] {
@@ -87,6 +58,11 @@ public struct EntityTester<Entity: EventSourcedEntity> {
       }
       return events
     }
+  }
+
+  /// The events of one type that is no protobuf message, such as JSON, that the last command emitted.
+  public func emitted<Event: PlainPayload>(_ type: Event.Type) throws -> [Event] {
+    try lastEvents.filter { $0.typeURL == Event.payloadTypeURL }.map { try $0.payload() }
   }
 
   /// Rebuilds the instance from its newest snapshot and the events after it, as a new activation does.
@@ -115,8 +91,9 @@ public struct EntityTester<Entity: EventSourcedEntity> {
     }
   }
 
-  private mutating func handle<Command: Message>(
-    _ name: String, _ command: Command, _ metadata: Metadata
+  /// Runs a command; what it came to is then in ``outcome``.
+  public mutating func run<Command: Message>(
+    _ name: String, _ command: Command, metadata: Metadata
   ) throws {
     lastCommandID += 1
     lastEvents = []

@@ -1,4 +1,4 @@
 /// The folder of the repository, found from this file's place in it.
-let repositoryFolder = String(
+package let repositoryFolder = String(
   #filePath.split(separator: "/", omittingEmptySubsequences: false).dropLast(3)
     .joined(separator: "/"))
