@@ -1,117 +1,22 @@
 import ArgumentParser
 import CommandLineKit
-import CompatibilityKit
-import GRPCTransport
 
-/// `cs-tck`: tests whether a user function and a proxy keep the Cloudstate protocol.
+/// `cs-tck`: tests whether user functions and proxies keep the Cloudstate protocol.
 struct TCKCommand: AsyncParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "cs-tck",
-    abstract: "Tests whether a user function and a proxy keep the Cloudstate protocol.",
+    abstract: "Tests whether user functions and proxies keep the Cloudstate protocol.",
     discussion: """
       EXAMPLES
         cs-tck 127.0.0.1:8080
         cs-tck --only event-sourced,value-entity
-        cs-tck --only 'AM1*' --only ESM20
-        cs-tck -o json | jq '.cases[] | select(.outcome == "failed")'
-        cs-tck --wait 60s --junit tck.xml
         cs-tck --list
-        cs-tck --suite cart
-        cs-tck --proxy 127.0.0.1:9000 --listen 127.0.0.1:8090 --only proxy
+        cs-tck run Config/tck.yaml
+        cs-tck run Config/tck.yaml --only crdt --junit tck.xml
+        cs-tck check --help
 
-      Plays the sidecar for a user function that serves the model services of the compatibility kit, \
-      such as tck-model. Cases whose services it does not serve are skipped. A failed case shows what \
-      was expected, what came, and its clause of the specification.
-
-      With --proxy it also stands between a proxy and the user function. Start the proxy with the \
-      address of --listen as its user function, and with an empty store or another --ids.
-
-      NOTATION
-        I           activate          C1 [..]  command 1    P  passivate
-        R1 "A"      reply A           FW1 x    forward      X1 "t"  failure
-        ev snap     events, snapshot  up del   change of a value
-        se seS      side effects, asynchronous and synchronous
-
-      EXIT STATUS
-        0 all cases that ran passed    2 a wrong argument
-        1 a case failed, or none ran   3 the user function does not answer
+      Without a subcommand it checks a user function that runs: see cs-tck check --help.
       """,
-    version: programVersion)
-
-  @Argument(
-    help: ArgumentHelp(
-      "Where the user function listens; default 127.0.0.1:8080.", valueName: "host:port"))
-  var address: String?
-
-  @Option(
-    help: ArgumentHelp(
-      "Only these cases or groups, or all of model or proxy; * stands for anything; repeatable.",
-      valueName: "pattern"))
-  var only: [String] = []
-
-  @Option(
-    help: ArgumentHelp(
-      "The cases: models for protocol 0.2, cart for libraries of protocol 0.1.",
-      valueName: "models|cart"))
-  var suite = TestSuite.models
-
-  @Flag(help: "Print the cases instead of running them.")
-  var list = false
-
-  @Option(help: "How long to wait for the user function to answer.")
-  var wait: Duration = .seconds(10)
-
-  @Option(help: ArgumentHelp("Also write the results as JUnit XML.", valueName: "file"))
-  var junit: String?
-
-  @Option(
-    help: ArgumentHelp("Also test the proxy that listens here.", valueName: "host:port"))
-  var proxy: String?
-
-  @Option(
-    help: ArgumentHelp(
-      "Where the proxy under test finds its user function.", valueName: "host:port"))
-  var listen = "127.0.0.1:8090"
-
-  @Option(help: ArgumentHelp("First part of the entity ids at the proxy.", valueName: "prefix"))
-  var ids = "entity"
-
-  @OptionGroup var options: OutputOptions
-
-  func run() async throws {
-    let selection = CaseSelection(only)
-    if list { return try print(selection.choose(from: suite.cases)) }
-    let session = KitSession(
-      address: try parsed(address ?? "127.0.0.1:8080"), suite: suite, wait: wait,
-      selection: selection, format: try options.format(), junitPath: junit,
-      console: options.console,
-      proxy: try proxy.map {
-        KitSession.Proxy(address: try parsed($0), listen: try parsed(listen), entityPrefix: ids)
-      })
-    let status = try await session.run()
-    if status != .ok { throw ExitCode(status.rawValue) }
-  }
-
-  private func parsed(_ text: String) throws -> GRPCAddress {
-    guard let address = GRPCAddress(text) else {
-      throw ProgramError(
-        "'\(text)' is not an address", hint: "cs-tck 127.0.0.1:8080", status: .usage)
-    }
-    return address
-  }
-
-  private func print(_ cases: [TestCase]) throws {
-    let console = options.console
-    switch try options.format() {
-    case .text:
-      for testCase in cases {
-        let padding = String(repeating: " ", count: max(0, 6 - testCase.id.count))
-        try console.output("\(testCase.id)\(padding) \(testCase.group.rawValue): \(testCase.title)")
-      }
-    case .json: try console.output(JSONText.array(cases.map(\.json)).pretty)
-    case .jsonl: for testCase in cases { try console.output(testCase.json.compact) }
-    }
-  }
+    version: programVersion, subcommands: [CheckCommand.self, RunCommand.self],
+    defaultSubcommand: CheckCommand.self)
 }
-
-extension TestSuite: ExpressibleByArgument {}

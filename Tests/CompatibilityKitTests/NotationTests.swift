@@ -90,7 +90,7 @@ import Testing
   @Test("The cases of proxies are there, once")
   func proxyCases() {
     #expect(
-      allCases.filter(\.needsProxy).map(\.id) == [
+      allCases.filter { $0.part == .proxy }.map(\.id) == [
         "D1", "AP1", "AP2", "AP3", "AP4", "AP5", "AP6", "AP7", "AP8", "AP9", "ESP1", "ESP2", "ESP3",
         "ESP4", "ESP5", "VEP1", "VEP2", "VEP3", "VEP4", "VEP5", "CRP1", "CRP2", "CRP3", "CRP4",
         "CRP5",

@@ -134,6 +134,74 @@ struct CompatibilityKitTests {
     #expect(replied.output.contains(#""message":"hello""#), "\(replied.output)\(replied.talk)")
   }
 
+  @Test(
+    "A node keeps what is promised when the kit plays its function", .timeLimit(.minutes(3)))
+  func scripted() async throws {
+    let command =
+      "${bin}/cs-node --service tck --function ${function} --listen ${listen} --data ${data}"
+    let result = try await runTool(
+      "cs-tck",
+      [
+        "--proxy-command", "\(command) --shards 4", "--only", "scripted",
+      ], within: .seconds(150))
+    #expect(result.status == .code(0), "\(result.output)\(result.talk)")
+    #expect(result.output.hasSuffix("\n56 passed, 0 failed, 0 skipped\n"))
+  }
+
+  @Test("Combinations are started, tested and summed up", .timeLimit(.minutes(2)))
+  func combinations() async throws {
+    let folder = try TemporaryDirectory()
+    let file = "\(folder.path)/tck.yaml"
+    func run(known: String, function: String = "${bin}/tck-model") async throws -> ProgramResult {
+      try """
+      version: 1
+      combinations:
+        - name: model
+          function: { command: "\(function)", env: { HOST: "${host}", PORT: "${port}" } }
+          suites: [model]
+          wait: 5s
+          expected-failures: \(known)
+        - name: sidecar
+          function: { command: "${bin}/tck-model", env: { HOST: "${host}", PORT: "${port}" } }
+          proxy:
+            command: >-
+              ${bin}/cs-node --service tck --function ${function} --listen ${listen} --data ${data}
+          suites: [proxy, scripted]
+      """.write(toFile: file, atomically: true, encoding: .utf8)
+      return try await runTool(
+        "cs-tck", ["run", file, "--only", "AM2,ESM4,ESP1,PVE1"], within: .seconds(60))
+    }
+    let good = try await run(known: "[]")
+    #expect(good.status == .code(0), "\(good.output)\(good.talk)")
+    #expect(
+      good.output.hasSuffix(
+        """
+
+        combination  passed  failed  known  mended  skipped
+        model             2       0      0       0        0  ok
+        sidecar           2       0      0       0        0  ok
+
+        """))
+    let mended = try await run(known: "[{ case: AM2, reason: not yet }]")
+    #expect(mended.status == .code(1))
+    #expect(mended.output.contains("passes, but model expects it to fail: not yet"))
+    let missing = try await run(known: "[]", function: "no-such-program")
+    #expect(missing.status == .code(3))
+    #expect(missing.talk.contains("there is no program no-such-program"))
+    #expect(missing.output.contains("sidecar           2"))
+    let typo = try await run(known: "[{ case: AMX, reason: typo }]")
+    #expect(typo.status == .code(2))
+    #expect(typo.talk.contains("tck.yaml:7:25: model runs no case 'AMX'"))
+  }
+
+  @Test("The example of combinations is in order")
+  func example() async throws {
+    let result = try await runTool(
+      "cs-tck", ["run", "\(repositoryFolder)/Config/tck.yaml", "--combination", "nobody"])
+    #expect(result.status == .code(2))
+    #expect(result.talk.contains("one of swift-model, swift-sidecar, python-cart"))
+  }
+
   @Test("Mistakes and silence have statuses of their own")
   func statuses() async throws {
     let typo = try await runTool("cs-tck", ["--only", "ESM99"])

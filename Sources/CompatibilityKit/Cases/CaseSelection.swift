@@ -1,7 +1,7 @@
 package import CommandLineKit
 
-/// Chooses cases by patterns: the name of a case or of a group, or `model` or `proxy` for what is
-/// tested. Case does not count, and `*` stands for any characters.
+/// Chooses cases by patterns: the name of a case, of a group or of a part (`model`, `proxy`, `scripted`).
+/// Case does not count, and `*` stands for any characters.
 package struct CaseSelection: Sendable {
   private let patterns: [String]
 
@@ -25,11 +25,16 @@ package struct CaseSelection: Sendable {
           ?? "cs-tck --list",
         status: .usage)
     }
-    return cases.filter { testCase in patterns.contains { matches($0, testCase) } }
+    return cases.filter(includes)
+  }
+
+  /// Whether a case is chosen.
+  package func includes(_ testCase: TestCase) -> Bool {
+    patterns.isEmpty || patterns.contains { matches($0, testCase) }
   }
 
   private func matches(_ pattern: String, _ testCase: TestCase) -> Bool {
-    [testCase.id, testCase.group.rawValue, testCase.needsProxy ? "proxy" : "model"]
+    [testCase.id, testCase.group.rawValue, testCase.part.rawValue]
       .contains { glob(pattern, $0) }
   }
 }

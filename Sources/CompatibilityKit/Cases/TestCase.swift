@@ -1,29 +1,3 @@
-/// Cases that test one kind of entity. The raw value selects it on the command line.
-package enum TestGroup: String, CaseIterable, Sendable {
-  case discovery
-  case action
-  case eventSourced = "event-sourced"
-  case valueEntity = "value-entity"
-  case crdt
-  case reflection
-  case eventing
-  case cart
-
-  /// For people.
-  package var title: String {
-    switch self {
-    case .discovery: "Discovery"
-    case .action: "Action"
-    case .eventSourced: "Event sourced entity"
-    case .valueEntity: "Value entity"
-    case .crdt: "Replicated entity"
-    case .reflection: "Reflection"
-    case .eventing: "Eventing"
-    case .cart: "Shopping cart of 2020"
-    }
-  }
-}
-
 /// One case of the specification.
 package struct TestCase: Sendable {
   /// The name that the specification gives it, such as `ESM4`.
@@ -39,11 +13,12 @@ package struct TestCase: Sendable {
 
   let procedure: Procedure
 
-  /// Whether the case needs a proxy, and not only a user function.
-  package var needsProxy: Bool {
+  /// What the kit plays.
+  package var part: TestPart {
     switch procedure {
-    case .discovery, .action, .entity, .crdt, .function: false
-    case .proxyInfo, .proxyAction, .proxyEntity, .proxyCRDT, .proxy: true
+    case .discovery, .action, .entity, .crdt, .function: .model
+    case .proxyInfo, .proxyAction, .proxyEntity, .proxyCRDT, .proxy: .proxy
+    case .scripted: .scripted
     }
   }
 }
@@ -60,6 +35,7 @@ enum Procedure: Sendable {
   case proxyEntity(ProxyEntityProcedure)
   case proxyCRDT(ProxyCRDTScript)
   case proxy(ProxyProcedure)
+  case scripted(ScriptedProcedure)
 }
 
 /// A script; if its last step lets an entity choose whether to be restarted, one of two others follows.
@@ -95,27 +71,12 @@ enum ActionShape: String, Sendable {
   }
 }
 
-/// Which cases belong together. The raw value selects it on the command line.
-package enum TestSuite: String, CaseIterable, Sendable {
-  /// The models of protocol 0.2.
-  case models
-  /// The shopping cart, for libraries of protocol 0.1.
-  case cart
-
-  /// Its cases, in the order of the specification.
-  package var cases: [TestCase] {
-    switch self {
-    case .models: CompatibilityKit.allCases
-    case .cart: cartCases
-    }
-  }
-}
-
 /// All cases of protocol 0.2, in the order of the specification.
 package let allCases: [TestCase] =
   discoveryCases + actionModelCases + actionProxyCases + eventSourcedModelCases
   + eventSourcedProxyCases + valueEntityModelCases + valueEntityProxyCases + crdtModelCases
-  + crdtProxyCases + reflectionCases + eventingCases
+  + crdtProxyCases + reflectionCases + eventingCases + discoveryErrorCases + violationCases
+  + queueingCases + effectCases + metadataCases + legacyCases
 
 /// Section 4: what proxy and user function say of themselves when they meet.
 private let discoveryCases = [
@@ -182,6 +143,16 @@ extension TestCase {
     if let ifRestarted { clause += ". If restarted: \(ifRestarted)" }
     if let ifKept { clause += ". Otherwise: \(ifKept)" }
     return clause
+  }
+
+  /// Plays the user function.
+  init(
+    scripted id: String, _ title: String, _ group: TestGroup, clause: String,
+    _ procedure: ScriptedProcedure
+  ) {
+    self.init(
+      id: id, title: title, group: group, section: "10.1", clause: clause, needs: [],
+      procedure: .scripted(procedure))
   }
 
   /// Calls an action.

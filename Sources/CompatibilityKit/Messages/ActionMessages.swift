@@ -45,6 +45,11 @@ enum ActionMessages {
     return command
   }
 
+  /// A reply of the action.
+  static func response(_ text: String) -> Cloudstate_Action_ActionResponse {
+    .with { $0.reply = vocabulary.reply(text) }
+  }
+
   /// What the proxy sent, in the form that is compared: without metadata (section 1.5).
   static func canonical(
     _ command: Cloudstate_Action_ActionCommand

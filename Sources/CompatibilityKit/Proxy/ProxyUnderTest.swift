@@ -18,11 +18,11 @@ struct ProxyUnderTest: Sendable {
   ///
   /// - Parameters:
   ///   - listen: Where the proxy finds its user function.
-  ///   - onListening: Hears when the proxy can be started.
+  ///   - onListening: Called when the proxy can be started; may start it.
   /// - Throws: ``ProgramError``: `unreachable` if there is no proxy in time.
   static func connect(
     _ address: GRPCAddress, listen: GRPCAddress, function: GRPCAddress, wait: Duration,
-    logger: Logger, onListening: () -> Void
+    logger: Logger, onListening: () async throws -> Void
   ) async throws -> ProxyUnderTest {
     let interceptor = Interceptor(function: function, logger: logger)
     do {
@@ -32,7 +32,7 @@ struct ProxyUnderTest: Sendable {
         throw ProgramError(
           "cannot listen on \(listen): \(error)", hint: "--listen HOST:PORT", status: .usage)
       }
-      onListening()
+      try await onListening()
       let clock = ContinuousClock()
       let end = clock.now + wait
       guard let discovery = await interceptor.discoveries.next(within: wait),

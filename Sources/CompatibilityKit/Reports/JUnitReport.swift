@@ -6,7 +6,10 @@ package func junitReport(_ results: [CaseResult]) -> String {
     let members = results.filter { $0.testCase.group == group }
     guard !members.isEmpty else { continue }
     lines.append("  <testsuite name=\"\(group.rawValue)\" \(counts(members))>")
-    for result in members { lines += element(result) }
+    for result in members {
+      let verdict = Verdict(result, expectedFailure: nil)
+      lines += junitElement(result, verdict, className: "tck.\(group.rawValue)")
+    }
     lines.append("  </testsuite>")
   }
   lines.append("</testsuites>")
@@ -20,18 +23,27 @@ private func counts(_ results: [CaseResult]) -> String {
     + "skipped=\"\(tally.skipped)\" time=\"\(time)\""
 }
 
-private func element(_ result: CaseResult) -> [String] {
+/// One case. The class is escaped already.
+func junitElement(_ result: CaseResult, _ verdict: Verdict, className: String) -> [String] {
   let testCase = result.testCase
   let open =
-    "    <testcase classname=\"tck.\(testCase.group.rawValue)\" "
+    "    <testcase classname=\"\(className)\" "
     + "name=\"\(escaped("\(testCase.id) \(testCase.title)"))\" "
     + "time=\"\(seconds(result.duration))\""
-  switch result.outcome {
-  case .passed: return ["\(open)/>"]
-  case .skipped(let missing):
+  func holding(_ element: String) -> [String] {
+    ["\(open)>", "      \(element)", "    </testcase>"]
+  }
+  switch (result.outcome, verdict) {
+  case (_, .failedAsExpected(let reason)):
+    return holding("<skipped message=\"\(escaped("known to fail: \(reason)"))\"/>")
+  case (_, .passedUnexpectedly(let reason)):
+    let message = "passes, but is said to fail: \(reason)"
+    return holding("<failure message=\"\(escaped(message))\"/>")
+  case (.passed, _): return ["\(open)/>"]
+  case (.skipped(let missing), _):
     let reason = escaped("not served: \(missing.joined(separator: ", "))")
-    return ["\(open)>", "      <skipped message=\"\(reason)\"/>", "    </testcase>"]
-  case .failed(let failure):
+    return holding("<skipped message=\"\(reason)\"/>")
+  case (.failed(let failure), _):
     let text = """
       at: \(failure.step)
       expected: \(failure.expected)
@@ -39,10 +51,7 @@ private func element(_ result: CaseResult) -> [String] {
       clause: \(testCase.section) \(testCase.id): \(testCase.clause)
       """
     let message = escaped("expected \(failure.expected), received \(failure.received)")
-    return [
-      "\(open)>", "      <failure message=\"\(message)\">\(escaped(text))</failure>",
-      "    </testcase>",
-    ]
+    return holding("<failure message=\"\(message)\">\(escaped(text))</failure>")
   }
 }
 

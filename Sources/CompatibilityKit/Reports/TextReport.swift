@@ -11,11 +11,11 @@ package struct TextReport: Sendable {
   package mutating func lines(_ result: CaseResult) -> [String] {
     let testCase = result.testCase
     var lines: [String] = []
-    if testCase.section != section {
+    let place = "\(testCase.group.rawValue) \(testCase.section)"
+    if place != section {
       if section != nil { lines.append("") }
-      section = testCase.section
-      let subject = testCase.needsProxy ? ", through the proxy" : ""
-      let heading = "\(testCase.group.title)\(subject) (section \(testCase.section))"
+      section = place
+      let heading = "\(testCase.group.title)\(testCase.part.remark) (section \(testCase.section))"
       lines.append(console.styledOutput(heading, .bold))
     }
     switch result.outcome {
@@ -34,6 +34,24 @@ package struct TextReport: Sendable {
       lines.append("       clause    \(testCase.section) \(testCase.id): \(testCase.clause)")
     }
     return lines
+  }
+
+  /// The lines of one result in a combination: failures are told in full, and of what is expected to
+  /// fail, why.
+  package mutating func lines(
+    _ result: CaseResult, _ verdict: Verdict, in combination: String
+  ) -> [String] {
+    switch verdict {
+    case .passed, .failed, .skipped: return lines(result)
+    case .failedAsExpected(let reason):
+      return [line(console.styledOutput("know", .yellow), result.testCase, " (\(reason))")]
+    case .passedUnexpectedly(let reason):
+      return [
+        line(console.styledOutput("FAIL", .red, .bold), result.testCase, ""),
+        "       passes, but \(combination) expects it to fail: \(reason)",
+        "       take it out of expected-failures",
+      ]
+    }
   }
 
   /// The last line.

@@ -4,15 +4,24 @@ import SwiftProtobuf
 /// Runs cases one after the other, as the specification wants.
 package struct KitRun: Sendable {
   /// How long an answer may take. Default 3 seconds (section 1.5).
-  package var answerLimit = Duration.seconds(3)
+  package var answerLimit = Self.defaultAnswerLimit
 
-  private let function: FunctionUnderTest
+  static let defaultAnswerLimit = Duration.seconds(3)
+
+  private let function: FunctionUnderTest?
   private let proxy: ProxyUnderTest?
+  private let scripted: ScriptedRun?
 
-  /// - Parameter proxy: Needed by cases that need one; others run without.
-  init(function: FunctionUnderTest, proxy: ProxyUnderTest? = nil) {
+  /// - Parameters:
+  ///   - function: Needed by all cases but the scripted ones.
+  ///   - proxy: Needed by cases that need one; others run without.
+  ///   - scripted: Needed by scripted cases.
+  init(
+    function: FunctionUnderTest?, proxy: ProxyUnderTest? = nil, scripted: ScriptedRun? = nil
+  ) {
     self.function = function
     self.proxy = proxy
+    self.scripted = scripted
   }
 
   /// The first part of entity ids. Default `entity` (section 1.6); a proxy that keeps its data needs
@@ -26,7 +35,7 @@ package struct KitRun: Sendable {
     _ cases: [TestCase], onResult: (CaseResult) throws -> Void
   ) async rethrows -> [CaseResult] {
     let clock = ContinuousClock()
-    let served = Set(function.spec.entities.map(\.serviceName))
+    let served = Set(function?.spec.entities.map(\.serviceName) ?? [])
     var results: [CaseResult] = []
     var counters: [TestGroup: Int] = [:]
     for testCase in cases {
@@ -50,7 +59,18 @@ package struct KitRun: Sendable {
   private func run(_ testCase: TestCase, number: Int) async -> CaseOutcome {
     let entityID = "\(entityPrefix)-\(number)"
     do throws(CaseFailure) {
+      if case .scripted(let procedure) = testCase.procedure {
+        guard let scripted else {
+          throw CaseFailure(step: "", expected: "a command for a proxy", received: "none")
+        }
+        try await scripted.run(procedure)
+        return .passed
+      }
+      guard let function else {
+        throw CaseFailure(step: "", expected: "a user function", received: "none")
+      }
       switch testCase.procedure {
+      case .scripted: break
       case .discovery(let entities):
         for entity in entities {
           let deviation = function.spec.deviation(
@@ -104,7 +124,7 @@ package struct KitRun: Sendable {
           identifier: { prefix + $0 })
         try await procedure.run(scene)
       }
-      if testCase.needsProxy { try await expectNoMoreConnections() }
+      if testCase.part == .proxy { try await expectNoMoreConnections() }
       return .passed
     } catch {
       // What a failed case left over is not the next one's.

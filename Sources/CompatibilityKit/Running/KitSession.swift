@@ -17,6 +17,8 @@ package struct KitSession: Sendable {
   package var console: Console
   /// The proxy to be tested too.
   package var proxy: Proxy?
+  /// How to start a proxy for scripted cases.
+  package var proxyCommand: ProxyCommand?
 
   /// Where the proxy listens, and how it is tested.
   package struct Proxy: Sendable {
@@ -35,9 +37,11 @@ package struct KitSession: Sendable {
 
   package init(
     address: GRPCAddress, suite: TestSuite = .models, wait: Duration, selection: CaseSelection,
-    format: OutputFormat, junitPath: String?, console: Console, proxy: Proxy? = nil
+    format: OutputFormat, junitPath: String?, console: Console, proxy: Proxy? = nil,
+    proxyCommand: ProxyCommand? = nil
   ) {
     self.proxy = proxy
+    self.proxyCommand = proxyCommand
     self.address = address
     self.suite = suite
     self.wait = wait
@@ -55,6 +59,9 @@ package struct KitSession: Sendable {
   package func run() async throws -> ExitStatus {
     let cases = try chosenCases()
     let logger = Logger(label: "cs-tck") { _ in SwiftLogNoOpLogHandler() }
+    if cases.allSatisfy({ $0.part == .scripted }) {
+      return try await run(cases, KitRun(function: nil, scripted: scripted(logger)), nil)
+    }
     let function = try await FunctionUnderTest.connect(
       address, suite: suite, wait: wait, group: MultiThreadedEventLoopGroup.singleton,
       logger: logger)
@@ -68,27 +75,38 @@ package struct KitSession: Sendable {
     return try outcome.get()
   }
 
+  private func scripted(_ logger: Logger) -> ScriptedRun? {
+    proxyCommand.map { ScriptedRun(proxy: $0, limit: KitRun.defaultAnswerLimit, logger: logger) }
+  }
+
+  /// Without a proxy, or a command for one, the cases that need it are left out.
   private func chosenCases() throws(ProgramError) -> [TestCase] {
-    let chosen = try selection.choose(from: suite.cases)
-    if proxy != nil { return chosen }
-    let possible = chosen.filter { !$0.needsProxy }
-    guard !possible.isEmpty else {
-      throw ProgramError(
-        "the chosen cases test a proxy", hint: "cs-tck --proxy 127.0.0.1:9000", status: .usage)
+    let possible = try selection.choose(from: suite.cases).filter { testCase in
+      switch testCase.part {
+      case .model: true
+      case .proxy: proxy != nil
+      case .scripted: proxyCommand != nil
+      }
     }
-    return possible
+    guard possible.isEmpty else { return possible }
+    throw ProgramError(
+      "the chosen cases test a proxy",
+      hint: "cs-tck --proxy 127.0.0.1:9000, or --proxy-command for scripted cases", status: .usage)
   }
 
   private func runWithProxy(
     _ cases: [TestCase], _ function: FunctionUnderTest, _ logger: Logger
   ) async throws -> ExitStatus {
-    guard let proxy else { return try await run(cases, KitRun(function: function), function) }
+    let scripted = scripted(logger)
+    guard let proxy else {
+      return try await run(cases, KitRun(function: function, scripted: scripted), function)
+    }
     let connected = try await ProxyUnderTest.connect(
       proxy.address, listen: proxy.listen, function: address, wait: wait, logger: logger
     ) {
       console.info("waiting for a proxy whose user function is \(proxy.listen)")
     }
-    var kit = KitRun(function: function, proxy: connected)
+    var kit = KitRun(function: function, proxy: connected, scripted: scripted)
     kit.entityPrefix = proxy.entityPrefix
     let outcome: Result<ExitStatus, any Error>
     do {
@@ -101,9 +119,9 @@ package struct KitSession: Sendable {
   }
 
   private func run(
-    _ cases: [TestCase], _ kit: KitRun, _ function: FunctionUnderTest
+    _ cases: [TestCase], _ kit: KitRun, _ function: FunctionUnderTest?
   ) async throws -> ExitStatus {
-    console.info("testing \(function.library) at \(address)")
+    if let function { console.info("testing \(function.library) at \(address)") }
     var text = TextReport(console: console)
     let results = try await kit.run(cases) { result in
       switch format {
@@ -114,7 +132,8 @@ package struct KitSession: Sendable {
     }
     if format == .json {
       let report = jsonReport(
-        results, address: address.description, library: function.library)
+        results, address: function == nil ? "" : address.description,
+        library: function?.library ?? "")
       try console.output(report.pretty)
     }
     let tally = Tally(results)

@@ -1,8 +1,8 @@
-import CommandLineKit
+package import CommandLineKit
 import Glibc
 
 /// Whether a program could listen on a port of the loopback address now.
-func isPortAvailable(_ port: UInt16) -> Bool {
+package func isPortAvailable(_ port: UInt16) -> Bool {
   guard let address = try? SocketAddress(.loopback(port)) else { return false }
   let kind = Int32(SOCK_STREAM.rawValue | SOCK_CLOEXEC.rawValue)
   let descriptor = socket(AF_INET, kind, 0)
@@ -20,15 +20,15 @@ func isPortAvailable(_ port: UInt16) -> Bool {
 /// below the range from which Linux takes the ports of outgoing connections (32768 and up), so that
 /// no connection can take one between choosing and using it, and start at a random place, so that
 /// launchers that start together rarely meet.
-struct FreePorts {
-  static let range: Range<UInt16> = 10_000..<32_000
+package struct FreePorts {
+  package static let range: Range<UInt16> = 10_000..<32_000
 
   private var candidate: UInt16
   private var taken: Set<UInt16>
   private let isAvailable: (UInt16) -> Bool
 
   /// - Parameter taken: ports that the topology uses itself.
-  init(
+  package init(
     taken: Set<UInt16>, using random: inout some RandomNumberGenerator,
     isAvailable: @escaping (UInt16) -> Bool = isPortAvailable
   ) {
@@ -38,7 +38,7 @@ struct FreePorts {
   }
 
   /// - Throws: ``ProgramError`` when no port is left.
-  mutating func next() throws(ProgramError) -> UInt16 {
+  package mutating func next() throws(ProgramError) -> UInt16 {
     for _ in Self.range {
       let port = candidate
       candidate = candidate + 1 < Self.range.upperBound ? candidate + 1 : Self.range.lowerBound

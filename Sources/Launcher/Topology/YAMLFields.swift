@@ -1,27 +1,29 @@
 import CommandLineKit
-import Yams
+package import Yams
 
 /// Reads typed values out of a YAML tree and gathers every problem instead of stopping at the first.
 ///
 /// A value that cannot be read is reported and answered as `nil`; the caller goes on.
-struct YAMLFields {
-  private(set) var problems: [TopologyProblem] = []
+package struct YAMLFields {
+  package private(set) var problems: [TopologyProblem] = []
+
+  package init() {}
 
   /// The place of a node; Yams marks every node that it parsed from text.
-  static func location(_ node: Node) -> SourceLocation {
+  package static func location(_ node: Node) -> SourceLocation {
     SourceLocation(line: node.mark?.line ?? 1, column: node.mark?.column ?? 1)
   }
 
-  mutating func report(_ message: String, at node: Node) {
+  package mutating func report(_ message: String, at node: Node) {
     problems.append(TopologyProblem(message, at: Self.location(node)))
   }
 
-  mutating func report(_ problem: TopologyProblem) { problems.append(problem) }
+  package mutating func report(_ problem: TopologyProblem) { problems.append(problem) }
 
   /// The values of a mapping by key. Unknown keys are reported with the nearest known one.
   ///
   /// - Parameter what: names the mapping in messages, for example `a service`.
-  mutating func mapping(_ node: Node, _ what: String, keys: [String]) -> [String: Node]? {
+  package mutating func mapping(_ node: Node, _ what: String, keys: [String]) -> [String: Node]? {
     guard let mapping = node.mapping else {
       report("\(what) is \(Self.kind(node)), not a mapping of keys", at: node)
       return nil
@@ -46,7 +48,7 @@ struct YAMLFields {
   }
 
   /// The text of a scalar; numbers and booleans count as the text that stands in the file.
-  mutating func text(_ node: Node?, _ what: String) -> String? {
+  package mutating func text(_ node: Node?, _ what: String) -> String? {
     guard let node else { return nil }
     guard let scalar = node.scalar, !Self.isNull(node) else {
       report("\(what) is \(Self.kind(node)), not a text", at: node)
@@ -55,7 +57,7 @@ struct YAMLFields {
     return scalar.string
   }
 
-  mutating func integer(_ node: Node?, _ what: String, in range: ClosedRange<Int>) -> Int? {
+  package mutating func integer(_ node: Node?, _ what: String, in range: ClosedRange<Int>) -> Int? {
     guard let node else { return nil }
     guard let text = node.scalar?.string, let value = Int(text) else {
       report("\(what) is \(Self.kind(node)), not a whole number", at: node)
@@ -68,7 +70,7 @@ struct YAMLFields {
     return value
   }
 
-  mutating func boolean(_ node: Node?, _ what: String) -> Bool? {
+  package mutating func boolean(_ node: Node?, _ what: String) -> Bool? {
     guard let node else { return nil }
     guard let value = node.bool else {
       report("\(what) is \(Self.kind(node)); write true or false", at: node)
@@ -77,7 +79,7 @@ struct YAMLFields {
     return value
   }
 
-  mutating func duration(
+  package mutating func duration(
     _ node: Node?, _ what: String, in range: ClosedRange<Duration>
   ) -> Duration? {
     guard let node, let text = text(node, what) else { return nil }
@@ -97,7 +99,7 @@ struct YAMLFields {
   }
 
   /// One of a closed set of words.
-  mutating func choice<Choice: RawRepresentable<String> & CaseIterable>(
+  package mutating func choice<Choice: RawRepresentable<String> & CaseIterable>(
     _ node: Node?, _ what: String, of type: Choice.Type
   ) -> Choice? {
     guard let node, let text = text(node, what) else { return nil }
@@ -111,7 +113,7 @@ struct YAMLFields {
   }
 
   /// The nodes of a list.
-  mutating func list(_ node: Node, _ what: String) -> [Node]? {
+  package mutating func list(_ node: Node, _ what: String) -> [Node]? {
     guard let sequence = node.sequence else {
       report("\(what) is \(Self.kind(node)), not a list", at: node)
       return nil
@@ -120,7 +122,7 @@ struct YAMLFields {
   }
 
   /// What stands at a node, for messages.
-  static func kind(_ node: Node) -> String {
+  package static func kind(_ node: Node) -> String {
     switch node {
     case .mapping: "a mapping"
     case .sequence: "a list"

@@ -45,7 +45,7 @@ func results(
   try await withModelFunction(tampering) { function in
     var run = KitRun(function: function.connection)
     run.answerLimit = limit
-    let cases = try CaseSelection(patterns).choose(from: allCases).filter { !$0.needsProxy }
+    let cases = try CaseSelection(patterns).choose(from: allCases).filter { $0.part == .model }
     return await run.run(cases) { _ in }
   }
 }

@@ -1,0 +1,67 @@
+package import CommandLineKit
+import GRPCTransport
+import Glibc
+import Launcher
+
+/// How a proxy is started: a command line with `${function}` for where its user function listens,
+/// `${listen}` for where it has to listen itself, `${port}` for the port of that, `${data}` for a folder
+/// of its own and `${bin}` for the folder of our programs; all else is an environment variable.
+package struct ProxyCommand: Hashable, Sendable {
+  private let text: String
+  private let environment: [String: String]
+  private let directory: String
+
+  /// - Throws: ``ProgramError`` with status `usage` if the text is no command line.
+  package init(
+    _ text: String, environment: [String: String] = [:], directory: String = currentDirectory()
+  ) throws(ProgramError) {
+    self.text = text
+    self.environment = environment
+    self.directory = directory
+    _ = try command(function: .tcp(host: "127.0.0.1", port: 1), port: 2, data: "/")
+  }
+
+  /// What to start for a function and a free port.
+  func command(
+    function: GRPCAddress, port: Int, data: String
+  ) throws(ProgramError) -> KitCommand {
+    try kitCommand(
+      text, environment: environment, directory: directory,
+      variables: [
+        "function": function.description, "listen": "127.0.0.1:\(port)", "port": "\(port)",
+        "data": data,
+      ])
+  }
+}
+
+/// A command line with its placeholders replaced.
+///
+/// - Throws: ``ProgramError`` with status `usage` if a placeholder has no value or a quote no end.
+func kitCommand(
+  _ text: String, environment: [String: String], directory: String, variables: [String: String]
+) throws(ProgramError) -> KitCommand {
+  let programs = try programFolder()
+  var inherited = currentEnvironment()
+  func expanded(_ text: String) throws(ProgramError) -> String {
+    do {
+      return try expandPlaceholders(text) { name in
+        variables[name] ?? (name == "bin" ? programs : inherited[name])
+      }
+    } catch { throw ProgramError("\(error)", status: .usage) }
+  }
+  guard let words = splitCommand(text), !words.isEmpty else {
+    throw ProgramError("'\(text)' is no command line", status: .usage)
+  }
+  let command = try words.map { word throws(ProgramError) in try expanded(word) }
+  for (name, value) in environment { inherited[name] = try expanded(value) }
+  return KitCommand(words: command, environment: inherited, directory: directory)
+}
+
+/// A port of the loopback address that nobody uses now.
+///
+/// - Throws: ``ProgramError`` if the system has none.
+func freePort() throws(ProgramError) -> Int {
+  var random = SystemRandomNumberGenerator()
+  var ports = FreePorts(taken: [], using: &random)
+  return Int(try ports.next())
+}
