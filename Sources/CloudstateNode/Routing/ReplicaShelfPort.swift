@@ -52,7 +52,8 @@ final class ReplicaShelfPort: ReplicaPort {
     case .durable: .durable
     case .confirmed: .confirmed
     case .unconfirmed: .unconfirmed
-    case .failed(let error): .failed(CommandError(.storeFailed, error.message))
+    // The change stays in the copy, and may be on the disk or come there later.
+    case .failed(let error): .failed(CommandError(.outcomeUnknown, error.message))
     }
   }
 }

@@ -30,6 +30,10 @@ extension ReplicatedEntityMachine {
           "command \(reply.commandID) is not streamed, but its reply is", into: &actions)
       }
       accept(.reply(reply), reply.change, now: now, into: &actions)
+    case .cancellationAnswered(let answer)
+    where failedCancellations.remove(answer.commandID) != nil:
+      outstanding += 1
+      accept(.cancellation(answer), answer.change, now: now, into: &actions)
     case .cancellationAnswered(let answer):
       guard let call = calls[answer.commandID], call.stage == .cancelling else {
         return terminate(
@@ -182,6 +186,7 @@ extension ReplicatedEntityMachine {
     }
     tell(.answer(CommandAnswer(.failure(description)), isLast: true), call)
     if call.stage != .streaming { outstanding -= 1 }
+    if call.stage == .cancelling { failedCancellations.insert(id) }
     finish(id)
     release(into: &actions)
     guard phase == .active else { return }

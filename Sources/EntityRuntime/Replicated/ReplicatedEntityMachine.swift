@@ -83,6 +83,8 @@ package struct ReplicatedEntityMachine: Sendable {
   /// Answers of the function, and answers to cancellations, that are outstanding.
   var outstanding = 0
   var openStreams = 0
+  /// Commands that the function failed while their cancellation was under way. It may answer that too.
+  var failedCancellations: Set<Int64> = []
   var lastCommandID: Int64 = 0
   var mirror = FunctionMirror()
   /// Answers whose changes are about to be made; `nil` once nobody waits for them. The changes count all the
@@ -274,6 +276,7 @@ package struct ReplicatedEntityMachine: Sendable {
     }
     hasStream = true
     lastCommandID = 0
+    failedCancellations.removeAll()
     mirror = FunctionMirror()
     mayDiffer = false
     actions.append(.openStream)

@@ -150,6 +150,24 @@ struct ReplicatedStreamTests {
     entity.expect(["report", "reset"], "an answer to nothing")
   }
 
+  @Test(
+    "a failure that crosses with the cancellation, or answers it, ends the stream without a word")
+  func cancelFailing() throws {
+    var entity = try following()
+    entity.left(2)
+    entity.failure(2)
+    try entity.changeElsewhere(.pncounter(change: 1))
+    entity.expect(["cancel(2)", "delta(pn 1)"], "nothing is outstanding any more")
+    entity.cancelled(2, .pncounter(change: 3))
+    entity.expect(["write(pn 3)"])
+    entity.durable(1)
+    #expect(entity.reports.isEmpty)
+    try entity.changeElsewhere(.pncounter(change: 1))
+    entity.expect(["delta(pn 1)"])
+    entity.expectPassivation()
+    entity.expect(["end"])
+  }
+
   @Test("a client that leaves after the end changes nothing")
   func cancelAfterEnd() throws {
     var entity = try following()
