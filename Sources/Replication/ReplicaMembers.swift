@@ -5,11 +5,19 @@ package import ReplicatedData
 package struct ReplicaMembers: Hashable, Sendable {
   /// Another node of the service.
   package struct Peer: Hashable, Sendable {
+    /// A node from its start to its end.
+    struct Life: Hashable, Sendable {
+      let node: NodeID
+      let incarnation: UInt64
+    }
+
     package var node: NodeID
     /// Distinguishes restarts of the node.
     package var incarnation: UInt64
     /// Whether it is worth asking.
     package var isAlive: Bool
+
+    var life: Life { Life(node: node, incarnation: incarnation) }
 
     package init(node: NodeID, incarnation: UInt64, isAlive: Bool) {
       self.node = node

@@ -22,6 +22,8 @@ package final class ReplicaShelf {
   private let sink: ShelfCommitSink
   /// The members, as last told.
   var members: ReplicaMembers
+  /// Since when each is one; by node and incarnation.
+  private var joined: [ReplicaMembers.Peer.Life: NIODeadline] = [:]
 
   private var copies: [EntityKey: ReplicaCopy] = [:]
   private var dirty: [ReplicaCopy] = []
@@ -233,9 +235,17 @@ package final class ReplicaShelf {
 
   private func announce(_ change: [UInt8], of entity: EntityKey) {
     guard !members.peers.isEmpty else { return }
-    bus.publish(
-      .replicas(of: configuration.service, .delta),
-      payload: ReplicationCodec.change(entity, change))
+    let payload = ReplicationCodec.change(entity, change)
+    bus.publish(.replicas(of: configuration.service, .delta), payload: payload)
+    let now = NIODeadline.now()
+    for peer in members.peers {
+      guard let since = joined[peer.life], now - since < configuration.linkTime else { continue }
+      // Whatever comes of it: if this gets lost, too, the comparison of copies finds it.
+      bus.request(
+        .replicas(of: configuration.service, .write), payload: payload, to: peer.node,
+        timeout: configuration.writeTimeout, on: eventLoop
+      ) { _ in }
+    }
   }
 
   // MARK: Time
@@ -272,6 +282,9 @@ package final class ReplicaShelf {
   /// The members changed: votes may count otherwise.
   func membersChanged(_ members: ReplicaMembers) {
     self.members = members
+    let now = NIODeadline.now()
+    joined = Dictionary(
+      members.peers.map { ($0.life, joined[$0.life] ?? now) }, uniquingKeysWith: { $1 })
     for copy in copies.values { copy.changed?() }
   }
 

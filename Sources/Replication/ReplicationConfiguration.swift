@@ -11,6 +11,9 @@ package struct ReplicationConfiguration: Sendable {
   package var writeTimeout = TimeAmount.seconds(5)
   /// How long to wait before a node that did not answer is asked again. Default 250 ms.
   package var retryDelay = TimeAmount.milliseconds(250)
+  /// How long a node that has just joined may not hear publications yet, because its subscription is on its way:
+  /// it gets changes as requests, too. Default 5 s.
+  package var linkTime = TimeAmount.seconds(5)
   /// How often a node tells the others what its copies come to. Default 1 s. Shorter heals lost messages sooner
   /// and costs a few hundred bytes each time.
   package var summaryInterval = TimeAmount.seconds(1)

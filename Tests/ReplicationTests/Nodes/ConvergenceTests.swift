@@ -1,5 +1,6 @@
 import CloudstateModel
 import MessageBus
+import NIOCore
 import ReplicatedData
 import ShardStore
 import TestSupport
@@ -40,6 +41,21 @@ struct ConvergenceTests {
       try await eventually("the digests agree") {
         Set(Self.names.map { cluster[$0].replicator.board.all }).count == 1
       }
+    }
+  }
+
+  @Test("a node that has just joined gets changes before it hears publications")
+  func slowSubscription() async throws {
+    let traffic = Traffic(seed: 0)
+    try await withCluster { cluster in
+      cluster.configuration.linkTime = .seconds(60)
+      traffic.watch(cluster.network, losing: 100) { $0.kind == .publication }
+      let own = entity("x")
+      let a = try await cluster.start("a", comparing: false)
+      try await cluster.start("b", comparing: false)
+      try await a.open(own)
+      await a.change(own, .gcounter(increment: 1))
+      try await cluster.converge(on: own)
     }
   }
 
