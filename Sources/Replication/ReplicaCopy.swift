@@ -34,6 +34,8 @@ final class ReplicaCopy {
   /// About what the copy takes in the store, in bytes: never less than a whole copy of it.
   var approximateBytes: Int { wholeBytes + deltaBytes }
 
+  var hasDeltas: Bool { lastNumber > 0 }
+
   func loaded(_ content: ReplicaContent) {
     state = content.state
     countedDigest = content.digest

@@ -120,7 +120,7 @@ package final class ReplicaShelf {
     }
     guard copy.approximateBytes > configuration.maximumCopyBytes else { return nil }
     // It may be the changes that take the room.
-    write(copy.wholeWrite(), of: copy, change: nil) { _ in }
+    if copy.hasDeltas { write(copy.wholeWrite(), of: copy, change: nil) { _ in } }
     guard copy.approximateBytes > configuration.maximumCopyBytes else { return nil }
     return "the value takes \(copy.approximateBytes) bytes, and at most "
       + "\(configuration.maximumCopyBytes) are allowed; spread it over several entities"

@@ -107,17 +107,21 @@ enum ReplicationCodec {
     }
   }
 
-  static func bucketDigests(_ digests: [UInt64]) -> ByteBuffer {
+  static func bucketDigests(_ digests: [UInt64], of replica: ReplicaID) -> ByteBuffer {
     var message = Cloudstate_Internal_Replication_CompareAnswer()
     message.bucketDigests = digests
+    message.replica = replica.text
     return message.encoded
   }
 
-  static func bucketDigests(_ buffer: ByteBuffer) -> [UInt64]? {
+  static func bucketDigests(
+    _ buffer: ByteBuffer
+  ) -> (digests: [UInt64], replica: ReplicaID)? {
     guard let message = try? Cloudstate_Internal_Replication_CompareAnswer(decoding: buffer),
-      message.bucketDigests.count == Int(ReplicaBucket.count)
+      message.bucketDigests.count == Int(ReplicaBucket.count),
+      let replica = ReplicaID(message.replica)
     else { return nil }
-    return message.bucketDigests
+    return (message.bucketDigests, replica)
   }
 
   static func replicaDigests(_ digests: [EntityKey: UInt64]) -> ByteBuffer {

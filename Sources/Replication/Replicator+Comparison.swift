@@ -26,14 +26,23 @@ extension Replicator {
 
   private func fetchDifferences(from node: NodeID) async throws -> Int {
     try await tidy()
-    guard let theirs = ReplicationCodec.bucketDigests(try await ask(node, .buckets)) else {
-      throw BusError(.rejected, "the answer is in a form unknown to this node")
-    }
+    guard
+      let (theirs, replica) = ReplicationCodec.bucketDigests(try await ask(node, .buckets))
+    else { throw BusError(.rejected, "the answer is in a form unknown to this node") }
+    // Votes count only under a name that is known, and the next summary may be a while away.
+    learn(replica, of: node)
     let ours = board.all
     var fetched = 0
     for bucket in ReplicaBucket.all
     where ours[Int(bucket.index)] != theirs[Int(bucket.index)] && theirs[Int(bucket.index)] != 0 {
-      fetched += try await fetchDifferences(in: bucket, from: node)
+      do {
+        fetched += try await fetchDifferences(in: bucket, from: node)
+      } catch  where error.concernsOnlyOneBucket {
+        // An entity that cannot be read, there or here, must not keep the others apart.
+        logger.warning(
+          "replicated entities of bucket \(bucket.index) cannot be compared with node \(node): \(error)"
+        )
+      }
     }
     return fetched
   }
@@ -101,5 +110,14 @@ extension Replicator {
         timeout: configuration.readTimeout, on: loop
       ) { continuation.resume(with: $0) }
     }
+  }
+}
+
+extension Error {
+  /// Whether asking for the next bucket may succeed: the store, here or there, cannot read something.
+  fileprivate var concernsOnlyOneBucket: Bool {
+    if let error = self as? BusError { return error.code == .rejected }
+    if let error = self as? StoreError { return error.code == .corruptRecord }
+    return false
   }
 }

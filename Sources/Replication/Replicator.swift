@@ -110,7 +110,7 @@ package final class Replicator: Sendable {
 
   var currentMembers: ReplicaMembers { members.withLock { $0 } }
 
-  private func learn(_ name: ReplicaID, of node: NodeID) {
+  func learn(_ name: ReplicaID, of node: NodeID) {
     let (isNews, current) = members.withLock { ($0.learn(name, of: node), $0) }
     if isNews { tellShelves(current) }
   }
@@ -203,7 +203,10 @@ package final class Replicator: Sendable {
 
   private func compare(_ request: BusRequest) {
     switch ReplicationCodec.comparison(request.payload) {
-    case .buckets: request.answer(.success(ReplicationCodec.bucketDigests(board.all)))
+    case .buckets:
+      request.answer(
+        .success(
+          ReplicationCodec.bucketDigests(board.all, of: currentMembers.replica)))
     case .bucket(let bucket):
       reader.submit { [self] _ in
         do {

@@ -139,6 +139,9 @@ package nonisolated struct Cloudstate_Internal_Replication_CompareAnswer: Sendab
 
   package var replicas: [Cloudstate_Internal_Replication_ReplicaDigest] = []
 
+  /// The name under which the node makes changes; with the digests of buckets.
+  package var replica: String = String()
+
   package var unknownFields = SwiftProtobuf.UnknownStorage()
 
   package init() {}
@@ -363,7 +366,7 @@ nonisolated extension Cloudstate_Internal_Replication_CompareRequest: SwiftProto
 
 nonisolated extension Cloudstate_Internal_Replication_CompareAnswer: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
   package static let protoMessageName: String = _protobuf_package + ".CompareAnswer"
-  package static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{3}bucket_digests\0\u{1}replicas\0")
+  package static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{3}bucket_digests\0\u{1}replicas\0\u{1}replica\0")
 
   package mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
     while let fieldNumber = try decoder.nextFieldNumber() {
@@ -373,6 +376,7 @@ nonisolated extension Cloudstate_Internal_Replication_CompareAnswer: SwiftProtob
       switch fieldNumber {
       case 1: try { try decoder.decodeRepeatedFixed64Field(value: &self.bucketDigests) }()
       case 2: try { try decoder.decodeRepeatedMessageField(value: &self.replicas) }()
+      case 3: try { try decoder.decodeSingularStringField(value: &self.replica) }()
       default: break
       }
     }
@@ -385,12 +389,16 @@ nonisolated extension Cloudstate_Internal_Replication_CompareAnswer: SwiftProtob
     if !self.replicas.isEmpty {
       try visitor.visitRepeatedMessageField(value: self.replicas, fieldNumber: 2)
     }
+    if !self.replica.isEmpty {
+      try visitor.visitSingularStringField(value: self.replica, fieldNumber: 3)
+    }
     try unknownFields.traverse(visitor: &visitor)
   }
 
   package static func ==(lhs: Cloudstate_Internal_Replication_CompareAnswer, rhs: Cloudstate_Internal_Replication_CompareAnswer) -> Bool {
     if lhs.bucketDigests != rhs.bucketDigests {return false}
     if lhs.replicas != rhs.replicas {return false}
+    if lhs.replica != rhs.replica {return false}
     if lhs.unknownFields != rhs.unknownFields {return false}
     return true
   }

@@ -80,15 +80,16 @@ final class ReplicatedHost {
   }
 
   func tell(_ ticket: CommandTicket, _ news: CallerNews) {
+    guard let (caller, _) = callers[ticket] else {
+      // The caller left in the same moment. What it caused happens all the same.
+      if case .answer(let answer, _) = news { runEffects(answer.effects, of: "a caller that left") }
+      return
+    }
     switch news {
-    case .answer(let answer, isLast: false):
-      if let (caller, _) = callers[ticket] {
-        caller(news)
-      } else {
-        runEffects(answer.effects, of: "")
-      }
+    case .answer(_, isLast: false): caller(news)
     case .answer(_, isLast: true), .end:
-      callers.removeValue(forKey: ticket)?.caller(news)
+      callers[ticket] = nil
+      caller(news)
     }
   }
 
