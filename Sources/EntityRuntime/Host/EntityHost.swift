@@ -8,7 +8,7 @@ import Synchronization
 
 /// The entities of one event loop: everything of a shard lives on one host, without locks (design section
 /// 5.1). Not `Sendable`: only its loop may touch it.
-final class EntityHost {
+final class EntityHost: StoppableHost {
   typealias Completion = @Sendable (CommandAnswer) -> Void
 
   let eventLoop: any EventLoop

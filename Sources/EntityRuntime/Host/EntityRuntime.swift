@@ -84,22 +84,7 @@ package final class EntityRuntime: Sendable {
 
   /// Accepts nothing new, lets entities finish what is queued, at most for `grace`.
   package func stop(grace: Duration) async {
-    let limit = TimeAmount.nanoseconds(Int64(clamping: grace.inNanoseconds))
-    await withTaskGroup(of: Void.self) { group in
-      for (loop, host) in zip(loops, hosts) {
-        group.addTask {
-          await withCheckedContinuation { continuation in
-            loop.execute {
-              let timer = loop.scheduleTask(in: limit) { host.value.abandon() }
-              host.value.stop {
-                timer.cancel()
-                continuation.resume()
-              }
-            }
-          }
-        }
-      }
-    }
+    await HostShutdown.stop(hosts, on: loops, grace: grace)
   }
 
   /// Counts since the start of the node; cheap, any thread.

@@ -5,7 +5,7 @@ import NIOCore
 import Synchronization
 
 /// The replicated entities of one event loop. Not `Sendable`: only its loop may touch it.
-final class ReplicatedHost {
+final class ReplicatedHost: StoppableHost {
   typealias Caller = @Sendable (CallerNews) -> Void
 
   let eventLoop: any EventLoop

@@ -126,21 +126,6 @@ package final class ReplicatedRuntime: Sendable {
 
   /// Accepts nothing new, lets entities finish what they were asked, at most for `grace`.
   package func stop(grace: Duration) async {
-    let limit = TimeAmount.nanoseconds(Int64(clamping: grace.inNanoseconds))
-    await withTaskGroup(of: Void.self) { group in
-      for (loop, host) in zip(loops, hosts) {
-        group.addTask {
-          await withCheckedContinuation { continuation in
-            loop.execute {
-              let timer = loop.scheduleTask(in: limit) { host.value.abandon() }
-              host.value.stop {
-                timer.cancel()
-                continuation.resume()
-              }
-            }
-          }
-        }
-      }
-    }
+    await HostShutdown.stop(hosts, on: loops, grace: grace)
   }
 }
