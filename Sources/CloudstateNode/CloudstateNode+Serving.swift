@@ -68,8 +68,14 @@ extension CloudstateNode {
     }
     let runner = CommandRunner(
       router: makeRouter(methods: methods, runtime: runtime, bus: bus, cluster: cluster),
-      actions: actions, replicated: replicated?.runtime, methods: methods, report: report)
+      actions: actions, replicated: replicated?.runtime, methods: methods,
+      elsewhere: TopologyCalls(
+        cluster: cluster, bus: bus, service: configuration.service, timeout: commandTimeout),
+      report: report)
     replicated?.effects.set(runner)
+    let calls = TopologyCallServer(
+      bus: bus, service: configuration.service, methods: methods, runner: runner, loops: loops)
+    teardown.add("calls of other services") { calls.stop() }
     let ingress = makeIngress(
       spec, methods: methods, runner: runner, streams: streams, report: report)
     let transcoder = HTTPTranscoder(bindings: bindings, ingress: ingress)

@@ -5,6 +5,11 @@ extension Subject {
     Subject(tokens: ["cs", "cmd", service.text, method])
   }
 
+  /// Forwards and side effects from other services of the topology: `cs.call.<service>`.
+  package static func call(service: ServiceName) -> Subject {
+    Subject(tokens: ["cs", "call", service.text])
+  }
+
   /// Events and changes: `cs.evt.<service>.<persistence id>.<entity id>.<Event>`, where the event is the
   /// short name of its message type.
   package static func event(

@@ -21,9 +21,9 @@ struct CommandChain: Sendable {
   /// The key under which this command's answer is remembered, if the client gave one for its own.
   let idempotencyKey: String?
   /// Commands that may still follow from this one.
-  private let allowance: Int
-  /// From the nearest cause to the client's command.
-  private let causes: [(step: Step, name: String)]
+  let allowance: Int
+  /// From the nearest cause to the client's command, in words.
+  let causes: [String]
 
   /// The client's command, or the call that hands an event over.
   init(name: String, deadline: UInt64?, idempotencyKey: String?) {
@@ -32,9 +32,9 @@ struct CommandChain: Sendable {
       allowance: Self.maximumFollowers, causes: [])
   }
 
-  private init(
-    name: String, deadline: UInt64?, idempotencyKey: String?, allowance: Int,
-    causes: [(step: Step, name: String)]
+  /// A chain that began on another node.
+  init(
+    name: String, deadline: UInt64?, idempotencyKey: String?, allowance: Int, causes: [String]
   ) {
     self.name = name
     self.deadline = deadline
@@ -74,9 +74,9 @@ struct CommandChain: Sendable {
       idempotencyKey: idempotencyKey.map { $0 + suffix },
       // What is left is shared, so that all branches together keep to it.
       allowance: allowance < siblings ? -1 : (allowance - siblings) / max(siblings, 1),
-      causes: [(step, name)] + causes)
+      causes: ["\(step.rawValue) \(name)"] + causes)
   }
 
   /// The causes, one a line, as a report to the user function ends with (proxy behaviour, section 6.4).
-  var trace: String { causes.map { "\n  \($0.step.rawValue) \($0.name)" }.joined() }
+  var trace: String { causes.map { "\n  \($0)" }.joined() }
 }

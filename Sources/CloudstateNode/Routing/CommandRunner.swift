@@ -15,18 +15,21 @@ final class CommandRunner: CommandDispatcher {
   /// `nil` where no entity is replicated.
   private let replicated: ReplicatedRuntime?
   private let methods: EntityMethods
+  /// What the function does not serve itself.
+  private let elsewhere: TopologyCalls
   private let report: @Sendable (String) -> Void
 
   /// - Parameter report: tells the user function and the log what went wrong.
   init(
     router: CommandRouter, actions: ActionRuntime, replicated: ReplicatedRuntime?,
-    methods: EntityMethods,
+    methods: EntityMethods, elsewhere: TopologyCalls,
     report: @escaping @Sendable (String) -> Void
   ) {
     self.router = router
     self.actions = actions
     self.replicated = replicated
     self.methods = methods
+    self.elsewhere = elsewhere
     self.report = report
   }
 
@@ -178,6 +181,9 @@ final class CommandRunner: CommandDispatcher {
     _ call: FunctionCall, in chain: CommandChain, on eventLoop: any EventLoop,
     completion: @escaping @Sendable (Result<CommandAnswer, RoutingError>) -> Void
   ) {
+    if !chain.isTooLong, !methods.serves(call.serviceName) {
+      return elsewhere.call(call, in: chain, on: eventLoop, completion: completion)
+    }
     let route: IngressRoute
     do throws(RoutingError) {
       route = try find(call, chain)

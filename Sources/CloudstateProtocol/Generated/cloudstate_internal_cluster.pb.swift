@@ -707,6 +707,68 @@ package nonisolated struct Cloudstate_Internal_Cluster_StreamNotice: Sendable {
   package init() {}
 }
 
+/// Subject cs.call.<service>, request: a forward or side effect for a gRPC service of another service of the topology.
+package nonisolated struct Cloudstate_Internal_Cluster_RoutedCall: Sendable {
+  // SwiftProtobuf.Message conformance is added in an extension below. See the
+  // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
+  // methods supported on all messages.
+
+  package var serviceName: String = String()
+
+  package var method: String = String()
+
+  package var payloadTypeURL: String = String()
+
+  package var payload: Data = Data()
+
+  package var metadata: [Cloudstate_Internal_Cluster_MetadataEntry] = []
+
+  /// Empty for none.
+  package var idempotencyKey: String = String()
+
+  /// 0 for no limit of the caller's own.
+  package var timeoutMilliseconds: UInt64 = 0
+
+  /// What led to it, from the nearest cause to the client's command.
+  package var causes: [String] = []
+
+  /// Commands that may still follow from it.
+  package var allowance: UInt32 = 0
+
+  package var unknownFields = SwiftProtobuf.UnknownStorage()
+
+  package init() {}
+}
+
+package nonisolated struct Cloudstate_Internal_Cluster_RoutedCallAnswer: Sendable {
+  // SwiftProtobuf.Message conformance is added in an extension below. See the
+  // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
+  // methods supported on all messages.
+
+  /// The function of this service does not serve it; nothing was started.
+  package var unknownService: Bool = false
+
+  /// Why it could not be started, for the user function.
+  package var refusal: String = String()
+
+  package var isCircle: Bool = false
+
+  package var answer: Cloudstate_Internal_Cluster_CommandAnswer {
+    get {_answer ?? Cloudstate_Internal_Cluster_CommandAnswer()}
+    set {_answer = newValue}
+  }
+  /// Returns true if `answer` has been explicitly set.
+  package var hasAnswer: Bool {self._answer != nil}
+  /// Clears the value of `answer`. Subsequent reads from it will return its default value.
+  package mutating func clearAnswer() {self._answer = nil}
+
+  package var unknownFields = SwiftProtobuf.UnknownStorage()
+
+  package init() {}
+
+  fileprivate var _answer: Cloudstate_Internal_Cluster_CommandAnswer? = nil
+}
+
 // MARK: - Code below here is support for the SwiftProtobuf runtime.
 
 fileprivate nonisolated let _protobuf_package = "cloudstate.internal.cluster"
@@ -1995,6 +2057,125 @@ nonisolated extension Cloudstate_Internal_Cluster_StreamNotice: SwiftProtobuf.Me
 
   package static func ==(lhs: Cloudstate_Internal_Cluster_StreamNotice, rhs: Cloudstate_Internal_Cluster_StreamNotice) -> Bool {
     if lhs.lastPosition != rhs.lastPosition {return false}
+    if lhs.unknownFields != rhs.unknownFields {return false}
+    return true
+  }
+}
+
+nonisolated extension Cloudstate_Internal_Cluster_RoutedCall: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
+  package static let protoMessageName: String = _protobuf_package + ".RoutedCall"
+  package static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{3}service_name\0\u{1}method\0\u{3}payload_type_url\0\u{1}payload\0\u{1}metadata\0\u{3}idempotency_key\0\u{3}timeout_milliseconds\0\u{1}causes\0\u{1}allowance\0")
+
+  package mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
+    while let fieldNumber = try decoder.nextFieldNumber() {
+      // The use of inline closures is to circumvent an issue where the compiler
+      // allocates stack space for every case branch when no optimizations are
+      // enabled. https://github.com/apple/swift-protobuf/issues/1034
+      switch fieldNumber {
+      case 1: try { try decoder.decodeSingularStringField(value: &self.serviceName) }()
+      case 2: try { try decoder.decodeSingularStringField(value: &self.method) }()
+      case 3: try { try decoder.decodeSingularStringField(value: &self.payloadTypeURL) }()
+      case 4: try { try decoder.decodeSingularBytesField(value: &self.payload) }()
+      case 5: try { try decoder.decodeRepeatedMessageField(value: &self.metadata) }()
+      case 6: try { try decoder.decodeSingularStringField(value: &self.idempotencyKey) }()
+      case 7: try { try decoder.decodeSingularUInt64Field(value: &self.timeoutMilliseconds) }()
+      case 8: try { try decoder.decodeRepeatedStringField(value: &self.causes) }()
+      case 9: try { try decoder.decodeSingularUInt32Field(value: &self.allowance) }()
+      default: break
+      }
+    }
+  }
+
+  package func traverse<V: SwiftProtobuf.Visitor>(visitor: inout V) throws {
+    if !self.serviceName.isEmpty {
+      try visitor.visitSingularStringField(value: self.serviceName, fieldNumber: 1)
+    }
+    if !self.method.isEmpty {
+      try visitor.visitSingularStringField(value: self.method, fieldNumber: 2)
+    }
+    if !self.payloadTypeURL.isEmpty {
+      try visitor.visitSingularStringField(value: self.payloadTypeURL, fieldNumber: 3)
+    }
+    if !self.payload.isEmpty {
+      try visitor.visitSingularBytesField(value: self.payload, fieldNumber: 4)
+    }
+    if !self.metadata.isEmpty {
+      try visitor.visitRepeatedMessageField(value: self.metadata, fieldNumber: 5)
+    }
+    if !self.idempotencyKey.isEmpty {
+      try visitor.visitSingularStringField(value: self.idempotencyKey, fieldNumber: 6)
+    }
+    if self.timeoutMilliseconds != 0 {
+      try visitor.visitSingularUInt64Field(value: self.timeoutMilliseconds, fieldNumber: 7)
+    }
+    if !self.causes.isEmpty {
+      try visitor.visitRepeatedStringField(value: self.causes, fieldNumber: 8)
+    }
+    if self.allowance != 0 {
+      try visitor.visitSingularUInt32Field(value: self.allowance, fieldNumber: 9)
+    }
+    try unknownFields.traverse(visitor: &visitor)
+  }
+
+  package static func ==(lhs: Cloudstate_Internal_Cluster_RoutedCall, rhs: Cloudstate_Internal_Cluster_RoutedCall) -> Bool {
+    if lhs.serviceName != rhs.serviceName {return false}
+    if lhs.method != rhs.method {return false}
+    if lhs.payloadTypeURL != rhs.payloadTypeURL {return false}
+    if lhs.payload != rhs.payload {return false}
+    if lhs.metadata != rhs.metadata {return false}
+    if lhs.idempotencyKey != rhs.idempotencyKey {return false}
+    if lhs.timeoutMilliseconds != rhs.timeoutMilliseconds {return false}
+    if lhs.causes != rhs.causes {return false}
+    if lhs.allowance != rhs.allowance {return false}
+    if lhs.unknownFields != rhs.unknownFields {return false}
+    return true
+  }
+}
+
+nonisolated extension Cloudstate_Internal_Cluster_RoutedCallAnswer: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
+  package static let protoMessageName: String = _protobuf_package + ".RoutedCallAnswer"
+  package static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{3}unknown_service\0\u{1}refusal\0\u{3}is_circle\0\u{1}answer\0")
+
+  package mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
+    while let fieldNumber = try decoder.nextFieldNumber() {
+      // The use of inline closures is to circumvent an issue where the compiler
+      // allocates stack space for every case branch when no optimizations are
+      // enabled. https://github.com/apple/swift-protobuf/issues/1034
+      switch fieldNumber {
+      case 1: try { try decoder.decodeSingularBoolField(value: &self.unknownService) }()
+      case 2: try { try decoder.decodeSingularStringField(value: &self.refusal) }()
+      case 3: try { try decoder.decodeSingularBoolField(value: &self.isCircle) }()
+      case 4: try { try decoder.decodeSingularMessageField(value: &self._answer) }()
+      default: break
+      }
+    }
+  }
+
+  package func traverse<V: SwiftProtobuf.Visitor>(visitor: inout V) throws {
+    // The use of inline closures is to circumvent an issue where the compiler
+    // allocates stack space for every if/case branch local when no optimizations
+    // are enabled. https://github.com/apple/swift-protobuf/issues/1034 and
+    // https://github.com/apple/swift-protobuf/issues/1182
+    if self.unknownService != false {
+      try visitor.visitSingularBoolField(value: self.unknownService, fieldNumber: 1)
+    }
+    if !self.refusal.isEmpty {
+      try visitor.visitSingularStringField(value: self.refusal, fieldNumber: 2)
+    }
+    if self.isCircle != false {
+      try visitor.visitSingularBoolField(value: self.isCircle, fieldNumber: 3)
+    }
+    try { if let v = self._answer {
+      try visitor.visitSingularMessageField(value: v, fieldNumber: 4)
+    } }()
+    try unknownFields.traverse(visitor: &visitor)
+  }
+
+  package static func ==(lhs: Cloudstate_Internal_Cluster_RoutedCallAnswer, rhs: Cloudstate_Internal_Cluster_RoutedCallAnswer) -> Bool {
+    if lhs.unknownService != rhs.unknownService {return false}
+    if lhs.refusal != rhs.refusal {return false}
+    if lhs.isCircle != rhs.isCircle {return false}
+    if lhs._answer != rhs._answer {return false}
     if lhs.unknownFields != rhs.unknownFields {return false}
     return true
   }

@@ -35,12 +35,25 @@ def unpack(packed, kind):
     return message
 
 
+def full_name(service):
+    return service if "." in service else f"kinds.{service}"
+
+
+def pack_for(service, request):
+    """A request for a service; one of another package has its own type with the same first fields."""
+    packed = pack(request)
+    if "." in service:
+        package = service.rpartition(".")[0]
+        packed.type_url = f"type.googleapis.com/{package}.Request"
+    return packed
+
+
 def side_effects(request):
     for target in request.effects:
         service, method = target.lstrip("!").split("/")
         yield entity_pb2.SideEffect(
-            service_name=f"kinds.{service}", command_name=method,
-            payload=pack(kinds_pb2.Request(id=request.id, text=request.text)),
+            service_name=full_name(service), command_name=method,
+            payload=pack_for(service, kinds_pb2.Request(id=request.id, text=request.text)),
             synchronous=target.startswith("!"))
 
 
@@ -49,8 +62,9 @@ def forward(request):
     # A forward to itself is a circle: it asks for the same again.
     again = request.forward if request.forward == "Relay/One" else ""
     return entity_pb2.Forward(
-        service_name=f"kinds.{service}", command_name=method,
-        payload=pack(kinds_pb2.Request(id=request.id, text=request.text, forward=again)))
+        service_name=full_name(service), command_name=method,
+        payload=pack_for(
+            service, kinds_pb2.Request(id=request.id, text=request.text, forward=again)))
 
 
 def client_action(request, text):

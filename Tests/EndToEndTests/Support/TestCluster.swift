@@ -66,6 +66,9 @@ final class TestCluster {
     try await start()
   }
 
+  /// Where other nodes find the coordinator.
+  var coordinatorEndpoint: String { "tcp://127.0.0.1:\(coordinatorPort)" }
+
   /// The addresses of all nodes, for `--server`.
   var servers: String { nodes.map(\.address).joined(separator: ",") }
 
