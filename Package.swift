@@ -169,7 +169,7 @@ let embedding: [Target] = [
     "CloudstateEmbedded",
     [
       "CloudstateSDK", "NodeCommand", "EntityRuntime", "GRPCTransport", "CommandLineKit",
-      argumentParser, logging,
+      argumentParser, nioPosix, logging,
     ])
 ]
 

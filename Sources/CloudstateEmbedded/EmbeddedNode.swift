@@ -4,6 +4,7 @@ import CommandLineKit
 import EntityRuntime
 import GRPCTransport
 import Glibc
+import NIOPosix
 import NodeCommand
 
 /// A whole node in one process: the sidecar with its entities and actions inside it.
@@ -42,7 +43,12 @@ public struct EmbeddedNode: Sendable {
   /// Runs as the command line of the process says, until the process gets SIGTERM or SIGINT; then takes
   /// nothing new, finishes what is under way, and ends the process. The codes are those of `cs-node`: 0
   /// stopped by a signal, 1 failure, 2 wrong setting, each but 0 with a sentence on standard error.
-  public func runMain() async -> Never {
+  public func runMain() async -> Never { await runMain(EmbeddedProgram.self) }
+
+  /// As ``runMain()``, with one option more: `--tap`, for a node that the compatibility kit tests.
+  package func runTappedMain() async -> Never { await runMain(TappedProgram.self) }
+
+  private func runMain(_ command: (some NodeProgram).Type) async -> Never {
     let typed = Array(CommandLine.arguments.dropFirst())
     let arguments: [String]
     do throws(ProgramError) {
@@ -51,9 +57,11 @@ public struct EmbeddedNode: Sendable {
       Console().error(error.message)
       exit(error.status.rawValue)
     }
-    await runProgram(EmbeddedProgram.self, arguments: arguments) { program in
+    await runProgram(command, arguments: arguments) { program in
       if program.node.stopWithParent { try CommandLineKit.stopWithParent() }
-      try await run(program.node) { _ = try await SignalWatcher.firstSignal() }
+      try await run(program.node, tap: try program.tap()) {
+        _ = try await SignalWatcher.firstSignal()
+      }
     }
   }
 
@@ -79,15 +87,22 @@ public struct EmbeddedNode: Sendable {
   }
 
   private func run(
-    _ options: NodeOptions, until stopped: @escaping @Sendable () async throws -> Void
+    _ options: NodeOptions, tap address: GRPCAddress? = nil,
+    until stopped: @escaping @Sendable () async throws -> Void
   ) async throws {
     let logger = try options.logger(label: programName)
-    let services: any GRPCServerRouter
+    var services: any GRPCServerRouter
     do throws(CloudstateServer.ConfigurationError) {
       services = try server.services(named: options.service ?? "", logger: logger)
     } catch {
       throw ProgramError("\(error)", status: .usage)
     }
+    let tap = address.map {
+      TapConnection(
+        to: $0, eventLoop: MultiThreadedEventLoopGroup.singleton.next(), logger: logger)
+    }
+    defer { tap?.close() }
+    if let tap { services = TappedRouter(services, tap: tap) }
     try await options.runNode(function: .embedded(services), logger: logger, until: stopped)
   }
 

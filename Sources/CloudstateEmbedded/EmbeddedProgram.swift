@@ -1,9 +1,17 @@
 import ArgumentParser
 import CommandLineKit
+import GRPCTransport
 import NodeCommand
 
+/// The command line of a program with an embedded node.
+protocol NodeProgram: ParsableCommand {
+  var node: NodeOptions { get }
+  /// Who is told of all that passes between node and function, if anyone.
+  func tap() throws(ProgramError) -> GRPCAddress?
+}
+
 /// The command line of a program with an embedded node: that of `cs-node` without `--function`.
-struct EmbeddedProgram: ParsableCommand {
+struct EmbeddedProgram: NodeProgram {
   static var configuration: CommandConfiguration {
     CommandConfiguration(
       commandName: programName,
@@ -26,4 +34,6 @@ struct EmbeddedProgram: ParsableCommand {
   }
 
   @OptionGroup var node: NodeOptions
+
+  func tap() -> GRPCAddress? { nil }
 }

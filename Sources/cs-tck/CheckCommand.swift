@@ -18,6 +18,7 @@ struct CheckCommand: AsyncParsableCommand {
         cs-tck --list
         cs-tck --suite cart
         cs-tck --proxy 127.0.0.1:9000 --listen 127.0.0.1:8090 --only proxy
+        cs-tck --proxy 127.0.0.1:9000 --tap 127.0.0.1:8090
         cs-tck --only scripted --proxy-command \
           '${bin}/cs-node --service tck --function ${function} --listen ${listen} --data ${data}'
 
@@ -27,6 +28,10 @@ struct CheckCommand: AsyncParsableCommand {
 
       With --proxy it also stands between a proxy and the user function. Start the proxy with the \
       address of --listen as its user function, and with an empty store or another --ids.
+
+      With --tap instead of --listen it tests a node with the user function inside, such as \
+      tck-model-node, started anew with the same --tap: the node tells every message between the two. \
+      Cases that call the function itself are left out.
 
       With --proxy-command the kit plays the user function too, and misbehaves. In the command \
       ${function} stands for where it listens, ${listen} for where the proxy has to, ${port} for the \
@@ -75,8 +80,14 @@ struct CheckCommand: AsyncParsableCommand {
 
   @Option(
     help: ArgumentHelp(
-      "Where the proxy under test finds its user function.", valueName: "host:port"))
-  var listen = "127.0.0.1:8090"
+      "Where the proxy under test finds its user function; default 127.0.0.1:8090.",
+      valueName: "host:port"))
+  var listen: String?
+
+  @Option(
+    help: ArgumentHelp(
+      "Listen here for what a node tells of the user function inside it.", valueName: "host:port"))
+  var tap: String?
 
   @Option(
     help: ArgumentHelp(
@@ -91,15 +102,29 @@ struct CheckCommand: AsyncParsableCommand {
   func run() async throws {
     let selection = CaseSelection(only)
     if list { return try print(selection.choose(from: suite.cases)) }
+    let function = try parsed(address ?? "127.0.0.1:8080")
+    let link = try link(to: function)
     let session = KitSession(
-      address: try parsed(address ?? "127.0.0.1:8080"), suite: suite, wait: wait,
+      address: function, suite: suite, wait: wait,
       selection: selection, format: try options.format(), junitPath: junit,
       console: options.console,
       proxy: try proxy.map {
-        KitSession.Proxy(address: try parsed($0), listen: try parsed(listen), entityPrefix: ids)
+        KitSession.Proxy(address: try parsed($0), link: link, entityPrefix: ids)
       }, proxyCommand: try proxyCommand.map { try ProxyCommand($0) })
     let status = try await session.run()
     if status != .ok { throw ExitCode(status.rawValue) }
+  }
+
+  private func link(to function: GRPCAddress) throws -> ProxyLink {
+    guard let tap else {
+      return .interceptor(try parsed(listen ?? "127.0.0.1:8090"), function: function)
+    }
+    guard proxy != nil, address == nil, listen == nil else {
+      throw ProgramError(
+        "--tap goes with --proxy, and with neither --listen nor the address of a function",
+        hint: "cs-tck --proxy 127.0.0.1:9000 --tap \(tap)", status: .usage)
+    }
+    return .tap(try parsed(tap))
   }
 
   private func parsed(_ text: String) throws -> GRPCAddress {

@@ -34,6 +34,10 @@ import Testing
         - name: cart
           function: { command: python }
           suites: [cart]
+        - name: inside
+          function: embedded
+          proxy: { command: "node ${tap}" }
+          suites: [proxy]
       """)
     let both = try #require(found.first)
     #expect(both.function?.command == "./function --loud")
@@ -47,6 +51,7 @@ import Testing
     #expect(try both.expectedFailure(of: result("RF1", failure).testCase) == nil)
     // Without a proxy, the part that needs none.
     #expect(found[1].cases.map(\.id) == ["SC1", "SCM2", "SCM3"])
+    #expect(found[2].isFunctionInside && found[2].function == nil && !found[1].isFunctionInside)
   }
 
   @Test("Every mistake is told with its place, before anything is started")
@@ -62,6 +67,10 @@ import Testing
           suites: [proxy, cart]
           expected-failures:
             - { case: XYZ9, reason: typo }
+        - name: three
+          function: embedded
+          proxy: { command: x }
+          suites: [proxy, scripted]
       """
     #expect {
       try read(text)
@@ -73,6 +82,7 @@ import Testing
         "did you mean 'model'?", "two needs a proxy for its suites",
         "cart goes with no other suite", "command of the function of two is no command line",
         "two runs no case 'XYZ9'",
+        "tck.yaml:14:13: an embedded function goes with the suite proxy alone",
       ].allSatisfy { error.message.contains($0) }
     }
     #expect(throws: ProgramError.self) { try read("") }
@@ -145,9 +155,16 @@ import Testing
   @Test("Commands know the folder of our programs, and refuse what has no value")
   func commands() throws {
     let command = try ProxyCommand("${bin}/proxy '--to ${function}' ${listen} ${port} ${data}")
-      .command(function: .tcp(host: "127.0.0.1", port: 1), port: 2, data: "/d")
+      .command(link: .tcp(host: "127.0.0.1", port: 1), port: 2, data: "/d")
     #expect(command.words.first?.hasPrefix("/") == true)
     #expect(command.words.dropFirst() == ["--to 127.0.0.1:1", "127.0.0.1:2", "2", "/d"])
+    let inside = try ProxyCommand("node --tap ${tap}", isFunctionInside: true)
+      .command(link: .tcp(host: "127.0.0.1", port: 1), port: 2, data: "/d")
+    #expect(inside.words == ["node", "--tap", "127.0.0.1:1"])
+    #expect(throws: ProgramError.self) { try ProxyCommand("node --tap ${tap}") }
+    #expect(throws: ProgramError.self) {
+      try ProxyCommand("node --to ${function}", isFunctionInside: true)
+    }
     #expect(throws: ProgramError.self) { try ProxyCommand("proxy ${no.such.name}") }
     #expect(throws: ProgramError.self) { try ProxyCommand("") }
     #expect(throws: ProgramError.self) { try ProxyCommand("'") }

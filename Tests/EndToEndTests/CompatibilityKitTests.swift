@@ -99,6 +99,31 @@ struct CompatibilityKitTests {
     function.signal(SIGKILL)
   }
 
+  @Test("A node with the model function inside passes the same cases", .timeLimit(.minutes(2)))
+  func tappedNode() async throws {
+    let folder = try TemporaryDirectory()
+    let tap = "unix:\(folder.path)/tap"
+    let port = try freePort()
+    // It waits for the kit with what it tells.
+    let node = try TestProcess(
+      builtProduct("tck-model-node"),
+      [
+        "--service", "tck", "--tap", tap, "--listen", "127.0.0.1:\(port)", "--data",
+        "\(folder.path)/data", "--shards", "4",
+      ])
+    defer { node.signal(SIGKILL) }
+    let result = try await runTool(
+      "cs-tck", ["--proxy", "127.0.0.1:\(port)", "--tap", tap, "--wait", "30s"],
+      within: .seconds(90))
+    #expect(result.status == .code(0), "\(result.output)\(result.talk)")
+    #expect(result.output.hasSuffix("\n32 passed, 0 failed, 0 skipped\n"))
+    // What it told is not told again.
+    let again = try await runTool(
+      "cs-tck", ["--proxy", "127.0.0.1:\(port)", "--tap", tap, "--wait", "100ms"])
+    #expect(again.status == .code(3))
+    #expect(again.talk.contains("try: start the node anew with --tap unix:"))
+  }
+
   @Test("A node with the model function inside answers, forwards, repeats effects and refuses")
   func embeddedNode() async throws {
     let folder = try TemporaryDirectory()
@@ -167,6 +192,12 @@ struct CompatibilityKitTests {
             command: >-
               ${bin}/cs-node --service tck --function ${function} --listen ${listen} --data ${data}
           suites: [proxy, scripted]
+        - name: embedded
+          function: embedded
+          proxy:
+            command: >-
+              ${bin}/tck-model-node --service tck --tap ${tap} --listen ${listen} --data ${data}
+          suites: [proxy]
       """.write(toFile: file, atomically: true, encoding: .utf8)
       return try await runTool(
         "cs-tck", ["run", file, "--only", "AM2,ESM4,ESP1,PVE1"], within: .seconds(60))
@@ -180,6 +211,7 @@ struct CompatibilityKitTests {
         combination  passed  failed  known  mended  skipped
         model             2       0      0       0        0  ok
         sidecar           2       0      0       0        0  ok
+        embedded          1       0      0       0        0  ok
 
         """))
     let mended = try await run(known: "[{ case: AM2, reason: not yet }]")
@@ -199,7 +231,7 @@ struct CompatibilityKitTests {
     let result = try await runTool(
       "cs-tck", ["run", "\(repositoryFolder)/Config/tck.yaml", "--combination", "nobody"])
     #expect(result.status == .code(2))
-    #expect(result.talk.contains("one of swift-model, swift-sidecar, python-cart"))
+    #expect(result.talk.contains("one of swift-model, swift-sidecar, swift-embedded, python-cart"))
   }
 
   @Test("Mistakes and silence have statuses of their own")
@@ -216,6 +248,14 @@ struct CompatibilityKitTests {
     let proxyCases = try await runTool("cs-tck", ["--only", "ESP1"])
     #expect(proxyCases.status == .code(2))
     #expect(proxyCases.talk.contains("try: cs-tck --proxy"))
+    let both = try await runTool(
+      "cs-tck", ["127.0.0.1:1", "--proxy", "127.0.0.1:1", "--tap", "127.0.0.1:2"])
+    #expect(both.status == .code(2))
+    #expect(both.talk.contains("--tap goes with --proxy"))
+    let modelCases = try await runTool(
+      "cs-tck", ["--proxy", "127.0.0.1:1", "--tap", "127.0.0.1:2", "--only", "ESM1"])
+    #expect(modelCases.status == .code(2))
+    #expect(modelCases.talk.contains("the user function, which is inside the proxy"))
     let folder = try TemporaryDirectory()
     let nobody = try await runTool("cs-tck", ["unix:\(folder.path)/socket", "--wait", "100ms"])
     #expect(nobody.status == .code(3))

@@ -13,10 +13,10 @@ struct CartRun {
   private let stream: Stream
   private var commandID: Int64 = 0
 
-  init(_ scene: FunctionScene, user: String) {
+  init(_ scene: FunctionScene, user: String) throws(CaseFailure) {
     self.user = user
     stream = Stream(
-      scene.function.client, path: EventSourcedMessages.path, limit: scene.limit)
+      try scene.function.reached(), path: EventSourcedMessages.path, limit: scene.limit)
     stream.send(
       EventSourcedMessages.start(EntityStart(), service: Self.service, entityID: user))
   }

@@ -11,14 +11,14 @@ let cartCases: [TestCase] = [
     needs: [], procedure: .function(FunctionProcedure(run: answersDiscovery))),
   cart("SCM2", "Initial cart, without a proxy", "I; GetCart gives an empty cart; no event; P") {
     (scene: FunctionScene) throws(CaseFailure) in
-    var run = CartRun(scene, user: "testuser:1")
+    var run = try CartRun(scene, user: "testuser:1")
     try await run.carry(out: [.get([])])
     try await run.end()
   },
   cart(
     "SCM3", "Add and remove, without a proxy", "I; \(clause(addAndRemove)); P"
   ) { (scene: FunctionScene) throws(CaseFailure) in
-    var run = CartRun(scene, user: "testuser:2")
+    var run = try CartRun(scene, user: "testuser:2")
     try await run.carry(out: addAndRemove)
     try await run.end()
   },

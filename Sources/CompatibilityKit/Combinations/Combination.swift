@@ -29,6 +29,8 @@ package struct Combination: Sendable {
 
   package var name: String
   package var function: Program?
+  /// The user function is inside the proxy.
+  package var isFunctionInside = false
   package var proxy: Program?
   package var suites: [Suite]
   package var expectedFailures: [ExpectedFailure]

@@ -77,14 +77,22 @@ private struct CombinationReader {
       fields.report("a combination needs a name", at: values["name"] ?? node)
       return nil
     }
-    let function = values["function"].flatMap { program($0, "the function of \(name)") }
+    let isFunctionInside = values["function"]?.scalar?.string == "embedded"
+    let function =
+      isFunctionInside
+      ? nil : values["function"].flatMap { program($0, "the function of \(name)") }
     let proxy = values["proxy"].flatMap { program($0, "the proxy of \(name)") }
     let suites = suites(values["suites"], name, at: node)
     var combination = Combination(
       name: name, function: function, proxy: proxy, suites: suites, expectedFailures: [],
       wait: fields.duration(
         values["wait"], "wait", in: .milliseconds(1) ... .seconds(600)) ?? .seconds(30))
+    combination.isFunctionInside = isFunctionInside
     combination.expectedFailures = expectedFailures(values["expected-failures"], combination)
+    if isFunctionInside, let node = values["suites"], !suites.isEmpty, suites != [.proxy] {
+      fields.report(
+        "an embedded function goes with the suite proxy alone: nobody else reaches it", at: node)
+    }
     if suites != [.scripted], !suites.isEmpty, values["function"] == nil {
       fields.report("\(name) needs a function for its suites", at: node)
     }

@@ -55,6 +55,9 @@ struct CombinationRun {
         ])
       function = try await KitProcess.start(command, log: "\(folder)/function.log")
       try await connect(.tcp(host: "127.0.0.1", port: port), in: folder)
+    } else if needsFunction, combination.isFunctionInside {
+      try await startProxy(in: folder) { .tap($0) }
+      connection = try await proxyUnderTest?.functionInside()
     }
     var scripted: ScriptedRun?
     if let program = combination.proxy, cases.contains(where: { $0.part == .scripted }) {
@@ -68,20 +71,25 @@ struct CombinationRun {
     connection = try await FunctionUnderTest.connect(
       address, suite: combination.suites == [.cart] ? .cart : .models, wait: combination.wait,
       group: MultiThreadedEventLoopGroup.singleton, logger: logger)
-    guard let program = combination.proxy, cases.contains(where: { $0.part == .proxy }) else {
-      return
-    }
+    guard cases.contains(where: { $0.part == .proxy }) else { return }
+    try await startProxy(in: folder) { .interceptor($0, function: address) }
+  }
+
+  private mutating func startProxy(
+    in folder: String, link: (GRPCAddress) -> ProxyLink
+  ) async throws {
+    guard let program = combination.proxy else { return }
     let (listen, port) = (
       GRPCAddress.tcp(host: "127.0.0.1", port: try freePort()), try freePort()
     )
     let command = try proxyCommand(program).command(
-      function: listen, port: port, data: "\(folder)/data")
+      link: listen, port: port, data: "\(folder)/data")
     var process: KitProcess?
     // Kept also when the proxy does not answer, to be stopped.
     defer { proxy = process }
     proxyUnderTest = try await ProxyUnderTest.connect(
-      .tcp(host: "127.0.0.1", port: port), listen: listen, function: address,
-      wait: combination.wait, logger: logger
+      .tcp(host: "127.0.0.1", port: port), link: link(listen), wait: combination.wait,
+      logger: logger
     ) {
       process = try await KitProcess.start(command, log: "\(folder)/proxy.log")
     }
@@ -91,7 +99,8 @@ struct CombinationRun {
     _ program: Combination.Program
   ) throws(ProgramError) -> ProxyCommand {
     try ProxyCommand(
-      program.command, environment: program.environment, directory: program.directory)
+      program.command, environment: program.environment, directory: program.directory,
+      isFunctionInside: combination.isFunctionInside)
   }
 
   /// What went wrong, and what the programs wrote last.

@@ -3,32 +3,37 @@ import GRPCTransport
 import Glibc
 import Launcher
 
-/// How a proxy is started: a command line with `${function}` for where its user function listens,
-/// `${listen}` for where it has to listen itself, `${port}` for the port of that, `${data}` for a folder
+/// How a proxy is started: a command line with `${function}` for where its user function listens (or
+/// `${tap}` for whom it has to tell of the one inside it), `${listen}` for where it has to listen itself, `${port}` for the port of that, `${data}` for a folder
 /// of its own and `${bin}` for the folder of our programs; all else is an environment variable.
 package struct ProxyCommand: Hashable, Sendable {
   private let text: String
   private let environment: [String: String]
   private let directory: String
+  /// What stands for where the kit listens.
+  private let linkName: String
 
+  /// - Parameter isFunctionInside: the proxy has its user function inside, and needs `${tap}`.
   /// - Throws: ``ProgramError`` with status `usage` if the text is no command line.
   package init(
-    _ text: String, environment: [String: String] = [:], directory: String = currentDirectory()
+    _ text: String, environment: [String: String] = [:], directory: String = currentDirectory(),
+    isFunctionInside: Bool = false
   ) throws(ProgramError) {
+    linkName = isFunctionInside ? "tap" : "function"
     self.text = text
     self.environment = environment
     self.directory = directory
-    _ = try command(function: .tcp(host: "127.0.0.1", port: 1), port: 2, data: "/")
+    _ = try command(link: .tcp(host: "127.0.0.1", port: 1), port: 2, data: "/")
   }
 
-  /// What to start for a function and a free port.
+  /// What to start for a free port, and the address where the kit listens.
   func command(
-    function: GRPCAddress, port: Int, data: String
+    link address: GRPCAddress, port: Int, data: String
   ) throws(ProgramError) -> KitCommand {
     try kitCommand(
       text, environment: environment, directory: directory,
       variables: [
-        "function": function.description, "listen": "127.0.0.1:\(port)", "port": "\(port)",
+        linkName: address.description, "listen": "127.0.0.1:\(port)", "port": "\(port)",
         "data": data,
       ])
   }

@@ -24,7 +24,8 @@ final class RecordedConnection: Sendable {
   init(path: String) { self.path = path }
 }
 
-/// A server that looks to the proxy like the user function: it passes every call on, and records it.
+/// A server that looks to the proxy like the user function: it passes every call on, and records it. With
+/// a tap it is only told of the calls.
 ///
 /// One event loop carries both sides, so messages are passed on where they arrive.
 final class Interceptor: Sendable {
@@ -34,38 +35,58 @@ final class Interceptor: Sendable {
   let discoveries = EventQueue<RecordedConnection>()
 
   private let group = MultiThreadedEventLoopGroup(numberOfThreads: 1)
-  private let function: GRPCClientConnection
+  private let address: GRPCAddress
+  /// `nil` for a tap.
+  private let function: GRPCClientConnection?
+  private let logger: Logger
   private let server = Mutex<GRPCServer?>(nil)
 
-  init(function address: GRPCAddress, logger: Logger) {
-    function = GRPCClientConnection(target: address, eventLoop: group.next(), logger: logger)
+  init(_ link: ProxyLink, logger: Logger) {
+    address = link.address
+    self.logger = logger
+    switch link {
+    case .interceptor(_, let target):
+      function = GRPCClientConnection(target: target, eventLoop: group.next(), logger: logger)
+    case .tap:
+      function = nil
+    }
   }
 
   /// Serves until ``stop()``.
   ///
-  /// - Returns: the port.
   /// - Throws: what binding threw.
-  func start(on address: GRPCAddress, logger: Logger) async throws -> Int? {
-    let router = InterceptorRouter(
-      function: function, connections: connections, discoveries: discoveries)
+  func start() async throws {
+    var configuration = GRPCServerConfiguration(address: address)
+    let router: any GRPCServerRouter
+    if let function {
+      router = InterceptorRouter(function: function) { [self] in announce($0) }
+    } else {
+      router = TapRouter { [self] in announce($0) }
+      configuration.maximumMessageBytes += TapRecord.overheadBytes
+    }
     let started = try await GRPCServer.start(
-      configuration: GRPCServerConfiguration(address: address), router: router, group: group,
-      logger: logger)
+      configuration: configuration, router: router, group: group, logger: logger)
     server.withLock { $0 = started }
-    return started.localAddress.port
   }
 
   func stop() async {
     await server.withLock { $0.take() }?.shutdown(grace: .zero)
-    try? await function.eventLoop.submit { [function] in function.close() }.get()
+    if let function { try? await function.eventLoop.submit { function.close() }.get() }
     try? await group.shutdownGracefully()
+  }
+
+  private func announce(_ record: RecordedConnection) {
+    if record.path.hasPrefix("/cloudstate.EntityDiscovery/") {
+      if record.path.hasSuffix("/discover") { discoveries.add(record) }
+    } else {
+      connections.add(record)
+    }
   }
 }
 
 private struct InterceptorRouter: GRPCServerRouter {
   let function: GRPCClientConnection
-  let connections: EventQueue<RecordedConnection>
-  let discoveries: EventQueue<RecordedConnection>
+  let announce: @Sendable (RecordedConnection) -> Void
 
   func handler(for call: any GRPCServerCall) -> (any GRPCServerCallHandler)? {
     let record = RecordedConnection(path: call.path)
@@ -73,11 +94,7 @@ private struct InterceptorRouter: GRPCServerRouter {
     let upstream = function.openStream(
       path: call.path, metadata: GRPCMetadata(), deadline: nil, waitForReady: true,
       handler: answer)
-    if call.path.hasPrefix("/cloudstate.EntityDiscovery/") {
-      if call.path.hasSuffix("/discover") { discoveries.add(record) }
-    } else {
-      connections.add(record)
-    }
+    announce(record)
     return PassedCall(upstream, record)
   }
 }

@@ -13,43 +13,40 @@ struct ProxyUnderTest: Sendable {
   let interceptor: Interceptor
   /// What the proxy said of itself.
   let info: Cloudstate_ProxyInfo
+  private let discovery: RecordedConnection
 
-  /// Listens as the user function, waits until a proxy has discovered it, and connects to the proxy.
+  /// Listens as the user function, or for what the proxy tells of the one inside it; waits until the proxy
+  /// has discovered it, and connects to the proxy.
   ///
   /// - Parameters:
-  ///   - listen: Where the proxy finds its user function.
   ///   - onListening: Called when the proxy can be started; may start it.
   /// - Throws: ``ProgramError``: `unreachable` if there is no proxy in time.
   static func connect(
-    _ address: GRPCAddress, listen: GRPCAddress, function: GRPCAddress, wait: Duration,
-    logger: Logger, onListening: () async throws -> Void
+    _ address: GRPCAddress, link: ProxyLink, wait: Duration, logger: Logger,
+    onListening: () async throws -> Void
   ) async throws -> ProxyUnderTest {
-    let interceptor = Interceptor(function: function, logger: logger)
+    let interceptor = Interceptor(link, logger: logger)
     do {
       do {
-        _ = try await interceptor.start(on: listen, logger: logger)
+        try await interceptor.start()
       } catch {
         throw ProgramError(
-          "cannot listen on \(listen): \(error)", hint: "--listen HOST:PORT", status: .usage)
+          "cannot listen on \(link.address): \(error)", hint: link.listenHint, status: .usage)
       }
       try await onListening()
       let clock = ContinuousClock()
       let end = clock.now + wait
       guard let discovery = await interceptor.discoveries.next(within: wait),
         case .message(let message) = await discovery.incoming.next(within: .seconds(3))
-      else {
-        throw ProgramError(
-          "no proxy asked the user function at \(listen) for its services within \(wait)",
-          hint: "start the proxy with \(listen) as its user function, or --wait longer",
-          status: .unreachable)
-      }
+      else { throw link.silence(after: wait) }
       let info = try Cloudstate_ProxyInfo(decoding: message)
       while true {
         do {
           let client = try await GRPCAsyncClient.connect(
             target: address, group: MultiThreadedEventLoopGroup.singleton, logger: logger)
           return ProxyUnderTest(
-            client: client, httpAddress: address, interceptor: interceptor, info: info)
+            client: client, httpAddress: address, interceptor: interceptor, info: info,
+            discovery: discovery)
         } catch let status as GRPCStatus {
           guard clock.now < end else {
             throw ProgramError(
@@ -62,6 +59,18 @@ struct ProxyUnderTest: Sendable {
       await interceptor.stop()
       throw error
     }
+  }
+
+  /// The user function as it answered the proxy, without a connection to it.
+  ///
+  /// - Throws: ``ProgramError`` if it did not, or not with what can be read.
+  func functionInside() async throws -> FunctionUnderTest {
+    let event = await discovery.outgoing.next(within: .seconds(3))
+    guard case .message(let answer) = event else {
+      throw ProgramError(
+        "the function answered discovery with \(describe(event))", status: .unreachable)
+    }
+    return try FunctionUnderTest(spec: answer, client: nil)
   }
 
   /// Closes the connection, and stops listening.

@@ -11,7 +11,8 @@ package struct FunctionUnderTest: Sendable {
   let spec: Cloudstate_EntitySpec
   /// The services in the descriptors that discovery answered.
   let declaredServices: Set<String>
-  let client: GRPCAsyncClient
+  /// `nil` if the function is inside a proxy, where only that reaches it.
+  private let client: GRPCAsyncClient?
 
   /// What the library says of itself, such as `cloudstate-swift-support 0.1.0`.
   package var library: String {
@@ -47,7 +48,18 @@ package struct FunctionUnderTest: Sendable {
   }
 
   /// Closes the connection.
-  package func close() async { await client.close() }
+  package func close() async { await client?.close() }
+
+  /// The connection.
+  ///
+  /// - Throws: that there is none.
+  func reached() throws(CaseFailure) -> GRPCAsyncClient {
+    guard let client else {
+      throw CaseFailure(
+        step: "", expected: "a user function with an address", received: "one inside a proxy")
+    }
+    return client
+  }
 
   private static func discover(
     _ address: GRPCAddress, _ suite: TestSuite, within limit: Duration, group: any EventLoopGroup,
@@ -65,7 +77,8 @@ package struct FunctionUnderTest: Sendable {
     }
   }
 
-  private init(spec message: ByteBuffer, client: GRPCAsyncClient) throws {
+  /// - Throws: ``ProgramError`` if the answer to discovery cannot be read.
+  init(spec message: ByteBuffer, client: GRPCAsyncClient?) throws {
     do {
       spec = try Cloudstate_EntitySpec(decoding: message)
       let files = try Google_Protobuf_FileDescriptorSet(serializedBytes: spec.proto).file

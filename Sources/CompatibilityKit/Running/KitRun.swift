@@ -78,19 +78,19 @@ package struct KitRun: Sendable {
           if let deviation { throw deviation }
         }
       case .action(let shape, let script):
-        try await ActionRun(shape, script, client: function.client, limit: answerLimit).run()
+        try await ActionRun(shape, script, client: try function.reached(), limit: answerLimit).run()
       case .entity(let procedure) where testCase.group == .eventSourced:
         var run = EntityRun(
-          EventSourcedMessages.self, client: function.client, entityID: entityID,
+          EventSourcedMessages.self, client: try function.reached(), entityID: entityID,
           limit: answerLimit)
         try await run.run(procedure)
       case .entity(let procedure):
         var run = EntityRun(
-          ValueEntityMessages.self, client: function.client, entityID: entityID,
+          ValueEntityMessages.self, client: try function.reached(), entityID: entityID,
           limit: answerLimit)
         try await run.run(procedure)
       case .crdt(let script):
-        var run = CRDTRun(client: function.client, limit: answerLimit)
+        var run = CRDTRun(client: try function.reached(), limit: answerLimit)
         let entityID = replicatedID(script.type.rawValue, number)
         try await run.run(
           steps { () throws(NotationError) in try script.steps(entityID: entityID) })

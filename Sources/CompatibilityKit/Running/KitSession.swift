@@ -5,7 +5,7 @@ import NIOPosix
 
 /// What `cs-tck` does: connects, runs the chosen cases, and reports.
 package struct KitSession: Sendable {
-  /// Where the user function listens.
+  /// Where the user function listens; of no meaning for one inside the proxy.
   package var address: GRPCAddress
   /// How long to wait for it to answer.
   package var wait: Duration
@@ -23,14 +23,13 @@ package struct KitSession: Sendable {
   /// Where the proxy listens, and how it is tested.
   package struct Proxy: Sendable {
     package var address: GRPCAddress
-    /// Where the kit listens as the proxy's user function.
-    package var listen: GRPCAddress
+    package var link: ProxyLink
     /// See ``KitRun/entityPrefix``.
     package var entityPrefix: String
 
-    package init(address: GRPCAddress, listen: GRPCAddress, entityPrefix: String) {
+    package init(address: GRPCAddress, link: ProxyLink, entityPrefix: String) {
       self.address = address
-      self.listen = listen
+      self.link = link
       self.entityPrefix = entityPrefix
     }
   }
@@ -62,6 +61,7 @@ package struct KitSession: Sendable {
     if cases.allSatisfy({ $0.part == .scripted }) {
       return try await run(cases, KitRun(function: nil, scripted: scripted(logger)), nil)
     }
+    if isFunctionInside { return try await runWithProxy(cases, nil, logger) }
     let function = try await FunctionUnderTest.connect(
       address, suite: suite, wait: wait, group: MultiThreadedEventLoopGroup.singleton,
       logger: logger)
@@ -75,41 +75,58 @@ package struct KitSession: Sendable {
     return try outcome.get()
   }
 
+  /// Whether only the proxy reaches the user function.
+  private var isFunctionInside: Bool {
+    if case .tap = proxy?.link { true } else { false }
+  }
+
   private func scripted(_ logger: Logger) -> ScriptedRun? {
     proxyCommand.map { ScriptedRun(proxy: $0, limit: KitRun.defaultAnswerLimit, logger: logger) }
   }
 
-  /// Without a proxy, or a command for one, the cases that need it are left out.
+  /// Without a proxy, or a command for one, the cases that need it are left out; and so are those of a
+  /// function that only its proxy reaches.
   private func chosenCases() throws(ProgramError) -> [TestCase] {
     let possible = try selection.choose(from: suite.cases).filter { testCase in
       switch testCase.part {
-      case .model: true
+      case .model: !isFunctionInside
       case .proxy: proxy != nil
       case .scripted: proxyCommand != nil
       }
     }
     guard possible.isEmpty else { return possible }
+    if isFunctionInside {
+      throw ProgramError(
+        "the chosen cases call or play the user function, which is inside the proxy",
+        hint: "cs-tck HOST:PORT without --tap, for the function as a program of its own",
+        status: .usage)
+    }
     throw ProgramError(
       "the chosen cases test a proxy",
       hint: "cs-tck --proxy 127.0.0.1:9000, or --proxy-command for scripted cases", status: .usage)
   }
 
   private func runWithProxy(
-    _ cases: [TestCase], _ function: FunctionUnderTest, _ logger: Logger
+    _ cases: [TestCase], _ function: FunctionUnderTest?, _ logger: Logger
   ) async throws -> ExitStatus {
     let scripted = scripted(logger)
     guard let proxy else {
       return try await run(cases, KitRun(function: function, scripted: scripted), function)
     }
     let connected = try await ProxyUnderTest.connect(
-      proxy.address, listen: proxy.listen, function: address, wait: wait, logger: logger
+      proxy.address, link: proxy.link, wait: wait, logger: logger
     ) {
-      console.info("waiting for a proxy whose user function is \(proxy.listen)")
+      switch proxy.link {
+      case .interceptor(let listen, _):
+        console.info("waiting for a proxy whose user function is \(listen)")
+      case .tap(let listen): console.info("waiting for a node with --tap \(listen)")
+      }
     }
-    var kit = KitRun(function: function, proxy: connected, scripted: scripted)
-    kit.entityPrefix = proxy.entityPrefix
     let outcome: Result<ExitStatus, any Error>
     do {
+      let function = if let function { function } else { try await connected.functionInside() }
+      var kit = KitRun(function: function, proxy: connected, scripted: scripted)
+      kit.entityPrefix = proxy.entityPrefix
       outcome = .success(try await run(cases, kit, function))
     } catch {
       outcome = .failure(error)
@@ -118,10 +135,15 @@ package struct KitSession: Sendable {
     return try outcome.get()
   }
 
+  private var place: String {
+    guard isFunctionInside, let proxy else { return "at \(address)" }
+    return "inside \(proxy.address), without the cases that call it themselves"
+  }
+
   private func run(
     _ cases: [TestCase], _ kit: KitRun, _ function: FunctionUnderTest?
   ) async throws -> ExitStatus {
-    if let function { console.info("testing \(function.library) at \(address)") }
+    if let function { console.info("testing \(function.library) \(place)") }
     var text = TextReport(console: console)
     let results = try await kit.run(cases) { result in
       switch format {
@@ -132,7 +154,7 @@ package struct KitSession: Sendable {
     }
     if format == .json {
       let report = jsonReport(
-        results, address: function == nil ? "" : address.description,
+        results, address: function == nil || isFunctionInside ? "" : address.description,
         library: function?.library ?? "")
       try console.output(report.pretty)
     }

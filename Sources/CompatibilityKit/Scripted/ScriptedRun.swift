@@ -39,7 +39,7 @@ struct ScriptedRun: Sendable {
     do {
       let port = try freePort()
       let command = try proxy.command(
-        function: function.address, port: port, data: "\(folder)/data")
+        link: function.address, port: port, data: "\(folder)/data")
       let process = try await KitProcess.start(command, log: "\(folder)/log")
       let address = GRPCAddress.tcp(host: "127.0.0.1", port: port)
       let outcome: Result<Void, any Error>

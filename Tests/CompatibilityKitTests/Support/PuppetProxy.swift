@@ -32,7 +32,8 @@ func results(
     async let link = puppetLink(listen, info: info, group: group, logger: logger)
     let address = GRPCAddress.unixDomainSocket(path: "\(folder.path)/proxy")
     async let connecting = ProxyUnderTest.connect(
-      address, listen: listen, function: function.address, wait: .seconds(20), logger: logger
+      address, link: .interceptor(listen, function: function.address), wait: .seconds(20),
+      logger: logger
     ) {}
     let client = try await link
     let server = try await GRPCServer.start(
