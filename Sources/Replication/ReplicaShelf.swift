@@ -118,7 +118,7 @@ package final class ReplicaShelf {
     }
     guard copy.approximateBytes > configuration.maximumCopyBytes else { return nil }
     // It may be the changes that take the room.
-    write(copy.wholeWrite(), of: copy, change: nil) { _ in }
+    if copy.hasDeltas { write(copy.wholeWrite(), of: copy, change: nil) { _ in } }
     guard copy.approximateBytes > configuration.maximumCopyBytes else { return nil }
     return "the value takes \(copy.approximateBytes) bytes, and at most "
       + "\(configuration.maximumCopyBytes) are allowed; spread it over several entities"
@@ -168,6 +168,7 @@ package final class ReplicaShelf {
     lastToken += 1
     copy.pendingWrites += 1
     copy.lastToken = lastToken
+    if case .whole = write.change { copy.lastWholeToken = lastToken }
     pending[lastToken] = PendingWrite(copy: copy, change: change, completion: completion)
     store.submit(write, token: lastToken, to: sink)
   }
@@ -195,6 +196,7 @@ package final class ReplicaShelf {
       written.copy.pendingWrites -= 1
       switch outcome.result {
       case .success:
+        if outcome.token == written.copy.lastWholeToken { written.copy.wholeIsStored() }
         if let change = written.change {
           // Several changes of one entity in one sync go out as one.
           let entity = written.copy.entity
