@@ -21,9 +21,10 @@ struct ReplicatedRuntimeTests {
     configuration.maximumStreams = 1
     // Nothing but the want of a stream puts an entity away in this test.
     configuration.passivationTimeout = .seconds(3600)
+    let name = try #require(ReplicaID("a"))
     let (port, function) = try await loop.submit {
       (
-        NIOLoopBound(StatePort(eventLoop: loop) as any ReplicaPort, eventLoop: loop),
+        NIOLoopBound(StatePort(name: name, eventLoop: loop) as any ReplicaPort, eventLoop: loop),
         NIOLoopBound(DeletingFunction(eventLoop: loop) as any FunctionLink, eventLoop: loop)
       )
     }.get()
@@ -48,14 +49,15 @@ struct ReplicatedRuntimeTests {
 /// Copies that are only there or deleted. Loop-bound.
 private final class StatePort: ReplicaPort {
   private let eventLoop: any EventLoop
+  private let name: ReplicaID
   private var deleted: Set<EntityKey> = []
 
-  init(eventLoop: any EventLoop) { self.eventLoop = eventLoop }
-
-  var electorate: Electorate {
-    let name = ReplicaID("a")!
-    return Electorate(replica: name, members: [name])
+  init(name: ReplicaID, eventLoop: any EventLoop) {
+    self.name = name
+    self.eventLoop = eventLoop
   }
+
+  var electorate: Electorate { Electorate(replica: name, members: [name]) }
 
   func open(
     _ entity: EntityKey, changed: @escaping () -> Void,

@@ -38,7 +38,10 @@ final class Cluster {
   deinit { pool.shutdownGracefully { _ in } }
 
   /// A node that was started.
-  subscript(_ name: String) -> Node { nodes[name]! }
+  subscript(_ name: String) -> Node {
+    guard let node = nodes[name] else { preconditionFailure("node \(name) was not started") }
+    return node
+  }
 
   /// Starts a node on its disk, and makes all nodes members of each other's views.
   ///
