@@ -26,6 +26,10 @@ final class ReplicaCopy {
   private var wholeBytes = 0
   private var deltaBytes = 0
   private var lastNumber: UInt64 = 0
+  /// The highest number of a delta that may be in the store: a whole copy that was to replace it may be refused.
+  private var highestNumber: UInt64 = 0
+  /// Of the last whole copy that was given to the store.
+  var lastWholeToken: UInt64 = 0
   /// A write was refused, so that the stored parts are not all there is.
   var needsWholeWrite = false
 
@@ -33,8 +37,8 @@ final class ReplicaCopy {
 
   /// About what the copy takes in the store, in bytes: never less than a whole copy of it.
   var approximateBytes: Int { wholeBytes + deltaBytes }
-
-  var hasDeltas: Bool { lastNumber > 0 }
+  /// Whether writing it whole may make it smaller.
+  var hasDeltas: Bool { deltaBytes > 0 }
 
   func loaded(_ content: ReplicaContent) {
     state = content.state
@@ -42,7 +46,11 @@ final class ReplicaCopy {
     wholeBytes = content.wholeBytes
     deltaBytes = content.deltaBytes
     lastNumber = content.lastNumber
+    highestNumber = content.lastNumber
   }
+
+  /// The whole copy that was last given to the store is there, and the deltas before it are not.
+  func wholeIsStored() { highestNumber = lastNumber }
 
   /// What to write for a change that has been made: the change alone, or the whole copy once the changes take
   /// as much room, so that both writing and reading stay proportional to what there is.
@@ -53,6 +61,7 @@ final class ReplicaCopy {
     {
       deltaBytes += change.count
       lastNumber += 1
+      highestNumber = max(highestNumber, lastNumber)
       return ReplicaWrite(entity: entity, change: .delta(change, number: lastNumber))
     }
     return wholeWrite()
@@ -60,12 +69,11 @@ final class ReplicaCopy {
 
   func wholeWrite() -> ReplicaWrite {
     let whole = state?.encoded() ?? []
-    let replaced = lastNumber
     wholeBytes = whole.count
     deltaBytes = 0
     lastNumber = 0
     needsWholeWrite = false
-    return ReplicaWrite(entity: entity, change: .whole(whole, replacingDeltasUpTo: replaced))
+    return ReplicaWrite(entity: entity, change: .whole(whole, replacingDeltasUpTo: highestNumber))
   }
 
   private static let minimumDeltaBytes = 2048

@@ -33,12 +33,12 @@ extension ReplicaShelf {
       case .failure(let error): completion(.failure(error))
       case .success(let copy):
         self.hold(copy, changed: changed)
-        self.readFromMajority(copy) { completion(.success(())) }
+        self.readFromMajority(entity) { completion(.success(())) }
       }
     }
   }
 
-  private func readFromMajority(_ copy: ReplicaCopy, completion: @escaping () -> Void) {
+  private func readFromMajority(_ entity: EntityKey, completion: @escaping () -> Void) {
     let needed = members.confirmations(for: .majority)
     let peers = members.peers.filter(\.isAlive).map(\.node)
     // Without a majority there is no sense in waiting: the copy here is what there is.
@@ -52,7 +52,7 @@ extension ReplicaShelf {
       completion?()
     }
     for peer in peers {
-      read(copy, from: peer) { isAnswered in
+      read(entity, from: peer) { isAnswered in
         if isAnswered { answered += 1 } else { failed += 1 }
         if answered >= needed || peers.count - failed < needed { finish() }
       }
@@ -61,22 +61,24 @@ extension ReplicaShelf {
 
   /// Merges another node's copy. Answers whether there was an answer.
   private func read(
-    _ copy: ReplicaCopy, from node: NodeID, completion: @escaping (Bool) -> Void
+    _ entity: EntityKey, from node: NodeID, completion: @escaping (Bool) -> Void
   ) {
-    let bound = NIOLoopBound((self, copy, completion), eventLoop: eventLoop)
+    let bound = NIOLoopBound((self, completion), eventLoop: eventLoop)
     bus.request(
-      .replicas(of: configuration.service, .read),
-      payload: ReplicationCodec.readRequest(copy.entity),
+      .replicas(of: configuration.service, .read), payload: ReplicationCodec.readRequest(entity),
       to: node, timeout: configuration.readTimeout, on: eventLoop
     ) { result in
-      let (shelf, copy, completion) = bound.value
+      let (shelf, completion) = bound.value
       guard case .success(let answer) = result else { return completion(false) }
       switch ReplicationCodec.readAnswer(answer) {
       case .unreadable: completion(false)
       case .none: completion(true)
       case .copy(let state):
-        shelf.merge(whole: state, into: copy) { _ in }
-        completion(true)
+        // The copy that was opened may have been let go of meanwhile.
+        shelf.load(entity) { copy in
+          if case .success(let copy) = copy { shelf.merge(whole: state, into: copy) { _ in } }
+          completion(true)
+        }
       }
     }
   }

@@ -170,6 +170,7 @@ package final class ReplicaShelf {
     lastToken += 1
     copy.pendingWrites += 1
     copy.lastToken = lastToken
+    if case .whole = write.change { copy.lastWholeToken = lastToken }
     pending[lastToken] = PendingWrite(copy: copy, change: change, completion: completion)
     store.submit(write, token: lastToken, to: sink)
   }
@@ -197,6 +198,7 @@ package final class ReplicaShelf {
       written.copy.pendingWrites -= 1
       switch outcome.result {
       case .success:
+        if outcome.token == written.copy.lastWholeToken { written.copy.wholeIsStored() }
         if let change = written.change {
           // Several changes of one entity in one sync go out as one.
           let entity = written.copy.entity

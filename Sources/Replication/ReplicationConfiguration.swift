@@ -23,8 +23,8 @@ package struct ReplicationConfiguration: Sendable {
   package var concurrentReads = 16
   /// Changes that may wait for the disk per event loop; the next is refused. Default 8192.
   package var pendingWrites = 8192
-  /// The largest copy in stored form, in bytes: what the bus carries in one message, with room for names.
-  /// Default 15 MiB. A change that makes a copy larger is refused.
+  /// The size of a copy in stored form, in bytes, from which on its entity takes no more changes of this node but
+  /// deletion. Default 15 MiB. A copy that is larger than one message of the bus stays where it is.
   package var maximumCopyBytes = 15 << 20
   /// Milliseconds since 1970, for registers.
   package var now: @Sendable () -> Int64

@@ -54,23 +54,43 @@ extension Replicator {
     let ours = try await reader.runIfActive { try self.storedDigests(in: bucket) }
     var different = theirs.filter { ours[$0.key] != $0.value }.map(\.key)[...]
     let count = different.count
-    try await withThrowingTaskGroup(of: Void.self) { group in
+    var refused: [String] = []
+    try await withThrowingTaskGroup(of: String?.self) { group in
       for entity in different.prefix(configuration.concurrentReads) {
-        group.addTask { try await self.fetch(entity, from: node) }
+        group.addTask { try await self.fetchUnlessRefused(entity, from: node) }
       }
       different = different.dropFirst(configuration.concurrentReads)
-      while try await group.next() != nil {
+      while let refusal = try await group.next() {
+        if let refusal { refused.append(refusal) }
         guard let entity = different.popFirst() else { continue }
-        group.addTask { try await self.fetch(entity, from: node) }
+        group.addTask { try await self.fetchUnlessRefused(entity, from: node) }
       }
     }
-    return count
+    if let first = refused.first {
+      logger.warning(
+        "\(refused.count) replicated entities cannot be taken over from node \(node): \(first)")
+    }
+    return count - refused.count
   }
 
   private func ask(
     _ node: NodeID, _ comparison: ReplicationCodec.Comparison
   ) async throws -> ByteBuffer {
     try await request(.compare, ReplicationCodec.comparison(comparison), to: node)
+  }
+
+  /// One entity that cannot be had, such as one too large for a message, does not keep others from coming.
+  ///
+  /// - Returns: why the other node did not give it, if so.
+  private func fetchUnlessRefused(
+    _ entity: EntityKey, from node: NodeID
+  ) async throws -> String? {
+    do {
+      try await fetch(entity, from: node)
+      return nil
+    } catch let error as BusError where error.code == .rejected {
+      return "\(entity): \(error.message)"
+    }
   }
 
   /// Merges another node's copy of an entity, and returns when that is durable.

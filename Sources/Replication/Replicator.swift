@@ -103,18 +103,22 @@ package final class Replicator: Sendable {
 
   /// The other nodes of the service are these from now on.
   package func setPeers(_ peers: [ReplicaMembers.Peer]) {
-    let (fresh, current) = members.withLock { ($0.become(peers), $0) }
-    tellShelves(current)
+    let fresh = members.withLock { members in
+      defer { tellShelves(members) }
+      return members.become(peers)
+    }
     for node in fresh { plan(node, isUrgent: true) }
   }
 
   var currentMembers: ReplicaMembers { members.withLock { $0 } }
 
   func learn(_ name: ReplicaID, of node: NodeID) {
-    let (isNews, current) = members.withLock { ($0.learn(name, of: node), $0) }
-    if isNews { tellShelves(current) }
+    members.withLock { members in
+      if members.learn(name, of: node) { tellShelves(members) }
+    }
   }
 
+  /// Called with the lock held, so that the last the loops hear of is how it is.
   private func tellShelves(_ members: ReplicaMembers) {
     for (loop, shelf) in zip(loops, shelves) {
       loop.execute { shelf.value.membersChanged(members) }

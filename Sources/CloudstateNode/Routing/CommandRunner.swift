@@ -221,8 +221,7 @@ final class CommandRunner: CommandDispatcher {
     completion: @escaping @Sendable (CommandAnswer) -> Void
   ) throws(RoutingError) {
     switch route.target {
-    case .entity(let persistenceID, let read), .entityStream(let persistenceID, let read):
-      // A streamed method called by the function answers once.
+    case .entity(let persistenceID, let read):
       let entityID: String
       do {
         entityID = try call.payload.withUnsafeBytes { try read($0) }
@@ -240,6 +239,14 @@ final class CommandRunner: CommandDispatcher {
       // Clients do not come this way: the first of a chain is the call that hands an event over.
       command.metadataIsForFunction = chain.isFirst
       self.route(command, on: eventLoop, completion: completion)
+    case .entityStream:
+      // The first answer is what there is to answer; then the caller leaves.
+      let request = ActionRequest(
+        serviceName: call.serviceName, method: call.method, shape: .streamedOut,
+        payloadTypeURL: call.payloadTypeURL, metadata: call.metadata, deadline: chain.deadline)
+      SingleResponse.call(call.payload, completion: completion) {
+        open(request, on: eventLoop, owner: $0)
+      }
     case .action(let shape):
       actions.call(
         ActionRequest(

@@ -49,25 +49,36 @@ package final class ActionRuntime: Sendable {
     // Also where many responses may come: this waits for the first.
     request.deadline =
       request.deadline ?? (NIODeadline.now() + unaryTimeout).uptimeNanoseconds
-    let single = SingleResponse(completion)
-    single.call = open(request, on: eventLoop, owner: single)
-    single.call?.send(payload)
-    single.call?.end()
+    SingleResponse.call(payload, completion: completion) {
+      open(request, on: eventLoop, owner: $0)
+    }
   }
 }
 
-/// Waits for the one response of a call, and keeps itself and the call alive until then.
-private final class SingleResponse: ActionCallOwner {
-  var call: (any ActionCall)?
+/// Waits for the first response of a call, and keeps itself and the call alive until then.
+package final class SingleResponse: ActionCallOwner {
+  private var call: (any ActionCall)?
   private var completion: ((CommandAnswer) -> Void)?
 
-  init(_ completion: @escaping (CommandAnswer) -> Void) { self.completion = completion }
+  private init(_ completion: @escaping (CommandAnswer) -> Void) { self.completion = completion }
 
-  func received(_ answer: CommandAnswer) { finish(answer) }
+  /// Makes a call with one request. `completion` is called exactly once, as the call calls its owner.
+  package static func call(
+    _ payload: [UInt8], completion: @escaping (CommandAnswer) -> Void,
+    open: (any ActionCallOwner) -> any ActionCall
+  ) {
+    let single = SingleResponse(completion)
+    let call = open(single)
+    single.call = call
+    call.send(payload)
+    call.end()
+  }
 
-  func functionWritabilityChanged(_ isWritable: Bool) {}
+  package func received(_ answer: CommandAnswer) { finish(answer) }
 
-  func ended(_ error: CommandError?) {
+  package func functionWritabilityChanged(_ isWritable: Bool) {}
+
+  package func ended(_ error: CommandError?) {
     finish(error.map(CommandAnswer.error) ?? CommandAnswer(.reply(nil)))
   }
 

@@ -118,7 +118,9 @@ final class ReplicatedHost: StoppableHost {
   /// in line. Only functions with few streams come here, so there are few entities to look at.
   func makeRoom() {
     guard closing < slots.waiting else { return }
-    let idle = entities.values.filter(\.isIdle).sorted { $0.lastActivity < $1.lastActivity }
+    let idle = entities.values.filter { $0.isIdle && $0.holdsStream }.sorted {
+      $0.lastActivity < $1.lastActivity
+    }
     for instance in idle where closing < slots.waiting {
       closing += 1
       if !instance.passivate() { closing -= 1 }
@@ -171,7 +173,9 @@ final class ReplicatedHost: StoppableHost {
         if now > askedAt, now - askedAt >= limit { instance.answerOverdue(before: now - limit) }
       } else if let since = instance.closingSince {
         // Commands that come meanwhile, or changes elsewhere, do not put it off.
-        if now - since >= configuration.closeTimeout.inNanoseconds { instance.closeOverdue() }
+        if now > since, now - since >= configuration.closeTimeout.inNanoseconds {
+          instance.closeOverdue()
+        }
       } else if instance.isIdle,
         age >= configuration.passivationTimeout(of: instance.serviceName).inNanoseconds
       {

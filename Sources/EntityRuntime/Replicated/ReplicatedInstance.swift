@@ -36,6 +36,8 @@ final class ReplicatedInstance {
   }
 
   var isIdle: Bool { machine.isIdle }
+  /// Whether putting the entity away sets a stream free. A deleted one may stay for a while without.
+  var holdsStream: Bool { stream != nil }
   var oldestRequestAt: UInt64? { machine.oldestRequestAt }
 
   // MARK: What happens to the entity

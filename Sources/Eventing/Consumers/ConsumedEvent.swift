@@ -40,7 +40,9 @@ package struct ConsumedEvent: Hashable, Sendable {
 
   /// The event's attributes as CloudEvents entries (proxy behaviour, sections 11.3 and 11.4).
   package var metadata: [CommandMetadata] {
-    let time = Date(timeIntervalSince1970: Double(event.time.unixMilliseconds) / 1000)
+    // A little more, as dates are not exact and their text is cut off behind the milliseconds.
+    let time = Date(
+      timeIntervalSince1970: (Double(event.time.unixMilliseconds) + 0.25) / 1000)
     return [
       ("ce-id", id), ("ce-source", entity.persistenceID), ("ce-specversion", "1.0"),
       ("ce-type", event.payload.typeURL), ("ce-subject", entity.entityID),

@@ -52,7 +52,9 @@ package struct ConsumerSettings: Sendable {
   /// - Parameter random: from 0 to 1.
   func retryDelay(afterFailures count: Int, random: Double) -> TimeAmount {
     let doublings = min(max(count - 1, 0), 20)
-    let delay = min(firstRetryDelay * (1 << doublings), maximumRetryDelay)
+    let (doubled, overflows) = firstRetryDelay.nanoseconds.multipliedReportingOverflow(
+      by: 1 << doublings)
+    let delay = overflows ? maximumRetryDelay : min(.nanoseconds(doubled), maximumRetryDelay)
     return delay + .nanoseconds(Int64(Double(delay.nanoseconds) * retryJitter * random))
   }
 }

@@ -26,7 +26,7 @@ final class LoopConsumers {
 
   /// Begins to consume a shard, unless it is consumed already.
   func start(_ shard: UInt32) {
-    guard !isStopping, running[shard] == nil else { return }
+    guard !isStopping, !consumers.isEmpty, running[shard] == nil else { return }
     guard ending[shard] == nil else {
       returning.insert(shard)
       return

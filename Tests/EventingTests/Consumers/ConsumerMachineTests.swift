@@ -56,6 +56,23 @@ import Testing
     #expect(machine.takeActions().calledEvent == "0-6-2")
   }
 
+  @Test("However long the wait is and however often an event fails, the longest wait holds")
+  func longWaits() throws {
+    let day = TimeAmount.hours(24)
+    var machine = reading([batch(1, types: ["A"])]) {
+      $0.firstRetryDelay = day
+      $0.maximumRetryDelay = day
+    }
+    var now = moment(0)
+    for _ in 0..<30 {
+      #expect(machine.takeActions().calledEvent == "0-1-0")
+      machine.called(.failed("no"), now: now, random: 0)
+      #expect(machine.nextWake == now + day)
+      now = now + day
+      machine.woke(now: now)
+    }
+  }
+
   @Test("At the end it waits, and goes on when the shard has grown")
   func growth() {
     var machine = reading([])

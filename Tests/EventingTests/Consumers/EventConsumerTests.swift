@@ -50,6 +50,19 @@ import Testing
       ])
   }
 
+  @Test("The time of an event is told to the millisecond")
+  func time() {
+    var event = event("t")
+    for milliseconds in Int64(0)..<1000 {
+      event.event.time = Timestamp(unixMilliseconds: 1_700_000_000_000 + milliseconds)
+      let digits = String(1000 + milliseconds).dropFirst()
+      #expect(
+        event.metadata.contains {
+          $0.key == "ce-time" && $0.value == .text("2023-11-14T22:13:20.\(digits)Z")
+        })
+    }
+  }
+
   @Test("Keys tell consumers, events and what follows a refusal apart")
   func keys() {
     let other = EventConsumer(

@@ -84,6 +84,15 @@ import Testing
     try await node.stop()
   }
 
+  @Test("A node without consumers has nothing to wait for when it stops")
+  func noConsumers() async throws {
+    let node = try await ConsumingNode(isConsuming: false)
+    node.consumers.serve([node.shard(0), node.shard(1)])
+    let time = await ContinuousClock().measure { await node.consumers.stop(grace: .seconds(20)) }
+    #expect(time < .seconds(10))
+    try await node.stop()
+  }
+
   @Test("Without a method for its type an event is a failure like others")
   func noMethod() async throws {
     let node = try await ConsumingNode(inputType: "test.Other") {
@@ -111,7 +120,7 @@ private final class ConsumingNode: Sendable {
 
   init(
     disk: InMemoryDisk = InMemoryDisk(), inputType: String = "google.protobuf.Any",
-    configure: (inout ConsumerSettings) -> Void = { _ in }
+    isConsuming: Bool = true, configure: (inout ConsumerSettings) -> Void = { _ in }
   ) async throws {
     service = try testService()
     store = try InMemoryShardStore(disk: disk)
@@ -124,8 +133,9 @@ private final class ConsumingNode: Sendable {
     let loops = Array(MultiThreadedEventLoopGroup.singleton.makeIterator())
     consumer = ConsumerID(serviceName: "test.Sub", group: "g", eventLog: "carts")
     consumers = try await EventConsumers(
-      [EventConsumer(id: consumer, methods: [("Take", inputType)])], service: service,
-      settings: settings, store: store, pool: pool, caller: function, loops: loops,
+      isConsuming ? [EventConsumer(id: consumer, methods: [("Take", inputType)])] : [],
+      service: service, settings: settings, store: store, pool: pool, caller: function,
+      loops: loops,
       eventLoop: { loops[Int($0.index) % loops.count] },
       logger: Logger(label: "test") { _ in SwiftLogNoOpLogHandler() })
   }

@@ -163,6 +163,27 @@ struct ConvergenceTests {
     }
   }
 
+  @Test("a copy too large for a message keeps no other from coming")
+  func tooLarge() async throws {
+    var limits = InMemoryLimits()
+    limits.maximumMessageBytes = 16 * 1024
+    try await withCluster(limits: limits) { cluster in
+      let a = try await cluster.start("a")
+      let large = entity("large")
+      try await a.open(large)
+      let element = DataElement(typeURL: "t", value: Array(repeating: 1, count: 20_000))
+      await a.change(large, .gset(added: [element]))
+      let small = (0..<50).map { entity("e\($0)") }
+      for own in small {
+        try await a.open(own)
+        await a.change(own, .flag(true))
+      }
+      let b = try await cluster.start("b")
+      for own in small { try await cluster.converge(on: own) { $0?.plain == .flag(true) } }
+      #expect(try b.stored(large) == nil)
+    }
+  }
+
   @Test("a copy that nobody uses leaves the memory, and comes back whole")
   func eviction() async throws {
     try await withCluster { cluster in

@@ -13,7 +13,7 @@ import Testing
 
 /// Several nodes in one process, on in-memory disks and an in-memory network.
 final class Cluster {
-  let network = InMemoryNetwork()
+  let network: InMemoryNetwork
   var configuration: ReplicationConfiguration
   private(set) var nodes: [String: Node] = [:]
   private var disks: [String: InMemoryDisk] = [:]
@@ -21,7 +21,8 @@ final class Cluster {
   private let pool = NIOThreadPool(numberOfThreads: 2)
   private let loops: [any EventLoop]
 
-  init() throws {
+  init(limits: InMemoryLimits) throws {
+    network = InMemoryNetwork(limits: limits)
     let service = try #require(ServiceName("test"))
     let clock = Clock()
     configuration = ReplicationConfiguration(service: service, now: { clock.next() })
@@ -40,7 +41,7 @@ final class Cluster {
 
   /// A node that was started.
   subscript(_ name: String) -> Node {
-    guard let node = nodes[name] else { preconditionFailure("no node \(name) was started") }
+    guard let node = nodes[name] else { preconditionFailure("node \(name) was not started") }
     return node
   }
 
@@ -128,8 +129,10 @@ final class Cluster {
 }
 
 /// Runs a test among nodes and stops them whatever happens.
-func withCluster(_ body: (Cluster) async throws -> Void) async throws {
-  let cluster = try Cluster()
+func withCluster(
+  limits: InMemoryLimits = InMemoryLimits(), _ body: (Cluster) async throws -> Void
+) async throws {
+  let cluster = try Cluster(limits: limits)
   do {
     try await body(cluster)
   } catch {

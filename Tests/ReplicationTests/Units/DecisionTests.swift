@@ -159,6 +159,7 @@ struct ReplicaCopyTests {
       let encoded = ReplicatedEntityState.live(change).encoded()
       changeBytes += encoded.count
       try written.take(copy.write(for: encoded))
+      copy.wholeIsStored()
       #expect(copy.approximateBytes == written.parts.reduce(0) { $0 + $1.count })
     }
     let stored = StoredReplica(
