@@ -4,6 +4,7 @@ import CommandLineKit
 import EntityRuntime
 import GRPCTransport
 import Glibc
+import Ingress
 import NodeCommand
 
 /// A whole node in one process: the sidecar with its entities and actions inside it.
@@ -26,6 +27,8 @@ import NodeCommand
 /// a function in a process of its own is the better choice.
 public struct EmbeddedNode: Sendable {
   private let server: CloudstateServer
+  /// Sends commands from inside the process, without a connection.
+  public let client: EmbeddedClient
 
   /// Describes a node; nothing starts before ``runMain()`` or ``run(arguments:)``.
   ///
@@ -33,9 +36,13 @@ public struct EmbeddedNode: Sendable {
   ///   - descriptors: a serialized `google.protobuf.FileDescriptorSet`, as ``CloudstateServer`` takes it.
   ///   - entities: the kinds of entities to host, one for each service.
   ///   - actions: the actions to host, one for each service.
+  ///   - client: becomes the ``client`` of this node. For actions that are to call entities: give them one
+  ///     and the node the same.
   public init(
-    descriptors: [UInt8], entities: [any CloudstateEntity.Type] = [], actions: [any Action] = []
+    descriptors: [UInt8], entities: [any CloudstateEntity.Type] = [], actions: [any Action] = [],
+    client: EmbeddedClient = EmbeddedClient()
   ) {
+    self.client = client
     server = CloudstateServer(descriptors: descriptors, entities: entities, actions: actions)
   }
 
@@ -58,7 +65,7 @@ public struct EmbeddedNode: Sendable {
   }
 
   /// Runs with the given options until the task is cancelled; then stops in order and returns. For
-  /// programs that do more than run a node.
+  /// programs that do more than run a node. A node may run again after that, but not twice at a time.
   ///
   /// - Parameter arguments: options as on the command line of `cs-node`, for example
   ///   `["--service", "counter", "--data", "./data"]`. `--stop-with-parent` has no effect.
@@ -88,7 +95,14 @@ public struct EmbeddedNode: Sendable {
     } catch {
       throw ProgramError("\(error)", status: .usage)
     }
-    try await options.runNode(function: .embedded(services), logger: logger, until: stopped)
+    guard client.access.begin() else {
+      throw ProgramError(
+        "the node, or another one with its client, runs already", hint: "make an EmbeddedNode for each",
+        status: .usage)
+    }
+    defer { client.access.end() }
+    try await options.runNode(
+      function: .embedded(services), access: client.access, logger: logger, until: stopped)
   }
 
   private static func text(of error: any Error) -> String {
