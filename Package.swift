@@ -260,13 +260,13 @@ let testTargets: [Target] = [
     "IngressTests",
     [
       "Ingress", "DynamicProtobuf", "CloudstateModel", "CloudstateProtocol", "GRPCTransport",
-      nioCore, nioEmbedded, logging, protobuf,
+      nioCore, nioEmbedded, nioPosix, logging, protobuf,
     ]),
   tests(
     "CloudstateSDKTests",
     [
-      "CloudstateSDK", "ShoppingCartSample", "ValueShoppingCartSample", "ChatSample",
-      "shopping-cart",
+      "CloudstateSDK", "CloudstateEmbedded", "ShoppingCartSample", "ValueShoppingCartSample",
+      "ChatSample", "shopping-cart",
       "CloudstateProtocol", "GRPCTransport", nioCore, nioPosix, protobuf, logging,
     ], exclude: ["Examples/Protos"]),
   tests(

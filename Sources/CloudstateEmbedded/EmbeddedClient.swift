@@ -42,6 +42,7 @@ public struct EmbeddedClient: Sendable {
   ///     answer of the first. 1 to 256 bytes.
   ///   - timeout: how long to wait for the reply; `nil` for as long as the node lets commands take.
   /// - Throws: ``CallError`` for every end but a reply.
+  @discardableResult
   public func send<Request: Message, Reply: Message>(
     to method: ServiceMethod, _ request: Request, returning: Reply.Type = Reply.self,
     metadata: Metadata = Metadata(), idempotencyKey: String? = nil, timeout: Duration? = nil

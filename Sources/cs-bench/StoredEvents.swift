@@ -20,7 +20,8 @@ enum StoredEvents {
   private static func count(_ folder: String) throws -> Int {
     guard let service = ServiceName("bench") else { return 0 }
     let store = try RocksDBShardStore.open(
-      path: folder, configuration: ShardStoreConfiguration(), logger: Logger(label: "cs-bench"))
+      path: folder, configuration: ShardStoreConfiguration(),
+      logger: Logger(label: "cs-bench") { _ in SwiftLogNoOpLogHandler() })
     defer { store.close() }
     var events = 0
     for index in 0..<shardCount {
