@@ -60,6 +60,8 @@ public struct EmbeddedNode: Sendable {
     }
     await runProgram(EmbeddedProgram.self, arguments: arguments) { program in
       if program.node.stopWithParent { try CommandLineKit.stopWithParent() }
+      try beginCalls()
+      defer { client.access.end() }
       try await run(program.node) { _ = try await SignalWatcher.firstSignal() }
     }
   }
@@ -73,6 +75,9 @@ public struct EmbeddedNode: Sendable {
   ///   descriptors, and for what the node cannot go on without.
   public func run(arguments: [String]) async throws(Failure) {
     do {
+      // First, so that calls that wait for the node hear of a start that fails.
+      try beginCalls()
+      defer { client.access.end() }
       let options = try NodeOptions.parse(try NodeOptions.withConfigFile(arguments))
       try await run(options) {
         // Nobody ever yields: the stream ends with the task.
@@ -80,8 +85,17 @@ public struct EmbeddedNode: Sendable {
         defer { continuation.finish() }
         for await _ in stream {}
       }
+    } catch is CancellationError where Task.isCancelled {
+      // Some part of the node saw that the task was cancelled before the wait for it did.
     } catch {
       throw Failure(description: Self.text(of: error))
+    }
+  }
+
+  private func beginCalls() throws(ProgramError) {
+    guard client.access.begin() else {
+      throw ProgramError(
+        "the node, or another one with its client, runs already; make an EmbeddedNode for each")
     }
   }
 
@@ -95,12 +109,6 @@ public struct EmbeddedNode: Sendable {
     } catch {
       throw ProgramError("\(error)", status: .usage)
     }
-    guard client.access.begin() else {
-      throw ProgramError(
-        "the node, or another one with its client, runs already", hint: "make an EmbeddedNode for each",
-        status: .usage)
-    }
-    defer { client.access.end() }
     try await options.runNode(
       function: .embedded(services), access: client.access, logger: logger, until: stopped)
   }

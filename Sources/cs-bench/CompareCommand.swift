@@ -16,7 +16,8 @@ struct CompareCommand: AsyncParsableCommand {
   @Option(help: "Event loops of the node.") var loops: Int?
   @Option(help: "How many carts the commands go to.") var carts = 1000
   @Option(
-    help: "What to ask of nodes: events, streamed-events, values, actions, crdts, separated by commas.")
+    help:
+      "What to ask of nodes: events, streamed-events, values, actions, crdts, separated by commas.")
   var workloads = WorkloadList(values: Workload.allCases)
   @Flag(help: "Leave the ceilings out and measure the node only.") var nodeOnly = false
 

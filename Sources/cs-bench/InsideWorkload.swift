@@ -56,7 +56,9 @@ struct InsideWorkload {
     case .action:
       let request = Cloudstate_Tck_Model_Action_Request.with {
         $0.groups = [
-          .with { $0.steps = [.with { $0.reply.message = "A reply of usual length to call \(number)" }] }
+          .with {
+            $0.steps = [.with { $0.reply.message = "A reply of usual length to call \(number)" }]
+          }
         ]
       }
       _ = try await client.send(

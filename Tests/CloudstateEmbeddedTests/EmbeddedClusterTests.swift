@@ -1,5 +1,6 @@
 import CloudstateEmbedded
 import CloudstateModel
+import CloudstateSDK
 import Foundation
 import Logging
 import ShardStore

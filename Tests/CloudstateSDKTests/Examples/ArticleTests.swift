@@ -28,8 +28,11 @@ import Testing
   @Test("The example of calls from inside a node is one that runs")
   func insideExample() throws {
     let text = try read("Sources/CloudstateEmbedded/CloudstateEmbedded.docc/CloudstateEmbedded.md")
-    let block = try #require(blocks("swift", of: text).first { $0.contains("countStart(number: Int") })
-    #expect(try lines(read("Tests/CloudstateSDKTests/Examples/InsideExample.swift")).contains(lines(block)))
+    let block = try #require(
+      blocks("swift", of: text).first { $0.contains("countStart(number: Int") })
+    #expect(
+      try lines(read("Tests/CloudstateSDKTests/Examples/InsideExample.swift")).contains(
+        lines(block)))
   }
 
   private func read(_ path: String) throws -> String {
