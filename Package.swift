@@ -159,8 +159,8 @@ let nodePrograms: [Target] = [
   library(
     "NodeCommand",
     [
-      "CloudstateNode", "EntityRuntime", "Eventing", "GRPCTransport", "CloudstateModel",
-      "CommandLineKit", argumentParser, logging,
+      "CloudstateNode", "EntityRuntime", "Eventing", "Ingress", "GRPCTransport",
+      "CloudstateModel", "CommandLineKit", argumentParser, logging,
     ])
 ]
 
@@ -168,9 +168,16 @@ let embedding: [Target] = [
   library(
     "CloudstateEmbedded",
     [
-      "CloudstateSDK", "NodeCommand", "EntityRuntime", "GRPCTransport", "CommandLineKit",
-      argumentParser, nioPosix, logging,
+      "CloudstateSDK", "NodeCommand", "EntityRuntime", "Ingress", "GRPCTransport",
+      "CloudstateModel", "CommandLineKit", argumentParser, nioCore, nioPosix, logging, protobuf,
     ])
+]
+
+let samples: [Target] = [
+  sample("ShoppingCart", ["CloudstateSDK", protobuf]),
+  sample("ValueShoppingCart", ["CloudstateSDK", protobuf]),
+  sample("Chat", ["CloudstateSDK", protobuf]),
+  sample("TCKModel", ["CloudstateSDK", "TCKProtocol", protobuf]),
 ]
 
 let programs: [Target] = [
@@ -184,16 +191,10 @@ let programs: [Target] = [
     "cs-bench",
     [
       "CommandClient", "CommandLineKit", "GRPCTransport", "ShardStore", "CloudstateModel",
-      argumentParser, nioCore, nioPosix, logging,
+      "CloudstateEmbedded", "CloudstateSDK", "ShoppingCartSample", "TCKModelSample", "TCKProtocol",
+      argumentParser, nioCore, nioPosix, logging, protobuf,
     ]),
   program("cs-tck", ["CompatibilityKit", "CommandLineKit", "GRPCTransport", argumentParser]),
-]
-
-let samples: [Target] = [
-  sample("ShoppingCart", ["CloudstateSDK", protobuf]),
-  sample("ValueShoppingCart", ["CloudstateSDK", protobuf]),
-  sample("Chat", ["CloudstateSDK", protobuf]),
-  sample("TCKModel", ["CloudstateSDK", "TCKProtocol", protobuf]),
 ]
 
 // Each sample twice: as a function for a sidecar, and as a node with the function inside.
@@ -259,19 +260,20 @@ let testTargets: [Target] = [
     "IngressTests",
     [
       "Ingress", "DynamicProtobuf", "CloudstateModel", "CloudstateProtocol", "GRPCTransport",
-      nioCore, nioEmbedded, logging, protobuf,
+      nioCore, nioEmbedded, nioPosix, logging, protobuf,
     ]),
   tests(
     "CloudstateSDKTests",
     [
-      "CloudstateSDK", "ShoppingCartSample", "ValueShoppingCartSample", "ChatSample",
-      "shopping-cart",
+      "CloudstateSDK", "CloudstateEmbedded", "ShoppingCartSample", "ValueShoppingCartSample",
+      "ChatSample", "shopping-cart",
       "CloudstateProtocol", "GRPCTransport", nioCore, nioPosix, protobuf, logging,
     ], exclude: ["Examples/Protos"]),
   tests(
     "CloudstateEmbeddedTests",
     [
-      "CloudstateEmbedded", "CloudstateSDK", "ShoppingCartSample", "GRPCTransport", nioCore,
+      "CloudstateEmbedded", "CloudstateSDK", "ShoppingCartSample", "TCKModelSample",
+      "TCKProtocol", "ShardStore", "CloudstateModel", "GRPCTransport", "cs-coordinator", nioCore,
       nioPosix, logging, protobuf,
     ]),
   tests("LauncherTests", ["Launcher", "CommandLineKit", "cs-up"]),
@@ -324,6 +326,6 @@ let package = Package(
     .package(url: "https://github.com/jpsim/Yams", from: "6.2.0"),
   ],
   targets: cModules + vocabulary + wrappers + ports + features + assemblies + commandLine
-    + compatibility + nodePrograms + embedding + programs + samples + samplePrograms + testTargets,
+    + compatibility + nodePrograms + embedding + samples + programs + samplePrograms + testTargets,
   cxxLanguageStandard: .cxx17
 )

@@ -4,6 +4,7 @@ import CommandLineKit
 import EntityRuntime
 import GRPCTransport
 import Glibc
+import Ingress
 import NIOPosix
 import NodeCommand
 
@@ -27,6 +28,8 @@ import NodeCommand
 /// a function in a process of its own is the better choice.
 public struct EmbeddedNode: Sendable {
   private let server: CloudstateServer
+  /// Sends commands from inside the process, without a connection.
+  public let client: EmbeddedClient
 
   /// Describes a node; nothing starts before ``runMain()`` or ``run(arguments:)``.
   ///
@@ -34,9 +37,13 @@ public struct EmbeddedNode: Sendable {
   ///   - descriptors: a serialized `google.protobuf.FileDescriptorSet`, as ``CloudstateServer`` takes it.
   ///   - entities: the kinds of entities to host, one for each service.
   ///   - actions: the actions to host, one for each service.
+  ///   - client: becomes the ``client`` of this node. For actions that are to call entities: give them one
+  ///     and the node the same.
   public init(
-    descriptors: [UInt8], entities: [any CloudstateEntity.Type] = [], actions: [any Action] = []
+    descriptors: [UInt8], entities: [any CloudstateEntity.Type] = [], actions: [any Action] = [],
+    client: EmbeddedClient = EmbeddedClient()
   ) {
+    self.client = client
     server = CloudstateServer(descriptors: descriptors, entities: entities, actions: actions)
   }
 
@@ -59,6 +66,8 @@ public struct EmbeddedNode: Sendable {
     }
     await runProgram(command, arguments: arguments) { program in
       if program.node.stopWithParent { try CommandLineKit.stopWithParent() }
+      try beginCalls()
+      defer { client.access.end() }
       try await run(program.node, tap: try program.tap()) {
         _ = try await SignalWatcher.firstSignal()
       }
@@ -66,7 +75,7 @@ public struct EmbeddedNode: Sendable {
   }
 
   /// Runs with the given options until the task is cancelled; then stops in order and returns. For
-  /// programs that do more than run a node.
+  /// programs that do more than run a node. A node may run again after that, but not twice at a time.
   ///
   /// - Parameter arguments: options as on the command line of `cs-node`, for example
   ///   `["--service", "counter", "--data", "./data"]`. `--stop-with-parent` has no effect.
@@ -74,6 +83,9 @@ public struct EmbeddedNode: Sendable {
   ///   descriptors, and for what the node cannot go on without.
   public func run(arguments: [String]) async throws(Failure) {
     do {
+      // First, so that calls that wait for the node hear of a start that fails.
+      try beginCalls()
+      defer { client.access.end() }
       let options = try NodeOptions.parse(try NodeOptions.withConfigFile(arguments))
       try await run(options) {
         // Nobody ever yields: the stream ends with the task.
@@ -81,8 +93,17 @@ public struct EmbeddedNode: Sendable {
         defer { continuation.finish() }
         for await _ in stream {}
       }
+    } catch is CancellationError where Task.isCancelled {
+      // Some part of the node saw that the task was cancelled before the wait for it did.
     } catch {
       throw Failure(description: Self.text(of: error))
+    }
+  }
+
+  private func beginCalls() throws(ProgramError) {
+    guard client.access.begin() else {
+      throw ProgramError(
+        "the node, or another one with its client, runs already; make an EmbeddedNode for each")
     }
   }
 
@@ -103,7 +124,8 @@ public struct EmbeddedNode: Sendable {
     }
     defer { tap?.close() }
     if let tap { services = TappedRouter(services, tap: tap) }
-    try await options.runNode(function: .embedded(services), logger: logger, until: stopped)
+    try await options.runNode(
+      function: .embedded(services), access: client.access, logger: logger, until: stopped)
   }
 
   private static func text(of error: any Error) -> String {

@@ -86,6 +86,7 @@ extension CloudstateNode {
     }
     let grace = configuration.shutdownGrace
     teardown.add("public listener") { await server.shutdown(grace: grace) }
+    prepareLocalCalls(ingress: ingress, runtime: runtime, loops: loops, teardown)
     teardown.add("event streams") { streams.stop() }
     let consumers = try await startConsumers(
       spec, caller: EventCallRunner(runner: runner, actionTimeout: commandTimeout, report: report),
@@ -260,6 +261,19 @@ extension CloudstateNode {
       report: report)
   }
 
+  private func prepareLocalCalls(
+    ingress: Ingress, runtime: EntityRuntime, loops: [any EventLoop], _ teardown: Teardown
+  ) {
+    guard let access = configuration.access else { return }
+    let shardCount = configuration.shardCount
+    let calls = LocalCalls(
+      ingress: ingress, loops: loops, maximumMessageBytes: configuration.maximumMessageBytes
+    ) { runtime.slot(of: $0.shardIndex(shardCount: shardCount)) }
+    let grace = Self.timeAmount(configuration.shutdownGrace)
+    teardown.add("calls from inside") { await calls.close(within: grace) }
+    access.prepare(calls)
+  }
+
   private func httpBindings(
     _ spec: ServiceSpec, function: UserFunction
   ) async throws -> HTTPBindings {
@@ -356,6 +370,7 @@ extension CloudstateNode {
       guard snapshot.isFullyAssigned, !isAnnounced else { continue }
       isAnnounced = true
       readiness.become(.ready)
+      configuration.access?.open()
       try announce(publicAddress: publicAddress, planNumber: snapshot.planNumber)
     }
   }

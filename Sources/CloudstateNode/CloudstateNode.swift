@@ -1,3 +1,4 @@
+import Ingress
 package import Logging
 
 /// One node: the sidecar of a user function.
@@ -34,6 +35,7 @@ package final class CloudstateNode: Sendable {
       result = .failure(error)
     }
     readiness.become(.notReady("stopping"))
+    configuration.access?.stop()
     await teardown.run { name, error in
       logger.warning("stopping the \(name): \(error)")
     }

@@ -2,6 +2,7 @@ package import CloudstateModel
 package import EntityRuntime
 package import Eventing
 package import GRPCTransport
+package import Ingress
 import NIOCore
 
 /// Everything a node can be told. Flags and files of `cs-node` end here.
@@ -10,6 +11,8 @@ package struct NodeConfiguration: Sendable {
   package var nodeID: NodeID
   /// Where the user function runs.
   package var function: FunctionPlace
+  /// For calls from inside the process; `nil` where there are none.
+  package var access: LocalAccess?
   /// The public listener. Port 0 takes a free port.
   package var listen: GRPCAddress
   /// The management listener (`/ready`, `/alive`); `nil` for none.

@@ -46,6 +46,9 @@ package final class Ingress: GRPCServerRouter {
     return nil
   }
 
+  /// The method of the user function's services with this path, if there is one.
+  func route(_ path: String) -> IngressRoute? { routes[path] }
+
   /// Tells the user function of a reply that is not what the method declares (proxy behaviour, section 4.4).
   func check(_ payload: ReplyPayload, against route: IngressRoute) {
     guard payload.typeURL != route.outputTypeURL else { return }

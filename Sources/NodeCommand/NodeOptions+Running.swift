@@ -4,18 +4,21 @@ package import CommandLineKit
 package import EntityRuntime
 import Eventing
 package import GRPCTransport
+package import Ingress
 package import Logging
 
 extension NodeOptions {
   /// Runs a node with these options until `stopped` returns or the node cannot go on.
   ///
+  /// - Parameter access: for calls from inside the process.
   /// - Throws: ``ProgramError`` for a wrong setting, with status `usage`, or for what stopped the node.
   package func runNode(
-    function: FunctionPlace, logger: Logger,
+    function: FunctionPlace, access: LocalAccess? = nil, logger: Logger,
     until stopped: @escaping @Sendable () async throws -> Void
   ) async throws {
-    let node = CloudstateNode(
-      configuration: try nodeConfiguration(function: function), logger: logger)
+    var configuration = try nodeConfiguration(function: function)
+    configuration.access = access
+    let node = CloudstateNode(configuration: configuration, logger: logger)
     do {
       try await node.run(until: stopped)
     } catch let error as NodeError {

@@ -74,8 +74,15 @@ struct BenchProcess {
 
   func stop() {
     kill(processID, SIGTERM)
-    var status: Int32 = 0
+    waitForExit()
+  }
+
+  /// The status of waitpid(2): 0 for a program that ended well.
+  @discardableResult
+  func waitForExit() -> Int32 {
+    var status: Int32 = -1
     waitpid(processID, &status, 0)
+    return status
   }
 
   private static func publicAddress(in json: String) -> GRPCAddress? {

@@ -18,7 +18,7 @@ struct BenchProgram: AsyncParsableCommand {
     version: programVersion,
     subcommands: [
       CompareCommand.self, LoadCommand.self, StoreCommand.self, SyncCommand.self,
-      EchoServerCommand.self,
+      EchoServerCommand.self, InsideLoadCommand.self,
     ],
     defaultSubcommand: CompareCommand.self)
 

@@ -8,7 +8,7 @@ struct LatencySummary: Sendable {
   var errors: Int
   var seconds: Double
   /// Operations of the whole run, with those of the warm-up.
-  private var total: Int
+  private(set) var total: Int
   /// Processor time of the measured processes for each operation, where it was measured.
   private(set) var processorMicroseconds: Double?
   /// Latencies in nanoseconds, ascending.
@@ -44,7 +44,7 @@ struct LatencySummary: Sendable {
   /// A row of the table that ``header`` begins.
   var row: String {
     [
-      name.padded(to: 34), "\(inFlight)".paddedLeft(to: 9), "\(Int(perSecond))".paddedLeft(to: 11),
+      name.padded(to: 48), "\(inFlight)".paddedLeft(to: 9), "\(Int(perSecond))".paddedLeft(to: 11),
       milliseconds(0.5).threeDecimals.paddedLeft(to: 9),
       milliseconds(0.99).threeDecimals.paddedLeft(to: 9),
       milliseconds(0.999).threeDecimals.paddedLeft(to: 9), "\(errors)".paddedLeft(to: 7),
@@ -53,7 +53,7 @@ struct LatencySummary: Sendable {
   }
 
   static let header = [
-    "what".padded(to: 34), "in flight".paddedLeft(to: 9), "per second".paddedLeft(to: 11),
+    "what".padded(to: 48), "in flight".paddedLeft(to: 9), "per second".paddedLeft(to: 11),
     "p50 ms".paddedLeft(to: 9), "p99 ms".paddedLeft(to: 9), "p99.9 ms".paddedLeft(to: 9),
     "errors".paddedLeft(to: 7), "cpu us".paddedLeft(to: 7),
   ].joined(separator: " ")

@@ -3,6 +3,8 @@ import GRPCTransport
 /// A node under measurement, and its user function if that is a process of its own.
 struct NodeProcesses {
   let node: BenchProcess
+  /// Where the node keeps its data.
+  let dataFolder: String
   private let function: BenchProcess?
 
   /// Starts both and waits until the node is ready.
@@ -10,9 +12,9 @@ struct NodeProcesses {
     _ workload: Workload, _ hosting: Hosting, folder: String, loops: Int?
   ) async throws -> NodeProcesses {
     let name = hosting == .embedded ? "\(workload.program)-node" : workload.program
+    let dataFolder = "\(folder)/\(workload.rawValue)-\(name)"
     var arguments = [
-      "--service", "bench", "--listen", "127.0.0.1:0", "--data",
-      "\(folder)/\(workload.rawValue)-\(name)",
+      "--service", "bench", "--listen", "127.0.0.1:0", "--data", dataFolder,
       "--stop-with-parent", "--log-level", "warning",
     ]
     if let loops { arguments += ["--loops", "\(loops)"] }
@@ -20,7 +22,8 @@ struct NodeProcesses {
     switch hosting {
     case .embedded:
       return NodeProcesses(
-        node: try await BenchProcess.start(name, arguments, readyFile: readyFile), function: nil)
+        node: try await BenchProcess.start(name, arguments, readyFile: readyFile),
+        dataFolder: dataFolder, function: nil)
     case .ownProcess:
       let port = try freePort()
       let function = try await BenchProcess.start(
@@ -28,7 +31,7 @@ struct NodeProcesses {
       do {
         let node = try await BenchProcess.start(
           "cs-node", arguments + ["--function", "127.0.0.1:\(port)"], readyFile: readyFile)
-        return NodeProcesses(node: node, function: function)
+        return NodeProcesses(node: node, dataFolder: dataFolder, function: function)
       } catch {
         function.stop()
         throw error

@@ -11,13 +11,15 @@ enum Workload: String, CaseIterable {
   case durableValues = "values"
   /// `ProcessUnary` of the model action: an answer, and nothing is stored.
   case unaryAction = "actions"
+  /// `Process` of the replicated model entity: an increment of a counter, stored and sent to other nodes.
+  case replicatedCounters = "crdts"
 
   /// The program that hosts the function; with `-node` behind its name, the node that embeds it.
   var program: String {
     switch self {
     case .durableEvents, .streamedEvents: "shopping-cart"
     case .durableValues: "value-shopping-cart"
-    case .unaryAction: "tck-model"
+    case .unaryAction, .replicatedCounters: "tck-model"
     }
   }
 
@@ -26,6 +28,7 @@ enum Workload: String, CaseIterable {
     case .durableEvents, .streamedEvents: "/com.example.shoppingcart.ShoppingCart/AddItem"
     case .durableValues: "/com.example.valueentity.shoppingcart.ShoppingCart/AddItem"
     case .unaryAction: "/cloudstate.tck.model.action.ActionTckModel/ProcessUnary"
+    case .replicatedCounters: "/cloudstate.tck.model.crdt.CrdtTckModel/Process"
     }
   }
 
@@ -36,8 +39,12 @@ enum Workload: String, CaseIterable {
       CartMessages.addItem(cart: number % carts, product: number / carts % 5)
     case .unaryAction:
       ActionMessages.processUnary(reply: "A reply of usual length to call \(number)")
+    case .replicatedCounters: CounterMessages.increment(counter: number % carts)
     }
   }
+
+  /// Whether each command leaves one event in the journal.
+  var storesOneEvent: Bool { self == .durableEvents || self == .streamedEvents }
 
   /// What a row of its figures is called.
   func rowName(_ hosting: Hosting) -> String {
@@ -47,6 +54,7 @@ enum Workload: String, CaseIterable {
       case .streamedEvents: "node: streamed events"
       case .durableValues: "node: durable values"
       case .unaryAction: "node: unary actions"
+      case .replicatedCounters: "node: replicated counters"
       }
     return hosting == .embedded ? "\(name), embedded" : name
   }

@@ -61,6 +61,23 @@ public struct Metadata: Hashable, Sendable, ExpressibleByDictionaryLiteral {
     entries.append(entry)
   }
 
+  /// A value of an entry.
+  package enum EntryValue {
+    case text(String)
+    case bytes([UInt8])
+  }
+
+  /// Calls `body` with each entry in order.
+  package func forEach(_ body: (_ key: String, _ value: EntryValue) -> Void) {
+    for entry in entries {
+      switch entry.value {
+      case .stringValue(let text): body(entry.key, .text(text))
+      case .bytesValue(let bytes): body(entry.key, .bytes(Array(bytes)))
+      case nil: continue
+      }
+    }
+  }
+
   /// The message of the protocol.
   var message: Cloudstate_Metadata {
     var message = Cloudstate_Metadata()

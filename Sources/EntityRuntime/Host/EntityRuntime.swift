@@ -50,7 +50,10 @@ package final class EntityRuntime: Sendable {
   /// The event loop on which a shard's entities live.
   package func eventLoop(of shard: ShardID) -> any EventLoop { loops[slot(of: shard)] }
 
-  private func slot(of shard: ShardID) -> Int { Int(shard.index) % hosts.count }
+  private func slot(of shard: ShardID) -> Int { slot(of: shard.index) }
+
+  /// The number of the event loop that runs a shard, among those the runtime was made with.
+  package func slot(of shardIndex: UInt32) -> Int { Int(shardIndex) % hosts.count }
 
   /// Opens a shard of this node for writing and begins to accept its commands.
   ///

@@ -84,8 +84,11 @@ struct ReplyOutbox: Sendable {
   /// Changes could not be made durable: everyone gets `error`.
   mutating func failAll(with error: CommandError) -> [Letter] {
     var told: Set<CommandTicket> = []
-    let letters = entries.compactMap { entry in
-      entry.ticket.flatMap { told.insert($0).inserted ? Letter.news($0, .end(error)) : nil }
+    var letters: [Letter] = []
+    // A plain loop: the optimizer of Swift 6.3.1 crashes over `compactMap` here.
+    for entry in entries {
+      guard case .news(let ticket, _) = entry.letter, told.insert(ticket).inserted else { continue }
+      letters.append(.news(ticket, .end(error)))
     }
     entries.removeAll()
     unconfirmed.removeAll()

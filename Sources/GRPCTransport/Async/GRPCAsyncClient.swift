@@ -52,7 +52,14 @@ package struct GRPCAsyncClient: Sendable {
     path: String, metadata: GRPCMetadata = GRPCMetadata(), message: ByteBuffer,
     timeout: Duration? = nil
   ) async -> Result<GRPCUnaryResponse, GRPCCallError> {
-    let deadline = Self.deadline(timeout)
+    await unaryResult(
+      path: path, metadata: metadata, message: message, deadline: Self.deadline(timeout))
+  }
+
+  /// As ``unaryResult(path:metadata:message:timeout:)``, with a point in time.
+  package func unaryResult(
+    path: String, metadata: GRPCMetadata, message: ByteBuffer, deadline: NIODeadline?
+  ) async -> Result<GRPCUnaryResponse, GRPCCallError> {
     let canceller = MessageMailbox(eventLoop: eventLoop)
     return await withTaskCancellationHandler {
       await withCheckedContinuation { continuation in
@@ -74,7 +81,15 @@ package struct GRPCAsyncClient: Sendable {
     path: String, metadata: GRPCMetadata = GRPCMetadata(), message: ByteBuffer,
     timeout: Duration? = nil
   ) -> GRPCMessageStream {
-    let call = bidirectional(path: path, metadata: metadata, timeout: timeout)
+    serverStream(
+      path: path, metadata: metadata, message: message, deadline: Self.deadline(timeout))
+  }
+
+  /// As ``serverStream(path:metadata:message:timeout:)``, with a point in time.
+  package func serverStream(
+    path: String, metadata: GRPCMetadata, message: ByteBuffer, deadline: NIODeadline?
+  ) -> GRPCMessageStream {
+    let call = bidirectional(path: path, metadata: metadata, deadline: deadline)
     call.send(message)
     call.finishSending()
     return call.messages
@@ -84,7 +99,12 @@ package struct GRPCAsyncClient: Sendable {
   package func bidirectional(
     path: String, metadata: GRPCMetadata = GRPCMetadata(), timeout: Duration? = nil
   ) -> GRPCBidirectionalCall {
-    let deadline = Self.deadline(timeout)
+    bidirectional(path: path, metadata: metadata, deadline: Self.deadline(timeout))
+  }
+
+  private func bidirectional(
+    path: String, metadata: GRPCMetadata, deadline: NIODeadline?
+  ) -> GRPCBidirectionalCall {
     let mailbox = MessageMailbox(eventLoop: eventLoop)
     eventLoop.execute {
       mailbox.attach(
@@ -105,7 +125,8 @@ package struct GRPCAsyncClient: Sendable {
     }
   }
 
-  private static func deadline(_ timeout: Duration?) -> NIODeadline? {
+  /// The point in time at which a call with this timeout ends.
+  package static func deadline(_ timeout: Duration?) -> NIODeadline? {
     timeout.map { .now() + min(TimeAmount($0), GRPCTimeout.longest) }
   }
 }

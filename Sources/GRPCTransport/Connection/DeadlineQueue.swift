@@ -1,7 +1,7 @@
-import NIOCore
+package import NIOCore
 
 /// Something that must act at a point in time unless it is done before.
-protocol DeadlineHolder: AnyObject {
+package protocol DeadlineHolder: AnyObject {
   /// Where the queue keeps this holder; -1 while it is in none. Only the queue writes it.
   var deadlineSlot: Int { get set }
   /// The time has come; the holder is in no queue any more.
@@ -85,26 +85,26 @@ struct DeadlineHeap {
 
 /// A ``DeadlineHeap`` with one timer on an event loop for all its holders: a timer per call would
 /// cost more than the call. Loop-bound.
-final class DeadlineQueue {
+package final class DeadlineQueue {
   private let eventLoop: any EventLoop
   private var heap = DeadlineHeap()
   private var timer: (at: NIODeadline, task: Scheduled<Void>)?
 
   /// Begins empty, without a timer.
-  init(eventLoop: any EventLoop) { self.eventLoop = eventLoop }
+  package init(eventLoop: any EventLoop) { self.eventLoop = eventLoop }
 
   /// Adds a holder that is in no queue.
-  func insert(_ holder: any DeadlineHolder, deadline: NIODeadline) {
+  package func insert(_ holder: any DeadlineHolder, deadline: NIODeadline) {
     heap.insert(holder, deadline: deadline)
     arm()
   }
 
   /// Does nothing if the holder is not in. The timer stays as it is: it finds nothing and sleeps
   /// on.
-  func remove(_ holder: any DeadlineHolder) { heap.remove(holder) }
+  package func remove(_ holder: any DeadlineHolder) { heap.remove(holder) }
 
   /// Stops the timer; for a queue whose connection is gone.
-  func close() {
+  package func close() {
     timer?.task.cancel()
     timer = nil
   }

@@ -23,6 +23,8 @@ package final class InProcessConnection: GRPCClientTransport, @unchecked Sendabl
   private var isTurnScheduled = false
   private var isTakingTurns = false
   private var isClosed = false
+  /// Calls are finished, none begins; who waits for the last.
+  private var idle: (() -> Void)?
 
   /// May be called from any thread.
   package init(
@@ -44,7 +46,7 @@ package final class InProcessConnection: GRPCClientTransport, @unchecked Sendabl
     let call = InProcessCall(
       connection: self, path: path, metadata: metadata, deadline: deadline, handler: handler)
     calls[ObjectIdentifier(call)] = call
-    if isClosed {
+    if isClosed || idle != nil {
       call.abort(Self.closed)
     } else {
       if let deadline { deadlines.insert(call, deadline: deadline) }
@@ -63,6 +65,24 @@ package final class InProcessConnection: GRPCClientTransport, @unchecked Sendabl
     takeTurns(limit: due.count)
   }
 
+  /// Takes no more calls, and closes when those that are open have ended or their time is over.
+  ///
+  /// - Parameter completion: called when it is closed, also within this call.
+  package func closeWhenIdle(
+    within grace: TimeAmount, completion: @escaping () -> Void
+  ) {
+    eventLoop.preconditionInEventLoop()
+    guard idle == nil, !isClosed, !calls.isEmpty else {
+      close()
+      return completion()
+    }
+    let limit = eventLoop.assumeIsolated().scheduleTask(in: grace) { self.close() }
+    idle = {
+      limit.cancel()
+      completion()
+    }
+  }
+
   private static let closed = GRPCStatus(
     .unavailable, "the connection within the process was closed")
 
@@ -77,7 +97,13 @@ package final class InProcessConnection: GRPCClientTransport, @unchecked Sendabl
   }
 
   /// Both ends of the call know its end.
-  func ended(_ call: InProcessCall) { calls.removeValue(forKey: ObjectIdentifier(call)) }
+  func ended(_ call: InProcessCall) {
+    calls.removeValue(forKey: ObjectIdentifier(call))
+    guard calls.isEmpty, let completion = idle.take() else { return }
+    isClosed = true
+    deadlines.close()
+    completion()
+  }
 
   private func turn() {
     isTurnScheduled = false

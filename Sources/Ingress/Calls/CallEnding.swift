@@ -1,28 +1,54 @@
-import CloudstateModel
-import GRPCTransport
+package import CloudstateModel
+package import GRPCTransport
 
 /// The end of a client's call (proxy behaviour, section 21).
 enum CallEnding {
   static func finish(
     _ call: any GRPCServerCall, with outcome: CommandOutcome, trailers: GRPCMetadata
   ) {
+    guard let failure = CallFailure(outcome) else { return call.finish(.ok, trailers: trailers) }
     var trailers = trailers
+    if let code = failure.errorCode {
+      trailers.add(HeaderName.errorCode, code)
+      trailers.add(HeaderName.retryable, failure.isWorthRetrying ? "true" : "false")
+    }
+    call.finish(failure.status, trailers: trailers)
+  }
+}
+
+/// Why a client's call failed, as the client is told.
+package struct CallFailure: Error, Hashable, Sendable {
+  package var status: GRPCStatus
+  /// The stable code (``HeaderName/errorCode``); `nil` for what the function or the transport answered.
+  package var errorCode: String?
+  /// Whether sending the command again may succeed.
+  package var isWorthRetrying: Bool
+
+  package init(_ error: CommandError) {
+    status = GRPCStatus(
+      GRPCStatus.Code(rawValue: error.grpcStatusCode) ?? .unknown, error.message)
+    errorCode = error.code.rawValue
+    isWorthRetrying = error.isWorthRetrying
+  }
+
+  /// - Parameter trailers: of the call that ended with the status.
+  package init(_ status: GRPCStatus, trailers: GRPCMetadata = GRPCMetadata()) {
+    self.status = status
+    errorCode = trailers[HeaderName.errorCode]
+    isWorthRetrying = trailers[HeaderName.retryable] == "true"
+  }
+
+  /// `nil` for a reply.
+  init?(_ outcome: CommandOutcome) {
     switch outcome {
     case .reply:
-      call.finish(.ok, trailers: trailers)
+      return nil
     case .failure(let description):
-      call.finish(GRPCStatus(.unknown, description), trailers: trailers)
+      self.init(GRPCStatus(.unknown, description))
     case .forward(let target):
-      finish(
-        call,
-        with: .error(CommandError(.routingFailed, "the forward to \(target) was not followed")),
-        trailers: trailers)
+      self.init(CommandError(.routingFailed, "the forward to \(target) was not followed"))
     case .error(let error):
-      trailers.add(HeaderName.errorCode, error.code.rawValue)
-      trailers.add(HeaderName.retryable, error.isWorthRetrying ? "true" : "false")
-      call.finish(
-        GRPCStatus(GRPCStatus.Code(rawValue: error.grpcStatusCode) ?? .unknown, error.message),
-        trailers: trailers)
+      self.init(error)
     }
   }
 }

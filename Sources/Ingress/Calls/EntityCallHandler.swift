@@ -9,12 +9,8 @@ import NIOCore
 /// section 4.2), so a unary call is simply a call with one message.
 final class EntityCallHandler: GRPCServerCallHandler {
   private let call: any GRPCServerCall
-  private let route: IngressRoute
-  private let persistenceID: String
-  private let entityID: IngressRoute.EntityIDReader
+  private let commands: EntityCommandMaker
   private let ingress: Ingress
-  private let idempotencyKey: String?
-  private let metadata: [CommandMetadata]
   private var waiting: Deque<ByteBuffer> = []
   private var isRunning = false
   private var hasEnded = false
@@ -30,14 +26,15 @@ final class EntityCallHandler: GRPCServerCallHandler {
     entityID: @escaping IngressRoute.EntityIDReader, ingress: Ingress
   ) {
     self.call = call
-    self.route = route
-    self.persistenceID = persistenceID
-    self.entityID = entityID
     self.ingress = ingress
     self.replies = ClientReplies(call: call, route: route, ingress: ingress)
-    self.idempotencyKey = call.metadata[HeaderName.idempotencyKey]
-    self.metadata =
-      ingress.configuration.capturesMetadata ? MetadataHeaders.metadata(call.metadata) : []
+    self.commands = EntityCommandMaker(
+      route: route, persistenceID: persistenceID, entityID: entityID,
+      idempotencyKey: call.metadata[HeaderName.idempotencyKey],
+      maximumIdempotencyKeyBytes: ingress.configuration.maximumIdempotencyKeyBytes,
+      metadata: ingress.configuration.capturesMetadata
+        ? MetadataHeaders.metadata(call.metadata) : [],
+      deadline: call.deadline?.uptimeNanoseconds)
   }
 
   func receive(_ message: ByteBuffer) {
@@ -93,7 +90,7 @@ final class EntityCallHandler: GRPCServerCallHandler {
   private func run(_ message: ByteBuffer) {
     started += 1
     let command: EntityCommand
-    switch makeCommand(message) {
+    switch commands.command([UInt8](buffer: message), number: started) {
     case .success(let made): command = made
     case .failure(let error):
       finish(.error(error))
@@ -104,44 +101,6 @@ final class EntityCallHandler: GRPCServerCallHandler {
     ingress.dispatcher.dispatch(command, on: call.eventLoop) { answer in
       handler.value.answered(answer)
     }
-  }
-
-  private func makeCommand(_ message: ByteBuffer) -> Result<EntityCommand, CommandError> {
-    let entityID: String
-    do {
-      entityID = try message.withUnsafeReadableBytes { try self.entityID($0) }
-    } catch {
-      return .failure(
-        CommandError(.invalidArgument, "the request is not a valid message: \(error)"))
-    }
-    guard !entityID.isEmpty else {
-      return .failure(
-        CommandError(
-          .invalidArgument,
-          "the entity key of \(route.path) is empty; set the fields of the request that are marked as "
-            + "entity_key")
-      )
-    }
-    var key = idempotencyKey
-    if let given = key {
-      guard !given.isEmpty,
-        given.utf8.count <= ingress.configuration.maximumIdempotencyKeyBytes
-      else {
-        return .failure(
-          CommandError(
-            .invalidArgument,
-            "the idempotency key must have 1 to "
-              + "\(ingress.configuration.maximumIdempotencyKeyBytes) bytes"))
-      }
-      // Each message of a call is a command of its own.
-      if started > 1 { key = "\(given)#\(started)" }
-    }
-    return .success(
-      EntityCommand(
-        serviceName: route.serviceName, method: route.method,
-        entity: EntityKey(persistenceID: persistenceID, entityID: entityID),
-        payloadTypeURL: route.inputTypeURL, payload: [UInt8](buffer: message), metadata: metadata,
-        idempotencyKey: key, deadline: call.deadline?.uptimeNanoseconds))
   }
 
   private func answered(_ answer: CommandAnswer) {

@@ -25,6 +25,16 @@ import Testing
     for block in protos { #expect(files.contains { $0 == block }) }
   }
 
+  @Test("The example of calls from inside a node is one that runs")
+  func insideExample() throws {
+    let text = try read("Sources/CloudstateEmbedded/CloudstateEmbedded.docc/CloudstateEmbedded.md")
+    let block = try #require(
+      blocks("swift", of: text).first { $0.contains("countStart(number: Int") })
+    #expect(
+      try lines(read("Tests/CloudstateSDKTests/Examples/InsideExample.swift")).contains(
+        lines(block)))
+  }
+
   private func read(_ path: String) throws -> String {
     try String(
       decoding: Data(contentsOf: URL(filePath: "\(repositoryFolder)/\(path)")), as: UTF8.self)
