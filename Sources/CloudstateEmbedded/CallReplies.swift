@@ -8,7 +8,9 @@ public import SwiftProtobuf
 ///
 /// Each iteration is a call of its own.
 public struct CallReplies<Reply: Message>: AsyncSequence, Sendable {
+  /// One message.
   public typealias Element = Reply
+  /// A call ends with a ``CallError`` or normally.
   public typealias Failure = CallError
 
   let access: LocalAccess
