@@ -92,7 +92,7 @@ let features: [Target] = [
     "EntityRuntime",
     [
       "CloudstateModel", "CloudstateProtocol", "GRPCTransport", "ShardStore", "DynamicProtobuf",
-      "ReplicatedData", nioCore, nioPosix, collections, logging, protobuf,
+      "ReplicatedData", "CLinux", nioCore, nioPosix, collections, logging, protobuf,
     ]),
   library(
     "Replication",

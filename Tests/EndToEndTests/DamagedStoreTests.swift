@@ -45,7 +45,10 @@ import Testing
     try await cluster.start()
 
     let hurt = try await runTool(
-      "cs-send", ["-s", cluster.servers, "ShoppingCart/GetCart", #"{"userId":"hurt"}"#])
+      "cs-send",
+      [
+        "-s", cluster.servers, "--timeout", "20s", "ShoppingCart/GetCart", #"{"userId":"hurt"}"#,
+      ])
     #expect(hurt.status == .code(3), "\(hurt.talk)")
     #expect(hurt.talk.contains("hurt"), "\(hurt.talk)")
     let others = (0..<20).map { "other-\($0)" }

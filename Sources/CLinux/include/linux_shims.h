@@ -3,6 +3,7 @@
 // Linux calls that the Glibc module of Swift does not expose. Only thin, inline forms belong here.
 
 #include <errno.h>
+#include <malloc.h>
 #include <signal.h>
 #include <spawn.h>
 #include <stdint.h>
@@ -26,6 +27,9 @@ static inline void cs_eventfd_clear(int fd) {
   ssize_t ignored = read(fd, &value, sizeof value);
   (void)ignored;
 }
+
+/// Gives memory that is free in this process back to the system. Takes milliseconds. See malloc_trim(3).
+static inline void cs_release_free_memory(void) { (void)malloc_trim(0); }
 
 /// Has the kernel send `signal` to this process when the thread that created it ends; 0 or -1 with
 /// `errno` set. See prctl(2), PR_SET_PDEATHSIG.

@@ -15,6 +15,8 @@ final class CommandRouter: Sendable {
   /// Commands that may be held at once; the next is refused at once.
   private static let maximumHeld = 10_000
   private static let retryInterval = TimeAmount.milliseconds(25)
+  /// What is left of a caller's time for the answer that its command was not started.
+  private static let answerTime = TimeAmount.milliseconds(250)
 
   private let cluster: ClusterReference
   private let runtime: EntityRuntime
@@ -115,9 +117,10 @@ final class CommandRouter: Sendable {
     _ routed: RoutedCommand, on eventLoop: any EventLoop, orFail error: CommandError
   ) {
     let next = NIODeadline.now() + Self.retryInterval
+    // While the caller still listens: it learns why, not just that its time is over.
     let limit = min(
       routed.holdUntil,
-      routed.command.deadline.map(NIODeadline.uptimeNanoseconds) ?? .distantFuture)
+      routed.command.deadline.map { .uptimeNanoseconds($0) - Self.answerTime } ?? .distantFuture)
     guard next < limit else {
       routed.completion(.error(error))
       return

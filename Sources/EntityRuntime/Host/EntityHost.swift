@@ -286,8 +286,8 @@ final class EntityHost: StoppableHost {
   func retire(_ instance: EntityInstance) {
     guard entities[instance.key] === instance else { return }
     entities.removeValue(forKey: instance.key)
-    counters.activeEntities.subtract(1, ordering: .relaxed)
     activity.remove(instance)
+    counters.retired(isLast: entities.isEmpty)
     if entities.isEmpty {
       sweep?.cancel()
       sweep = nil

@@ -189,7 +189,7 @@ final class ReplicatedHost: StoppableHost {
   func retire(_ instance: ReplicatedInstance) {
     guard entities[instance.key] === instance else { return }
     entities.removeValue(forKey: instance.key)
-    counters.activeEntities.subtract(1, ordering: .relaxed)
+    counters.retired(isLast: entities.isEmpty)
     if entities.isEmpty {
       sweep?.cancel()
       sweep = nil
