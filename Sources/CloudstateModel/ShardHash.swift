@@ -8,19 +8,24 @@ extension EntityKey {
   ///
   /// - Precondition: `shardCount > 0`, which configuration guarantees.
   package func shardIndex(shardCount: UInt32) -> UInt32 {
-    var hash: UInt64 = 0xcbf2_9ce4_8422_2325
-    func mix(_ byte: UInt8) {
-      hash ^= UInt64(byte)
-      hash &*= 0x0000_0100_0000_01b3
-    }
-    persistenceID.utf8.forEach(mix)
-    mix(0)
-    entityID.utf8.forEach(mix)
+    var fnv = FNV1a()
+    fnv.mix(persistenceID)
+    fnv.mix(UInt8(0))
+    fnv.mix(entityID)
+    var hash = fnv.value
     hash ^= hash >> 33
     hash &*= 0xff51_afd7_ed55_8ccd
     hash ^= hash >> 33
     hash &*= 0xc4ce_b9fe_1a85_ec53
     hash ^= hash >> 33
     return UInt32(truncatingIfNeeded: hash % UInt64(shardCount))
+  }
+
+  /// The event loop of a node, of so many, on which the entity lives where it has no shard: a replicated entity
+  /// must find its copy there.
+  ///
+  /// - Precondition: `loops > 0`.
+  package func loopIndex(of loops: Int) -> Int {
+    Int(shardIndex(shardCount: UInt32(loops)))
   }
 }

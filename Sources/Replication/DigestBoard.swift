@@ -30,26 +30,10 @@ final class DigestBoard: Sendable {
   private static func share(of entity: EntityKey, _ digest: UInt64) -> UInt64 {
     guard digest != 0 else { return 0 }
     var hash = FNV1a()
-    entity.persistenceID.utf8.forEach { hash.mix($0) }
+    hash.mix(entity.persistenceID)
     hash.mix(UInt8(0))
-    entity.entityID.utf8.forEach { hash.mix($0) }
+    hash.mix(entity.entityID)
     hash.mix(digest)
     return hash.value
-  }
-}
-
-/// 64-bit FNV-1a (draft-eastlake-fnv).
-private struct FNV1a {
-  private(set) var value: UInt64 = 0xcbf2_9ce4_8422_2325
-
-  mutating func mix(_ byte: UInt8) {
-    value ^= UInt64(byte)
-    value &*= 0x0000_0100_0000_01b3
-  }
-
-  mutating func mix(_ number: UInt64) {
-    for shift in stride(from: 56, through: 0, by: -8) {
-      mix(UInt8(truncatingIfNeeded: number >> UInt64(shift)))
-    }
   }
 }

@@ -1,4 +1,4 @@
-package import CloudstateModel
+import CloudstateModel
 package import Logging
 package import MessageBus
 package import NIOCore
@@ -85,16 +85,11 @@ package final class Replicator: Sendable {
     (wakeups, wake) = AsyncStream<Void>.makeStream(bufferingPolicy: .bufferingNewest(1))
   }
 
-  /// The index of the event loop on which an entity's copy lives.
-  package static func loopIndex(of entity: EntityKey, loops: Int) -> Int {
-    Int(entity.shardIndex(shardCount: UInt32(loops)))
-  }
-
   /// Runs on the loop of an entity's copy.
   func withShelf(
     of entity: EntityKey, _ body: @escaping @Sendable (ReplicaShelf) -> Void
   ) {
-    let index = Self.loopIndex(of: entity, loops: loops.count)
+    let index = entity.loopIndex(of: loops.count)
     let shelf = shelves[index]
     loops[index].execute { body(shelf.value) }
   }

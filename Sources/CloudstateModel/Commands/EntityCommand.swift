@@ -37,17 +37,13 @@ package struct EntityCommand: Sendable {
   /// Tells a repeated command from another one that reuses its idempotency key: 64-bit FNV-1a over
   /// service, method and payload. Stored beside the answer, so the function is part of the format.
   package var fingerprint: UInt64 {
-    var hash: UInt64 = 0xcbf2_9ce4_8422_2325
-    func mix(_ byte: UInt8) {
-      hash ^= UInt64(byte)
-      hash &*= 0x0000_0100_0000_01b3
-    }
-    serviceName.utf8.forEach(mix)
-    mix(0)
-    method.utf8.forEach(mix)
-    mix(0)
-    payload.forEach(mix)
-    return hash
+    var hash = FNV1a()
+    hash.mix(serviceName)
+    hash.mix(UInt8(0))
+    hash.mix(method)
+    hash.mix(UInt8(0))
+    hash.mix(payload)
+    return hash.value
   }
 }
 

@@ -24,10 +24,8 @@ struct TopologyCallServer: Sendable {
         return request.answer(.success(RoutedCallCodec.unknownService))
       }
       // Any loop will do; calls of one kind keep their order.
-      let loop = loops[
-        Int(
-          EntityKey(persistenceID: call.serviceName, entityID: call.method)
-            .shardIndex(shardCount: UInt32(loops.count)))]
+      let name = EntityKey(persistenceID: call.serviceName, entityID: call.method)
+      let loop = loops[name.loopIndex(of: loops.count)]
       loop.execute {
         runner.run(call, in: chain, on: loop) { result in
           request.answer(.success(RoutedCallCodec.encode(result)))

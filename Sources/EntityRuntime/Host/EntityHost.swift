@@ -115,10 +115,7 @@ final class EntityHost: StoppableHost {
     case .waiting:
       makeRoom()
     case .denied:
-      instance.streamDenied(
-        CommandError(
-          .overloaded,
-          "\(slots.waiting) entities already wait for the user function; slow down and retry"))
+      instance.streamDenied(slots.refusal)
     }
   }
 
@@ -240,15 +237,12 @@ final class EntityHost: StoppableHost {
 
   private func startSweeping() {
     guard sweep == nil else { return }
-    let shortest =
-      [
-        configuration.passivationTimeout, configuration.commandTimeout, configuration.closeTimeout,
-      ].min() ?? .seconds(1)
-    let interval = min(max(shortest / 4, .milliseconds(10)), .seconds(1))
+    let interval = TimeAmount.sweepInterval(
+      of: configuration.passivationTimeout, configuration.commandTimeout,
+      configuration.closeTimeout)
     let host = NIOLoopBound(self, eventLoop: eventLoop)
     sweep = eventLoop.scheduleRepeatedTask(
-      initialDelay: .nanoseconds(Int64(interval.inNanoseconds)),
-      delay: .nanoseconds(Int64(interval.inNanoseconds))
+      initialDelay: interval, delay: interval
     ) { _ in host.value.sweepOnce() }
   }
 

@@ -27,6 +27,12 @@ struct StreamSlots: Sendable {
 
   var waiting: Int { line.count }
 
+  /// What an entity is told that was ``Answer/denied``.
+  var refusal: CommandError {
+    CommandError(
+      .overloaded, "\(waiting) entities already wait for the user function; slow down and retry")
+  }
+
   mutating func request(_ key: EntityKey) -> Answer {
     guard let capacity, used >= capacity || !line.isEmpty else {
       used += 1

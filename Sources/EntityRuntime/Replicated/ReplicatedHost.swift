@@ -107,10 +107,7 @@ final class ReplicatedHost: StoppableHost {
     case .granted: instance.streamGranted()
     case .waiting: makeRoom()
     case .denied:
-      instance.streamDenied(
-        CommandError(
-          .overloaded,
-          "\(slots.waiting) entities already wait for the user function; slow down and retry"))
+      instance.streamDenied(slots.refusal)
     }
   }
 
@@ -151,12 +148,9 @@ final class ReplicatedHost: StoppableHost {
 
   private func startSweeping() {
     guard sweep == nil else { return }
-    let shortest =
-      [
-        configuration.passivationTimeout, configuration.commandTimeout, configuration.closeTimeout,
-      ].min() ?? .seconds(1)
-    let interval = TimeAmount.nanoseconds(
-      Int64(min(max(shortest / 4, .milliseconds(10)), .seconds(1)).inNanoseconds))
+    let interval = TimeAmount.sweepInterval(
+      of: configuration.passivationTimeout, configuration.commandTimeout,
+      configuration.closeTimeout)
     let host = NIOLoopBound(self, eventLoop: eventLoop)
     sweep = eventLoop.scheduleRepeatedTask(initialDelay: interval, delay: interval) { _ in
       host.value.sweepOnce()

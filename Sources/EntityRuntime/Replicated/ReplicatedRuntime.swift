@@ -52,7 +52,7 @@ package final class ReplicatedRuntime: Sendable {
 
   /// - Parameters:
   ///   - replicas: this node's copies as each event loop sees them, bound to that loop, in the order of
-  ///     `loops`; an entity's is at its index, see ``loopIndex(of:loops:)``.
+  ///     `loops`; an entity's is at its index, see ``EntityKey/loopIndex(of:)``.
   ///   - functions: the user function likewise.
   package init(
     configuration: ReplicatedRuntimeConfiguration, replicas: [NIOLoopBound<any ReplicaPort>],
@@ -80,16 +80,11 @@ package final class ReplicatedRuntime: Sendable {
     self.loops = loops
   }
 
-  /// The index of the event loop on which an entity and its copy live.
-  package static func loopIndex(of entity: EntityKey, loops: Int) -> Int {
-    Int(entity.shardIndex(shardCount: UInt32(loops)))
-  }
-
   /// Takes a command that has one answer. `completion` is called exactly once, on the entity's event loop.
   package func submit(
     _ command: EntityCommand, completion: @escaping @Sendable (CommandAnswer) -> Void
   ) {
-    let index = Self.loopIndex(of: command.entity, loops: loops.count)
+    let index = command.entity.loopIndex(of: loops.count)
     let host = hosts[index]
     Self.run(on: loops[index]) {
       _ = host.value.submit(command, isStreamed: false) { news in
@@ -107,7 +102,7 @@ package final class ReplicatedRuntime: Sendable {
   package func open(
     _ command: EntityCommand, caller: @escaping @Sendable (CallerNews) -> Void
   ) -> @Sendable () -> Void {
-    let index = Self.loopIndex(of: command.entity, loops: loops.count)
+    let index = command.entity.loopIndex(of: loops.count)
     let (loop, host) = (loops[index], hosts[index])
     let ticket = NIOLoopBoundBox<CommandTicket?>.makeBoxSendingValue(nil, eventLoop: loop)
     Self.run(on: loop) {

@@ -134,7 +134,7 @@ final class Node: Sendable {
     of entity: EntityKey,
     _ body: @escaping @Sendable (ReplicaShelf, @escaping @Sendable (Answer) -> Void) -> Void
   ) async -> Answer {
-    let index = Replicator.loopIndex(of: entity, loops: loops.count)
+    let index = entity.loopIndex(of: loops.count)
     let shelf = replicator.shelves[index]
     return await withCheckedContinuation { continuation in
       loops[index].execute { body(shelf.value) { continuation.resume(returning: $0) } }
