@@ -21,6 +21,9 @@ let nioEmbedded: Target.Dependency = .product(name: "NIOEmbedded", package: "swi
 let nioHTTP1: Target.Dependency = .product(name: "NIOHTTP1", package: "swift-nio")
 let nioHTTP2: Target.Dependency = .product(name: "NIOHTTP2", package: "swift-nio-http2")
 let nioHPACK: Target.Dependency = .product(name: "NIOHPACK", package: "swift-nio-http2")
+let nioSSL: Target.Dependency = .product(name: "NIOSSL", package: "swift-nio-ssl")
+let jwt: Target.Dependency = .product(name: "JWTKit", package: "jwt-kit")
+let crypto: Target.Dependency = .product(name: "Crypto", package: "swift-crypto")
 let protobuf: Target.Dependency = .product(name: "SwiftProtobuf", package: "swift-protobuf")
 let logging: Target.Dependency = .product(name: "Logging", package: "swift-log")
 let argumentParser: Target.Dependency = .product(
@@ -82,7 +85,8 @@ let ports: [Target] = [
     swiftSettings: swiftSettings),
   library(
     "GRPCTransport",
-    ["Gzip", nioCore, nioPosix, nioHTTP1, nioHTTP2, nioHPACK, collections, logging]),
+    ["Gzip", nioCore, nioPosix, nioHTTP1, nioHTTP2, nioHPACK, nioSSL, collections, logging]),
+  library("AccessControl", ["CloudstateModel", jwt, crypto, nioCore, logging, yams]),
   library("ShardStore", ["CloudstateModel", "RocksDB", logging, nioCore]),
   library("MessageBus", ["CloudstateModel", "ZeroMQ", logging, nioCore, collections]),
 ]
@@ -116,8 +120,8 @@ let features: [Target] = [
   library(
     "Ingress",
     [
-      "CloudstateModel", "CloudstateProtocol", "GRPCTransport", "DynamicProtobuf", nioCore,
-      nioHPACK, collections, logging, protobuf,
+      "AccessControl", "CloudstateModel", "CloudstateProtocol", "GRPCTransport",
+      "DynamicProtobuf", "Gzip", nioCore, nioHPACK, collections, logging, protobuf,
     ]),
 ]
 
@@ -126,7 +130,7 @@ let assemblies: [Target] = [
     "CloudstateNode",
     [
       "EntityRuntime", "Replication", "ReplicatedData", "Eventing", "ClusterControl", "Ingress",
-      "GRPCTransport", "ShardStore",
+      "AccessControl", "GRPCTransport", "ShardStore",
       "MessageBus", "CloudstateProtocol", "CloudstateModel", "DynamicProtobuf", nioCore, nioPosix,
       nioHTTP1, logging, protobuf,
     ]),
@@ -159,8 +163,8 @@ let nodePrograms: [Target] = [
   library(
     "NodeCommand",
     [
-      "CloudstateNode", "EntityRuntime", "Eventing", "Ingress", "GRPCTransport",
-      "CloudstateModel", "CommandLineKit", argumentParser, logging,
+      "CloudstateNode", "EntityRuntime", "Eventing", "Ingress", "AccessControl", "GRPCTransport",
+      "CloudstateModel", "CommandLineKit", argumentParser, nioCore, logging,
     ])
 ]
 
@@ -187,6 +191,12 @@ let programs: [Target] = [
   program("cs-up", ["Launcher", "CommandLineKit", argumentParser]),
   program("cs-send", ["CommandClient", "CommandLineKit", "CloudstateModel", argumentParser]),
   program("cs-tail", ["CommandClient", "CommandLineKit", argumentParser]),
+  program(
+    "cs-admin",
+    [
+      "CommandClient", "AccessControl", "MessageBus", "CommandLineKit", "CloudstateModel",
+      argumentParser, logging,
+    ]),
   program(
     "cs-bench",
     [
@@ -227,9 +237,12 @@ let testTargets: [Target] = [
     "GRPCTransportTests",
     [
       "GRPCTransport", "Gzip", nioCore, nioPosix, nioEmbedded, nioHTTP1, nioHTTP2, nioHPACK,
-      logging,
+      nioSSL, logging,
     ],
     exclude: ["Peers"]),
+  tests(
+    "AccessControlTests",
+    ["AccessControl", "CloudstateModel", jwt, crypto, nioCore, nioPosix, logging]),
   tests("DynamicProtobufTests", ["DynamicProtobuf", "CloudstateProtocol", protobuf]),
   tests(
     "EntityRuntimeTests",
@@ -259,8 +272,8 @@ let testTargets: [Target] = [
   tests(
     "IngressTests",
     [
-      "Ingress", "DynamicProtobuf", "CloudstateModel", "CloudstateProtocol", "GRPCTransport",
-      nioCore, nioEmbedded, nioPosix, logging, protobuf,
+      "Ingress", "AccessControl", "DynamicProtobuf", "CloudstateModel", "CloudstateProtocol",
+      "GRPCTransport", "Gzip", nioCore, nioEmbedded, nioPosix, logging, protobuf,
     ]),
   tests(
     "CloudstateSDKTests",
@@ -295,7 +308,8 @@ let testTargets: [Target] = [
     name: "EndToEndTests",
     dependencies: [
       "TestSupport", "ShardStore", "RocksDB", "CloudstateModel", "cs-node", "cs-coordinator",
-      "cs-up", "cs-send", "cs-tail", "cs-bench", "cs-tck", "shopping-cart", "value-shopping-cart",
+      "cs-up", "cs-send", "cs-tail", "cs-admin", "cs-bench", "cs-tck", "shopping-cart",
+      "value-shopping-cart",
       "chat", "tck-model", "shopping-cart-node", "value-shopping-cart-node", "chat-node",
       "tck-model-node",
     ],
@@ -313,12 +327,16 @@ let package = Package(
     .executable(name: "cs-up", targets: ["cs-up"]),
     .executable(name: "cs-send", targets: ["cs-send"]),
     .executable(name: "cs-tail", targets: ["cs-tail"]),
+    .executable(name: "cs-admin", targets: ["cs-admin"]),
     .executable(name: "cs-bench", targets: ["cs-bench"]),
     .executable(name: "cs-tck", targets: ["cs-tck"]),
   ],
   dependencies: [
     .package(url: "https://github.com/apple/swift-nio", from: "2.101.0"),
     .package(url: "https://github.com/apple/swift-nio-http2", from: "1.46.0"),
+    .package(url: "https://github.com/apple/swift-nio-ssl", from: "2.37.0"),
+    .package(url: "https://github.com/vapor/jwt-kit", from: "5.7.0"),
+    .package(url: "https://github.com/apple/swift-crypto", from: "4.5.0"),
     .package(url: "https://github.com/apple/swift-protobuf", from: "1.39.0"),
     .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.0"),
     .package(url: "https://github.com/apple/swift-log", from: "1.16.0"),

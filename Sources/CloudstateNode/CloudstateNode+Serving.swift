@@ -4,7 +4,6 @@ import DynamicProtobuf
 import EntityRuntime
 import Eventing
 import GRPCTransport
-import Glibc
 import Ingress
 import Logging
 import MessageBus
@@ -76,29 +75,22 @@ extension CloudstateNode {
     let calls = TopologyCallServer(
       bus: bus, service: configuration.service, methods: methods, runner: runner, loops: loops)
     teardown.add("calls of other services") { calls.stop() }
-    let ingress = makeIngress(
-      spec, methods: methods, runner: runner, streams: streams, report: report)
-    let transcoder = HTTPTranscoder(bindings: bindings, ingress: ingress)
-    let server = try await bind {
-      try await GRPCServer.start(
-        configuration: serverConfiguration, router: ingress, http: transcoder, group: group,
-        logger: logger)
-    }
-    let grace = configuration.shutdownGrace
-    teardown.add("public listener") { await server.shutdown(grace: grace) }
-    prepareLocalCalls(ingress: ingress, runtime: runtime, loops: loops, teardown)
+    let door = try await openFrontDoor(
+      spec, bindings: bindings, methods: methods, runner: runner, streams: streams, report: report,
+      group: group, teardown)
+    prepareLocalCalls(ingress: door.ingress, runtime: runtime, loops: loops, teardown)
     teardown.add("event streams") { streams.stop() }
     let consumers = try await startConsumers(
       spec, caller: EventCallRunner(runner: runner, actionTimeout: commandTimeout, report: report),
       store: store, runtime: runtime, loops: loops, reader: reader, teardown)
 
-    let publicAddress = Self.text(of: server.localAddress)
+    let publicAddress = door.publicAddress
     let handle = try await join(
       bus: bus, store: store, publicAddress: publicAddress, runtime: runtime, teardown)
     cluster.set(handle)
     try await watch(
       handle, runtime: runtime, consumers: consumers, replicator: replicated?.replicator,
-      function: function, spec: spec, transcoder: transcoder, busFailures: busFailures,
+      function: function, spec: spec, transcoder: door.transcoder, busFailures: busFailures,
       publicAddress: publicAddress)
   }
 
@@ -247,20 +239,6 @@ extension CloudstateNode {
     return running
   }
 
-  private func makeIngress(
-    _ spec: ServiceSpec, methods: EntityMethods, runner: CommandRunner,
-    streams: EventStreamsService, report: @escaping @Sendable (String) -> Void
-  ) -> Ingress {
-    var settings = IngressConfiguration()
-    settings.capturesMetadata = configuration.entities.passesMetadata
-    let reflection = ReflectionService(
-      pool: spec.pool, services: spec.entities.map(\.serviceName))
-    return Ingress(
-      configuration: settings, routes: methods.routes, dispatcher: runner,
-      mounts: [{ streams.handler(for: $0) }, { reflection.handler(for: $0) }],
-      report: report)
-  }
-
   private func prepareLocalCalls(
     ingress: Ingress, runtime: EntityRuntime, loops: [any EventLoop], _ teardown: Teardown
   ) {
@@ -272,23 +250,6 @@ extension CloudstateNode {
     let grace = Self.timeAmount(configuration.shutdownGrace)
     teardown.add("calls from inside") { await calls.close(within: grace) }
     access.prepare(calls)
-  }
-
-  private func httpBindings(
-    _ spec: ServiceSpec, function: UserFunction
-  ) async throws -> HTTPBindings {
-    do throws(HTTPRuleError) {
-      return try HTTPBindings(pool: spec.pool, services: spec.entities.map(\.serviceName))
-    } catch {
-      await function.reportLast(error.message)
-      throw NodeError(.discovery, error.message)
-    }
-  }
-
-  private var serverConfiguration: GRPCServerConfiguration {
-    var settings = GRPCServerConfiguration(address: configuration.listen)
-    settings.maximumMessageBytes = configuration.maximumMessageBytes
-    return settings
   }
 
   // MARK: Membership
@@ -404,7 +365,7 @@ extension CloudstateNode {
 
   // MARK: Helpers
 
-  private func bind<Server>(_ start: () async throws -> Server) async throws -> Server {
+  func bind<Server>(_ start: () async throws -> Server) async throws -> Server {
     do {
       return try await start()
     } catch let error as IOError {
@@ -415,14 +376,8 @@ extension CloudstateNode {
     }
   }
 
-  private static func timeAmount(_ duration: Duration) -> TimeAmount {
+  static func timeAmount(_ duration: Duration) -> TimeAmount {
     let (seconds, attoseconds) = duration.components
     return .seconds(seconds) + .nanoseconds(attoseconds / 1_000_000_000)
-  }
-
-  private static func text(of address: SocketAddress) -> String {
-    if let path = address.pathname, !path.isEmpty { return "unix:\(path)" }
-    let host = address.ipAddress ?? "127.0.0.1"
-    return "\(host.contains(":") ? "[\(host)]" : host):\(address.port ?? 0)"
   }
 }

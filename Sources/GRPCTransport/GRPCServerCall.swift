@@ -12,6 +12,8 @@ package protocol GRPCServerCall: AnyObject {
   var metadata: GRPCMetadata { get }
   /// When the caller stops waiting (`grpc-timeout`), if it said so.
   var deadline: NIODeadline? { get }
+  /// The other end of the call's connection.
+  var peer: ConnectionPeer { get }
   /// `false` while the peer's flow-control window or the connection is full. A handler that
   /// produces many messages stops until ``GRPCServerCallHandler/writabilityChanged(_:)``.
   var isWritable: Bool { get }
@@ -27,6 +29,9 @@ package protocol GRPCServerCall: AnyObject {
 }
 
 extension GRPCServerCall {
+  /// Nothing is known of a peer inside the process.
+  package var peer: ConnectionPeer { ConnectionPeer() }
+
   package func finish(_ status: GRPCStatus) { finish(status, trailers: GRPCMetadata()) }
 }
 

@@ -46,6 +46,7 @@ final class ServerCall: MessageStream, GRPCServerCall, DeadlineHolder {
   }
 
   var isWritable: Bool { isOpen && isChannelWritable }
+  var peer: ConnectionPeer { connection.peer }
 
   // MARK: From the service
 

@@ -35,6 +35,8 @@ final class ServerConnection: ChannelInboundHandler {
   let deadlines: DeadlineQueue
   /// For what operators of the server may ask about.
   let logger: Logger
+  /// The other end; known from the time the handler is in its pipeline.
+  private(set) var peer = ConnectionPeer()
   private var context: ChannelHandlerContext?
   private var phase = Phase.serving
   /// Whether the client's settings have come, which ends the handshake.
@@ -72,6 +74,7 @@ final class ServerConnection: ChannelInboundHandler {
 
   func handlerAdded(context: ChannelHandlerContext) {
     self.context = context
+    peer = ConnectionPeer(of: context.channel)
     handshakeTimer = context.eventLoop.assumeIsolated().scheduleTask(
       in: configuration.handshakeTimeout
     ) {
@@ -119,15 +122,13 @@ final class ServerConnection: ChannelInboundHandler {
 
   func errorCaught(context: ChannelHandlerContext, error: any Error) {
     logger.debug(
-      "connection error", metadata: ["peer": "\(peer)", "error": "\(error)"])
+      "connection error", metadata: ["peer": "\(peer.address)", "error": "\(error)"])
     switch HTTP2Setup.severity(of: error) {
     case .stream: break
     case .drain: drain()
     case .connection: context.close(promise: nil)
     }
   }
-
-  private var peer: String { context?.remoteAddress.map { "\($0)" } ?? "unknown" }
 
   private func drain() {
     guard phase == .serving, let context else { return }
@@ -189,7 +190,8 @@ final class ServerConnection: ChannelInboundHandler {
       context.flush()
       armKeepaliveTimer(in: delay)
     case .giveUp:
-      logger.info("closing a connection that answers no PING", metadata: ["peer": "\(peer)"])
+      logger.info(
+        "closing a connection that answers no PING", metadata: ["peer": "\(peer.address)"])
       context.close(promise: nil)
     }
   }

@@ -36,6 +36,7 @@ final class TranscodedCall: GRPCServerCall {
   }
 
   var eventLoop: any EventLoop { exchange.eventLoop }
+  var peer: ConnectionPeer { exchange.peer }
   var isWritable: Bool { !isOver && exchange.isWritable }
 
   /// Hands the one request to who serves the method.

@@ -36,6 +36,8 @@ final class HTTP1Connection: ChannelDuplexHandler, DeadlineHolder {
   private let router: any HTTPServerRouter
   private let deadlines: DeadlineQueue
   private var reader: HTTP1RequestReader
+  /// The other end; known from the time the handler is in its pipeline.
+  private(set) var peer = ConnectionPeer()
   private var context: ChannelHandlerContext?
   private var phase = Phase.head
   private var exchange: HTTP1Exchange?
@@ -234,6 +236,7 @@ final class HTTP1Connection: ChannelDuplexHandler, DeadlineHolder {
 
   func handlerAdded(context: ChannelHandlerContext) {
     self.context = context
+    peer = ConnectionPeer(of: context.channel)
     isWritable = context.channel.isWritable
     enter(.head)
   }

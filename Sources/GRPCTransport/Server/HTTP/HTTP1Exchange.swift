@@ -31,6 +31,7 @@ final class HTTP1Exchange: HTTPServerExchange {
   }
 
   var isWritable: Bool { connection?.isWritable ?? false }
+  var peer: ConnectionPeer { connection?.peer ?? ConnectionPeer() }
 
   func respond(_ start: HTTPResponseStart, body: ByteBuffer) {
     guard let connection, !hasBegun else { return }

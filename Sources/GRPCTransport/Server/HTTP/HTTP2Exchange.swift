@@ -76,6 +76,7 @@ final class HTTP2Exchange: HTTPServerExchange {
   // MARK: From the router
 
   var isWritable: Bool { stream?.isWritable ?? false }
+  var peer: ConnectionPeer { stream?.peer ?? ConnectionPeer() }
 
   func respond(_ start: HTTPResponseStart, body: ByteBuffer) {
     guard let stream, !hasBegun else { return }

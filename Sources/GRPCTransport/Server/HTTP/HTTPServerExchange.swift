@@ -36,6 +36,8 @@ package struct HTTPResponseStart: Hashable, Sendable {
 /// ``send(_:)`` and ``end()``. Everything happens on ``eventLoop``; what comes after the end is ignored.
 package protocol HTTPServerExchange: AnyObject {
   var eventLoop: any EventLoop { get }
+  /// The other end of the connection.
+  var peer: ConnectionPeer { get }
   /// As ``GRPCServerCall/isWritable``.
   var isWritable: Bool { get }
 
@@ -63,4 +65,9 @@ package protocol HTTPServerRouter: Sendable {
   func handle(
     _ request: HTTPServerRequest, on exchange: any HTTPServerExchange
   ) -> (any HTTPServerExchangeHandler)?
+}
+
+extension HTTPServerExchange {
+  /// Nothing is known of a peer inside the process.
+  package var peer: ConnectionPeer { ConnectionPeer() }
 }

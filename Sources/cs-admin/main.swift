@@ -1,0 +1,3 @@
+import CommandLineKit
+
+await runProgram(AdminCommand.self)
