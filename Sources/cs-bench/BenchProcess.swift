@@ -11,7 +11,7 @@ struct BenchProcess {
   /// Where it serves; unset for programs without a ready file.
   private(set) var address = GRPCAddress.tcp(host: "127.0.0.1", port: 0)
 
-  /// Starts a program and does not wait for it.
+  /// Starts a program of this package, or one at a path, and does not wait for it.
   ///
   /// On a thread that lives as long as this process: `--stop-with-parent` goes by the thread that started
   /// the program, and threads that run tasks end when they have been idle for some seconds.
@@ -26,7 +26,7 @@ struct BenchProcess {
   private static func spawn(
     _ name: String, _ arguments: [String], environment: [String: String]
   ) throws -> BenchProcess {
-    let program = try "\(folderOfThisProgram())/\(name)"
+    let program = name.hasPrefix("/") ? name : try "\(folderOfThisProgram())/\(name)"
     var argv: [UnsafeMutablePointer<CChar>?] = ([program] + arguments).map { strdup($0) } + [nil]
     defer { argv.forEach { free($0) } }
     for (key, value) in environment { setenv(key, value, 1) }

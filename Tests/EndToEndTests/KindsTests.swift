@@ -108,4 +108,27 @@ struct KindsTests {
       }
     }
   }
+
+  @Test("Messages compressed, large and too large")
+  func sizes() async throws {
+    try await withCluster { _, run in
+      let each = ["100000", "11000000", "5000000", "RESOURCE_EXHAUSTED"]
+      let seen = try await run("sizes")
+      #expect(seen == each + each + ["still there"])
+    }
+  }
+
+  @Test("Deadlines and cancellations reach the function")
+  func ends() async throws {
+    try await withCluster { cluster, run in
+      #expect(try await run("deadlines") == ["True", "DEADLINE_EXCEEDED"])
+      #expect(
+        try await run("cancellation") == ["1", "CANCELLED: Locally cancelled by application!"])
+      try await eventually("the function hears of both") {
+        let heard = cluster.nodes.map { $0.function?.output(.standardOutput) ?? "" }.joined()
+        return heard.contains("call over by deadline")
+          && heard.contains("call over by cancellation")
+      }
+    }
+  }
 }

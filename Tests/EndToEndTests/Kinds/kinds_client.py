@@ -103,4 +103,38 @@ def streams():
     print(count)
 
 
+def sizes():
+    """Compressed, large, and too large."""
+    unbounded = [("grpc.max_receive_message_length", -1)]
+    for compression in (grpc.Compression.NoCompression, grpc.Compression.Gzip):
+        with grpc.insecure_channel(address, unbounded, compression) as other:
+            stub = kinds_pb2_grpc.RelayStub(other)
+            for length in (100_000, 11_000_000):
+                print(len(stub.One(request("x" * length), timeout=60).text))
+            answers = stub.Both((request("y" * 100_000) for _ in range(50)), timeout=60)
+            print(sum(len(answer.text) for answer in answers))
+            try:
+                stub.One(request("x" * 13_000_000), timeout=60)
+                print("was taken")
+            except grpc.RpcError as error:
+                print(error.code().name)
+    one(relay.One, request("still there"))
+
+
+def deadlines():
+    left = float(relay.One(request("remaining"), timeout=25).text)
+    print(0 < left <= 25)
+    try:
+        relay.One(request("wait"), timeout=1)
+    except grpc.RpcError as error:
+        print(error.code().name)
+
+
+def cancellation():
+    call = relay.Out(request("1,wait"), timeout=60)
+    print(next(call).text)
+    call.cancel()
+    many(call)
+
+
 globals()[scenario]()

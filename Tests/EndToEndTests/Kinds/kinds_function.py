@@ -10,6 +10,7 @@ Values.Get has this path template as its HTTP rule.
 import os
 import pathlib
 import sys
+import threading
 from concurrent import futures
 
 stubs, port = sys.argv[1:]
@@ -165,12 +166,24 @@ def metadata(command):
             for entry in command.metadata.entries}
 
 
+def wait_for_end(context, what):
+    """Waits until the call is over, for whatever reason, and says so."""
+    over = threading.Event()
+    context.add_callback(over.set)
+    if over.wait(60):
+        print(f"call over by {what}", flush=True)
+
+
 class Relay(action_pb2_grpc.ActionProtocolServicer):
     def handleUnary(self, command, context):
         request = unpack(command.payload, kinds_pb2.Request)
         if request.text == "abort":
             context.abort(grpc.StatusCode.ALREADY_EXISTS, "there is one")
+        if request.text == "wait":
+            wait_for_end(context, "deadline")
         answer = response(request, request.text)
+        if request.text == "remaining":
+            answer.reply.payload.Pack(kinds_pb2.Response(text=str(context.time_remaining())))
         if request.text == "metadata":
             given = metadata(command)
             answer.reply.payload.Pack(kinds_pb2.Response(
@@ -191,6 +204,8 @@ class Relay(action_pb2_grpc.ActionProtocolServicer):
     def handleStreamedOut(self, command, context):
         request = unpack(command.payload, kinds_pb2.Request)
         for text in request.text.split(","):
+            if text == "wait":
+                wait_for_end(context, "cancellation")
             yield response(
                 kinds_pb2.Request(
                     id=request.id, text=text, effects=request.effects, forward=request.forward),
@@ -207,7 +222,8 @@ class Relay(action_pb2_grpc.ActionProtocolServicer):
         print("stream over", flush=True)
 
 
-server = grpc.server(futures.ThreadPoolExecutor(max_workers=64))
+server = grpc.server(
+    futures.ThreadPoolExecutor(max_workers=64), options=[("grpc.max_receive_message_length", -1)])
 entity_pb2_grpc.add_EntityDiscoveryServicer_to_server(Discovery(), server)
 value_entity_pb2_grpc.add_ValueEntityServicer_to_server(Values(), server)
 event_sourced_pb2_grpc.add_EventSourcedServicer_to_server(Journal(), server)
