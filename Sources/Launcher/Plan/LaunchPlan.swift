@@ -163,6 +163,7 @@ package struct LaunchPlan: Hashable, Sendable {
     if let retention = settings.idempotencyRetention {
       arguments += ["--idempotency-retention", retention.text]
     }
+    arguments += service.frontDoor.arguments
     arguments += [
       "--ready-file", layout.readyFile(name), "--stop-with-parent", "--log-level",
       surroundings.logLevel,

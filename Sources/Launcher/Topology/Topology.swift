@@ -45,6 +45,7 @@ package struct Topology: Hashable, Sendable {
     /// At least 1.
     package var nodes: Int
     package var settings: NodeSettings
+    package var frontDoor: FrontDoorSettings
     /// Added to the environment of the nodes.
     package var environment: [String: String]
   }

@@ -5,15 +5,17 @@ import Yams
 struct ServiceDefaults {
   var nodes: Int?
   var settings = Topology.NodeSettings()
+  var frontDoor = FrontDoorSettings()
   var environment: [String: String] = [:]
 }
 
 extension TopologyReader {
   /// What says where a function runs; exactly one of them is there.
   private static let originKeys = ["command", "endpoint", "embedded"]
-  private static let settingKeys = [
-    "nodes", "shards", "passivation_timeout", "max_streams", "idempotency_retention", "env",
-  ]
+  private static let settingKeys =
+    [
+      "nodes", "shards", "passivation_timeout", "max_streams", "idempotency_retention", "env",
+    ] + frontDoorKeys
 
   mutating func serviceDefaults(_ node: Node) -> ServiceDefaults {
     guard let values = fields.mapping(node, "defaults", keys: Self.settingKeys) else {
@@ -76,6 +78,7 @@ extension TopologyReader {
         maxStreams: own.settings.maxStreams ?? defaults.settings.maxStreams,
         idempotencyRetention: own.settings.idempotencyRetention
           ?? defaults.settings.idempotencyRetention),
+      frontDoor: own.frontDoor.merged(over: defaults.frontDoor),
       environment: defaults.environment.merging(own.environment) { _, own in own })
   }
 
@@ -94,6 +97,7 @@ extension TopologyReader {
     read.settings.idempotencyRetention = fields.duration(
       values["idempotency_retention"], "idempotency_retention of \(what)",
       in: .seconds(1)...(.seconds(86_400 * 365)))
+    read.frontDoor = frontDoor(values, of: what)
     read.environment = environment(values["env"], of: what)
     return read
   }

@@ -68,6 +68,30 @@ struct LaunchPlanTests {
     #expect(node.managementAddress == .loopback(9101))
   }
 
+  @Test("what protects the public listeners becomes flags, with paths from the topology's folder")
+  func frontDoor() throws {
+    let plan = try plan(
+      """
+      defaults:
+        access: access.yaml
+        config: node.env
+        cors_origins: ["https://a.example", "https://b.example"]
+      services:
+        - name: cart
+          function: {endpoint: "127.0.0.1:8080"}
+          config: own.env
+          tls: {cert: /etc/cert.pem, key: key.pem, client_ca: ca.pem}
+      """)
+    let arguments = plan.processes[1].arguments
+    let first = try #require(arguments.firstIndex(of: "--config"))
+    #expect(
+      arguments[first...].prefix(12) == [
+        "--config", "/t/own.env", "--tls-cert", "/etc/cert.pem", "--tls-key", "/t/key.pem",
+        "--tls-client-ca", "/t/ca.pem", "--access", "/t/access.yaml", "--cors-origins",
+        "https://a.example,https://b.example",
+      ])
+  }
+
   @Test("running functions are shared, and only settings that were given become flags")
   func endpoint() throws {
     let plan = try plan(

@@ -95,6 +95,11 @@ struct Mistake: Sendable, CustomTestStringConvertible {
     .services(
       "  - {name: a, idempotency_retention: 5ms, function: {command: x}}",
       "4:38: idempotency_retention of service 'a' is 5ms; it can be 1s to 8760h"),
+    .services(
+      "  - {name: a, function: {command: x}, tls: {cert: c.pem, kye: k.pem}, cors_origins: ['a,b']}",
+      "4:44: tls of service 'a' has no key; write tls: {cert: FILE, key: FILE}",
+      "4:58: unknown key 'kye' in tls of service 'a'; did you mean 'key'?",
+      "4:86: an origin of service 'a' is 'a,b'; write one in each entry"),
   ]
 
   private static let ports: [Mistake] = [
