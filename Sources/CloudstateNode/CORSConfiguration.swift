@@ -31,7 +31,8 @@ package struct CORSConfiguration: Hashable, Sendable {
     }
     if allowsCredentials, isAny {
       problems.append(
-        "cors-credentials does not go with cors-origins '*': list the origins that may act for users")
+        "cors-credentials does not go with cors-origins '*': list the origins that may act for users"
+      )
     } else if allowsCredentials, origins.isEmpty {
       problems.append("cors-credentials says nothing without cors-origins")
     }

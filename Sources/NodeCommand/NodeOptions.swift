@@ -80,7 +80,8 @@ package struct NodeOptions: ParsableArguments {
     }
     guard let path else { return typed }
     return try EnvironmentFile(path: path)
-      .arguments(prefix: "CS_", options: options + CORSOptions.options + more,
+      .arguments(
+        prefix: "CS_", options: options + CORSOptions.options + more,
         flags: flags + CORSOptions.flags) + typed
   }
 }

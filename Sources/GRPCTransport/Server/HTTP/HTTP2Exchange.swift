@@ -16,7 +16,8 @@ final class HTTP2Exchange: HTTPServerExchange {
   private var hasBegun = false
 
   init(
-    stream: ServerCall, headers: HPACKHeaders, router: any HTTPServerRouter, maximumMessageBytes: Int
+    stream: ServerCall, headers: HPACKHeaders, router: any HTTPServerRouter,
+    maximumMessageBytes: Int
   ) {
     self.stream = stream
     self.headers = headers
