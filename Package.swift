@@ -313,7 +313,7 @@ let testTargets: [Target] = [
       "chat", "tck-model", "shopping-cart-node", "value-shopping-cart-node", "chat-node",
       "tck-model-node",
     ],
-    exclude: ["Clients", "Hostile", "Kinds"], swiftSettings: swiftSettings),
+    exclude: ["Browser", "Clients", "Hostile", "Kinds"], swiftSettings: swiftSettings),
 ]
 
 let package = Package(

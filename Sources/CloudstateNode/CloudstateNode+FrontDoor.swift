@@ -23,15 +23,31 @@ extension CloudstateNode {
     let ingress = makeIngress(
       spec, methods: methods, runner: runner, streams: streams, report: report)
     let transcoder = HTTPTranscoder(bindings: bindings, ingress: ingress)
+    let http = try httpChain(to: transcoder, calls: ingress)
     let server = try await bind {
       try await GRPCServer.start(
-        configuration: serverConfiguration, router: ingress, http: transcoder, group: group,
+        configuration: serverConfiguration, router: ingress, http: http, group: group,
         logger: logger)
     }
     let grace = configuration.shutdownGrace
     teardown.add("public listener") { await server.shutdown(grace: grace) }
     return FrontDoor(
       ingress: ingress, transcoder: transcoder, publicAddress: Self.text(of: server.localAddress))
+  }
+
+  /// What answers a request that is no gRPC. Each layer takes what is its own and leaves the rest to the one
+  /// before it; a request meets the last one first.
+  private func httpChain(
+    to transcoder: HTTPTranscoder, calls: any GRPCServerRouter
+  ) throws(NodeError) -> any HTTPServerRouter {
+    var chain: any HTTPServerRouter = transcoder
+    chain = GRPCWebRouter(
+      calls: calls, maximumMessageBytes: configuration.maximumMessageBytes, next: chain)
+    chain = NetworkProbe(next: chain)
+    if let policy = try configuration.cors.policy() {
+      chain = CORSRouter(policy: policy, next: chain)
+    }
+    return chain
   }
 
   private func makeIngress(

@@ -79,6 +79,7 @@ extension NodeOptions {
       throw wrongSetting("--version-check '\(versionCheck)' is none of compatible, strict, any")
     }
     configuration.versionCheck = check
+    configuration.cors = cors.configuration
     try configureEvents(&configuration)
     return configuration
   }

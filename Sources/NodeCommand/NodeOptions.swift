@@ -44,6 +44,7 @@ package struct NodeOptions: ParsableArguments {
   package var eventAttempts = 0
   @Option(help: "Then: skip the event and log it, or stop consuming its shard.")
   package var eventPoison = "skip"
+  @OptionGroup(title: "Browsers") package var cors: CORSOptions
   @Option(help: "File written when the node is ready.") package var readyFile: String?
   @Option(help: "trace, debug, info, notice, warning, error or critical.")
   package var logLevel = "info"
@@ -79,6 +80,8 @@ package struct NodeOptions: ParsableArguments {
     }
     guard let path else { return typed }
     return try EnvironmentFile(path: path)
-      .arguments(prefix: "CS_", options: options + more, flags: flags) + typed
+      .arguments(
+        prefix: "CS_", options: options + CORSOptions.options + more,
+        flags: flags + CORSOptions.flags) + typed
   }
 }

@@ -141,7 +141,7 @@ final class ServerCall: MessageStream, GRPCServerCall, DeadlineHolder {
     carriesPlainBytes = true
     let exchange = HTTP2Exchange(
       stream: self, headers: requestHeaders, router: router,
-      maximumBodyBytes: connection.configuration.maximumMessageBytes)
+      maximumMessageBytes: connection.configuration.maximumMessageBytes)
     self.exchange = exchange
     if !isRemoteEnded { expectBody() }
     exchange.started(isLast: isRemoteEnded)

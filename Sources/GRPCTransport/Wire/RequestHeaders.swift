@@ -41,18 +41,34 @@ struct RequestHeaders {
     self.path = path
     guard method == "POST" else { throw .http(status: "405", allow: "POST") }
     guard isGRPCContentType(contentType) else { throw .http(status: "415", allow: nil) }
+    do throws(GRPCStatus) {
+      try read(encoding: encoding, timeout: timeout)
+    } catch {
+      throw .grpc(error)
+    }
+  }
+
+  /// Reads the headers of a gRPC-Web request, whose method and content type have been looked at; throws how to
+  /// end its call.
+  init(path: String, webHeaders headers: HPACKHeaders) throws(GRPCStatus) {
+    self.path = path
+    acceptsGzip = MessageEncoding.acceptsGzip(headers.first(name: "grpc-accept-encoding"))
+    try read(
+      encoding: headers.first(name: "grpc-encoding"), timeout: headers.first(name: "grpc-timeout"))
+  }
+
+  private mutating func read(encoding: String?, timeout: String?) throws(GRPCStatus) {
     if let encoding {
       guard let known = MessageEncoding(rawValue: encoding) else {
-        throw .grpc(
-          GRPCStatus(
-            .unimplemented,
-            "unknown grpc-encoding \"\(encoding)\"; supported: \(MessageEncoding.accepted)"))
+        throw GRPCStatus(
+          .unimplemented,
+          "unknown grpc-encoding \"\(encoding)\"; supported: \(MessageEncoding.accepted)")
       }
       self.encoding = known
     }
     if let timeout {
       guard let parsed = GRPCTimeout.parse(timeout) else {
-        throw .grpc(GRPCStatus(.internalError, "malformed grpc-timeout \"\(timeout)\""))
+        throw GRPCStatus(.internalError, "malformed grpc-timeout \"\(timeout)\"")
       }
       self.timeout = parsed
     }

@@ -165,19 +165,6 @@ extension SocketTests {
         try await eventually("the end") { try await client.run { _ in recorder.isEnded } }
       }
     }
-
-    /// The value once it has been the same for a while.
-    private func settled(_ value: () -> Int) async throws -> Int {
-      var last = value()
-      var rounds = 0
-      while rounds < 30 {
-        try await Task.sleep(for: .milliseconds(5))
-        let now = value()
-        rounds = now == last ? rounds + 1 : 0
-        last = now
-      }
-      return last
-    }
   }
 }
 

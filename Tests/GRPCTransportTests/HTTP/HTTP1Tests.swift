@@ -204,8 +204,8 @@ extension SocketTests {
     }
 
     @Test(
-      "gRPC and gRPC-Web over HTTP/1.1 are told what to do",
-      arguments: ["application/grpc", "application/grpc+proto", "application/grpc-web-text"])
+      "gRPC over HTTP/1.1, and what only begins like it, are told what to do",
+      arguments: ["application/grpc", "application/grpc+proto", "application/grpc-webs"])
     func grpc(contentType: String) async throws {
       try await withPeer { peer, router in
         try await peer.send(

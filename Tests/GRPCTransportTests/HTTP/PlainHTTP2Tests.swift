@@ -64,7 +64,7 @@ extension SocketTests {
       }
     }
 
-    @Test("Too large bodies are refused, announced or not; gRPC-Web too")
+    @Test("Too large bodies are refused, announced or not; so is what only begins like gRPC")
     func refusals() async throws {
       try await withPeer(server: { $0.maximumMessageBytes = 100 }) { peer, router in
         try await peer.sendRequest(
@@ -75,7 +75,7 @@ extension SocketTests {
           body: ByteBuffer(repeating: 0x20, count: 101))
         #expect(try await answer(peer, 1).first(name: ":status") == "413")
         try await peer.sendRequest(
-          path: "/a", contentType: "application/grpc-web", body: text("a"), endStream: true)
+          path: "/a", contentType: "application/grpc-webs", body: text("a"), endStream: true)
         #expect(try await answer(peer, 2).first(name: ":status") == "415")
         #expect(router.now.requests.isEmpty)
       }

@@ -32,6 +32,7 @@ final class HTTP1Peer: Sendable {
 
   /// All that came.
   var received: String { bytes.withLock { String(buffer: $0) } }
+  var receivedBuffer: ByteBuffer { bytes.withLock { $0 } }
   var receivedBytes: Int { bytes.withLock { $0.readableBytes } }
   var isClosed: Bool { closed.withLock { $0 } }
   private var channel: any Channel {
@@ -61,6 +62,8 @@ final class HTTP1Peer: Sendable {
   func send(_ text: String) async throws {
     try await channel.writeAndFlush(ByteBuffer(string: text))
   }
+
+  func send(_ bytes: ByteBuffer) async throws { try await channel.writeAndFlush(bytes) }
 
   /// Sends as long as the server takes it, which need not be long.
   func sendIgnoringEnd(_ text: String) async throws {

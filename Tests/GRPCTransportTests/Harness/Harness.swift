@@ -51,12 +51,12 @@ func startServer(
 
 /// Runs `body` with a server and a client, and stops both.
 func withHarness(
-  at address: GRPCAddress = anyLocalPort, http: (any HTTPServerRouter)? = nil,
+  at address: GRPCAddress = anyLocalPort, service: TestService = TestService(),
+  http: (any HTTPServerRouter)? = nil,
   server adjustServer: (inout GRPCServerConfiguration) -> Void = { _ in },
   client adjustClient: (inout GRPCClientConfiguration) -> Void = { _ in },
   _ body: (Harness) async throws -> Void
 ) async throws {
-  let service = TestService()
   let (server, address) = try await startServer(
     service, at: address, http: http, adjust: adjustServer)
   var configuration = GRPCClientConfiguration()

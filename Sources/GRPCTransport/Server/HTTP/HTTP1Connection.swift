@@ -65,7 +65,7 @@ final class HTTP1Connection: ChannelDuplexHandler, DeadlineHolder {
     deadlines = DeadlineQueue(eventLoop: eventLoop)
     reader = HTTP1RequestReader(
       maximumHeadBytes: configuration.maximumHeaderListBytes,
-      maximumBodyBytes: configuration.maximumMessageBytes)
+      maximumMessageBytes: configuration.maximumMessageBytes)
   }
 
   /// Whether nothing the client sends matters any more.
@@ -164,7 +164,8 @@ final class HTTP1Connection: ChannelDuplexHandler, DeadlineHolder {
     enter(.serving)
     let exchange = HTTP1Exchange(refusingAt: self, eventLoop: context.eventLoop)
     self.exchange = exchange
-    exchange.respond(refusal.start, body: refusal.body)
+    let answer = refusal.answer
+    exchange.respond(answer.start, body: answer.body)
   }
 
   // MARK: Responses

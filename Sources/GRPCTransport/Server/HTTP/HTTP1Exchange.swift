@@ -86,13 +86,13 @@ final class HTTP1Exchange: HTTPServerExchange {
     if let contentType = start.safeContentType {
       headers.add(name: "content-type", value: contentType)
     }
-    if let length { headers.add(name: "content-length", value: "\(length)") }
+    if let length, start.hasLength { headers.add(name: "content-length", value: "\(length)") }
     if !keepsAlive {
       headers.add(name: "connection", value: "close")
     } else if version == .http1_0 {
       headers.add(name: "connection", value: "keep-alive")
     }
-    var custom = HPACKHeaders()
+    var custom = start.transportHeaders
     custom.addCustom(start.headers)
     for (name, value, _) in custom { headers.add(name: name, value: value) }
     return HTTPResponseHead(
@@ -101,6 +101,9 @@ final class HTTP1Exchange: HTTPServerExchange {
 }
 
 extension HTTPResponseStart {
+  /// Whether a response that is sent whole tells its length (RFC 9110, 8.6).
+  var hasLength: Bool { status != 204 }
+
   /// The content type if a header can carry it.
   var safeContentType: String? {
     contentType.flatMap { value in

@@ -22,26 +22,33 @@ struct HTTP1RequestReader {
   }
 
   let maximumHeadBytes: Int
-  let maximumBodyBytes: Int
+  let maximumMessageBytes: Int
   private var head: HTTPRequestHead?
+  private var bodyBound: HTTPBodyBound
   private var body = ByteBuffer()
 
-  init(maximumHeadBytes: Int, maximumBodyBytes: Int) {
+  init(maximumHeadBytes: Int, maximumMessageBytes: Int) {
     self.maximumHeadBytes = maximumHeadBytes
-    self.maximumBodyBytes = maximumBodyBytes
+    self.maximumMessageBytes = maximumMessageBytes
+    bodyBound = HTTPBodyBound(
+      maximumMessageBytes: maximumMessageBytes, contentType: nil, accept: nil)
   }
 
   mutating func read(_ part: HTTPServerRequestPart) -> Step {
     switch part {
     case .head(let head):
       self.head = head
+      bodyBound = HTTPBodyBound(
+        maximumMessageBytes: maximumMessageBytes,
+        contentType: head.headers.first(name: "content-type"),
+        accept: head.headers.first(name: "accept"))
       body = ByteBuffer()
       if let refusal = refusal(of: head) { return .refuse(refusal) }
       let expects = head.headers.first(name: "expect")?.lowercased()
       return expects == "100-continue" && head.version != .http1_0 ? .proceed : .more
     case .body(var bytes):
-      guard body.readableBytes + bytes.readableBytes <= maximumBodyBytes else {
-        return .refuse(.bodyTooLarge(limit: maximumBodyBytes))
+      guard body.readableBytes + bytes.readableBytes <= bodyBound.maximumBytes else {
+        return .refuse(bodyBound.refusal)
       }
       if body.readableBytes == 0 { body = bytes } else { body.writeBuffer(&bytes) }
       return .more
@@ -73,8 +80,7 @@ struct HTTP1RequestReader {
       return HTTPRefusal(status: 400, text: "an HTTP/1.1 request has exactly one Host header")
     }
     return HTTPRefusal.forContentType(head.headers.first(name: "content-type"), isHTTP2: false)
-      ?? HTTPRefusal.forContentLength(
-        head.headers.first(name: "content-length"), limit: maximumBodyBytes)
+      ?? bodyBound.refusal(contentLength: head.headers.first(name: "content-length"))
   }
 
   private static let hopByHop: Set<String> = [

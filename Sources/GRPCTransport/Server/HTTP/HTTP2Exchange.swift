@@ -5,7 +5,7 @@ import NIOHPACK
 final class HTTP2Exchange: HTTPServerExchange {
   let eventLoop: any EventLoop
   private let router: any HTTPServerRouter
-  private let maximumBodyBytes: Int
+  private let bodyBound: HTTPBodyBound
   private let headers: HPACKHeaders
   private let method: String
   private var body = ByteBuffer()
@@ -16,13 +16,16 @@ final class HTTP2Exchange: HTTPServerExchange {
   private var hasBegun = false
 
   init(
-    stream: ServerCall, headers: HPACKHeaders, router: any HTTPServerRouter, maximumBodyBytes: Int
+    stream: ServerCall, headers: HPACKHeaders, router: any HTTPServerRouter,
+    maximumMessageBytes: Int
   ) {
     self.stream = stream
     self.headers = headers
     method = headers.first(name: ":method") ?? ""
     self.router = router
-    self.maximumBodyBytes = maximumBodyBytes
+    bodyBound = HTTPBodyBound(
+      maximumMessageBytes: maximumMessageBytes,
+      contentType: headers.first(name: "content-type"), accept: headers.first(name: "accept"))
     eventLoop = stream.eventLoop
   }
 
@@ -32,16 +35,15 @@ final class HTTP2Exchange: HTTPServerExchange {
   func started(isLast: Bool) {
     let refusal =
       HTTPRefusal.forContentType(headers.first(name: "content-type"), isHTTP2: true)
-      ?? HTTPRefusal.forContentLength(
-        headers.first(name: "content-length"), limit: maximumBodyBytes)
+      ?? bodyBound.refusal(contentLength: headers.first(name: "content-length"))
     if let refusal { return refuse(refusal) }
     if isLast { complete() }
   }
 
   func received(_ bytes: ByteBuffer, isLast: Bool) {
     guard !isComplete, stream != nil else { return }
-    guard body.readableBytes + bytes.readableBytes <= maximumBodyBytes else {
-      return refuse(.bodyTooLarge(limit: maximumBodyBytes))
+    guard body.readableBytes + bytes.readableBytes <= bodyBound.maximumBytes else {
+      return refuse(bodyBound.refusal)
     }
     var bytes = bytes
     if body.readableBytes == 0 { body = bytes } else { body.writeBuffer(&bytes) }
@@ -83,7 +85,9 @@ final class HTTP2Exchange: HTTPServerExchange {
     hasBegun = true
     let hasBody = body.readableBytes > 0 && method != "HEAD"
     var block = block(start)
-    block.add(name: "content-length", value: "\(body.readableBytes)")
+    if start.hasLength {
+      block.add(name: "content-length", value: "\(body.readableBytes)")
+    }
     stream.writeHeaders(block, endStream: !hasBody)
     if hasBody { stream.writeBytes(body, endStream: true) }
     release()
@@ -119,7 +123,8 @@ final class HTTP2Exchange: HTTPServerExchange {
   private func refuse(_ refusal: HTTPRefusal) {
     isComplete = true
     body = ByteBuffer()
-    respond(refusal.start, body: refusal.body)
+    let answer = refusal.answer
+    respond(answer.start, body: answer.body)
   }
 
   private func release() {
@@ -131,6 +136,9 @@ final class HTTP2Exchange: HTTPServerExchange {
     var block: HPACKHeaders = [":status": "\(start.status)"]
     if let contentType = start.safeContentType {
       block.add(name: "content-type", value: contentType)
+    }
+    for (name, value, indexing) in start.transportHeaders {
+      block.add(name: name, value: value, indexing: indexing)
     }
     block.addCustom(start.headers)
     return block

@@ -6,14 +6,30 @@ struct HTTPRefusal: Error, Hashable {
   /// For people; the body of the answer.
   let text: String
 
-  var start: HTTPResponseStart {
-    HTTPResponseStart(status: status, contentType: "text/plain; charset=utf-8")
+  /// Set where the client speaks gRPC-Web: it wants a gRPC status, not one of HTTP.
+  var webAnswer: WebAnswer?
+
+  /// What a gRPC-Web client is told.
+  struct WebAnswer: Hashable {
+    let code: GRPCStatus.Code
+    let format: GRPCWebFormat
   }
 
-  var body: ByteBuffer { ByteBuffer(string: text + "\n") }
+  init(status: Int, text: String, webAnswer: WebAnswer? = nil) {
+    self.status = status
+    self.text = text
+    self.webAnswer = webAnswer
+  }
 
-  static func bodyTooLarge(limit: Int) -> HTTPRefusal {
-    HTTPRefusal(status: 413, text: "the body is larger than \(limit) bytes")
+  var answer: (start: HTTPResponseStart, body: ByteBuffer) {
+    guard let webAnswer else {
+      return (
+        HTTPResponseStart(status: status, contentType: "text/plain; charset=utf-8"),
+        ByteBuffer(string: text + "\n")
+      )
+    }
+    return GRPCWebAnswers.failure(
+      GRPCStatus(webAnswer.code, text), trailers: GRPCMetadata(), format: webAnswer.format)
   }
 
   static func headTooLarge(limit: Int) -> HTTPRefusal {
@@ -24,20 +40,19 @@ struct HTTPRefusal: Error, Hashable {
 
   /// Why a content type is not for plain HTTP, if so.
   static func forContentType(_ value: String?, isHTTP2: Bool) -> HTTPRefusal? {
-    guard let value, value.lowercased().hasPrefix("application/grpc") else { return nil }
-    guard isGRPCContentType(value.lowercased()) else {
+    guard let value = value?.lowercased(), value.hasPrefix("application/grpc"),
+      GRPCWebFormat(contentType: value) == nil
+    else { return nil }
+    guard isGRPCContentType(value) else {
       return HTTPRefusal(
         status: 415,
-        text: "gRPC-Web is not served here; send application/json, or gRPC over HTTP/2")
+        text: "\(value) is not known here; send application/json, application/grpc-web, or "
+          + "application/grpc over HTTP/2")
     }
     guard !isHTTP2 else { return nil }
     return HTTPRefusal(
-      status: 415, text: "gRPC needs HTTP/2; over HTTP/1.1 this port takes application/json")
-  }
-
-  /// What is wrong with the length that a request announces, if anything.
-  static func forContentLength(_ value: String?, limit: Int) -> HTTPRefusal? {
-    guard let value, let length = Int(value), length > limit else { return nil }
-    return .bodyTooLarge(limit: limit)
+      status: 415,
+      text: "gRPC needs HTTP/2; over HTTP/1.1 this port takes application/json and "
+        + "application/grpc-web")
   }
 }

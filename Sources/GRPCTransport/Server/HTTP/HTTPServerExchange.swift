@@ -1,4 +1,5 @@
 package import NIOCore
+import NIOHPACK
 
 /// One plain HTTP request, of HTTP/1.1 or HTTP/2, with its whole body.
 package struct HTTPServerRequest: Sendable {
@@ -24,11 +25,18 @@ package struct HTTPResponseStart: Hashable, Sendable {
   package var contentType: String?
   /// What the transport owns, and what a header cannot carry, is left out.
   package var headers: GRPCMetadata
+  /// Headers of the transport itself, sent as they are.
+  var transportHeaders: HPACKHeaders = [:]
 
   package init(status: Int, contentType: String?, headers: GRPCMetadata = GRPCMetadata()) {
     self.status = status
     self.contentType = contentType
     self.headers = headers
+  }
+
+  /// The names of all headers but those that every response may have.
+  package var headerNames: [String] {
+    headers.headers.map(\.name) + transportHeaders.map(\.name)
   }
 }
 

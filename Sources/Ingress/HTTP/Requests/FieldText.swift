@@ -1,4 +1,5 @@
 import DynamicProtobuf
+import GRPCTransport
 
 /// Text of a path or a query as the value of a scalar field, in the protobuf encoding
 /// (proxy behaviour, section 12.4).
