@@ -73,11 +73,9 @@ struct DescriptorNotes {
       comments[fieldName] = texts[path + [Number.field, Int32(index)]]
       if field.options.deprecated { deprecated.insert(fieldName) }
       if field.label == .required { required[name, default: []].append(field.name) }
-      // An optional field of proto3 is the only one of a oneof that nobody wrote.
-      if field.hasOneofIndex, !field.proto3Optional {
-        members[field.oneofIndex, default: []].append(field.name)
-      }
+      if field.hasOneofIndex { members[field.oneofIndex, default: []].append(field.name) }
     }
+    // An optional field of proto3 is the only one of a oneof that nobody wrote.
     oneofs[name] = members.sorted { $0.key < $1.key }.map(\.value).filter { $0.count > 1 }
     for (index, nested) in message.nestedType.enumerated() {
       add(nested, "\(name).\(nested.name)", path + [Number.nestedMessage, Int32(index)], texts)

@@ -19,7 +19,7 @@ import Testing
       .init("NoBody", rule(post: "/nobody/{id}")),
       .init("File", rule(post: "/file/{id}", body: "file")),
       .init("Download", output: ".google.api.HttpBody", rule(get: "/download/{id}")),
-      .init("StreamOut", isServerStreaming: true), configuration: configuration)
+      .init("StreamOut", isServerStreaming: true), .init("ActOne"), configuration: configuration)
   }
 
   private static let long = #"{"text":"\#(String(repeating: "a", count: 200))"}"#
@@ -115,6 +115,11 @@ import Testing
       bytes: try Gzip.compress([1, 2]))
     #expect(
       try fixture.lastCommand() == #"{"id":"b","file":{"contentType":"a/b","data":"AQI="}}"#)
+    fixture.send(
+      "POST", "/t.S/ActOne",
+      headers: [("content-type", "application/json"), ("content-encoding", "gzip"), ("x", "y")],
+      bytes: try Gzip.compress(Array("{}".utf8)))
+    #expect(fixture.dispatcher.actions.last?.request.metadata.map(\.key) == ["x"])
     // Where no body is looked at, its encoding is not either.
     #expect(
       fixture.send("POST", "/nobody/a", headers: [("content-encoding", "br")]).exchange.start == nil
