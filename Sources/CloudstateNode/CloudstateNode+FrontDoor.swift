@@ -20,9 +20,11 @@ extension CloudstateNode {
     streams: EventStreamsService, report: @escaping @Sendable (String) -> Void,
     group: any EventLoopGroup, _ teardown: Teardown
   ) async throws -> FrontDoor {
+    let health = HealthService(services: spec.entities.map(\.serviceName))
     let ingress = makeIngress(
-      spec, methods: methods, runner: runner, streams: streams, report: report)
-    let transcoder = HTTPTranscoder(bindings: bindings, ingress: ingress)
+      spec, methods: methods, runner: runner, streams: streams, health: health, report: report)
+    let transcoder = HTTPTranscoder(
+      bindings: bindings, configuration: transcoderConfiguration, ingress: ingress)
     let http = try httpChain(to: transcoder, calls: ingress)
     let server = try await bind {
       try await GRPCServer.start(
@@ -31,6 +33,9 @@ extension CloudstateNode {
     }
     let grace = configuration.shutdownGrace
     teardown.add("public listener") { await server.shutdown(grace: grace) }
+    // The listener would wait for them.
+    teardown.add("health watches") { health.stop() }
+    readiness.observe { health.become(serving: $0 == .ready) }
     return FrontDoor(
       ingress: ingress, transcoder: transcoder, publicAddress: Self.text(of: server.localAddress))
   }
@@ -52,7 +57,8 @@ extension CloudstateNode {
 
   private func makeIngress(
     _ spec: ServiceSpec, methods: EntityMethods, runner: CommandRunner,
-    streams: EventStreamsService, report: @escaping @Sendable (String) -> Void
+    streams: EventStreamsService, health: HealthService,
+    report: @escaping @Sendable (String) -> Void
   ) -> Ingress {
     var settings = IngressConfiguration()
     settings.capturesMetadata = configuration.entities.passesMetadata
@@ -60,7 +66,10 @@ extension CloudstateNode {
       pool: spec.pool, services: spec.entities.map(\.serviceName))
     return Ingress(
       configuration: settings, routes: methods.routes, dispatcher: runner,
-      mounts: [{ streams.handler(for: $0) }, { reflection.handler(for: $0) }],
+      mounts: [
+        { streams.handler(for: $0) }, { reflection.handler(for: $0) },
+        { health.handler(for: $0) },
+      ],
       report: report)
   }
 
@@ -73,6 +82,12 @@ extension CloudstateNode {
       await function.reportLast(error.message)
       throw NodeError(.discovery, error.message)
     }
+  }
+
+  private var transcoderConfiguration: HTTPTranscoderConfiguration {
+    var settings = configuration.http
+    settings.maximumBodyBytes = configuration.maximumMessageBytes
+    return settings
   }
 
   private var serverConfiguration: GRPCServerConfiguration {

@@ -43,6 +43,8 @@ package struct NodeConfiguration: Sendable {
   package static var defaultEventLoops: Int { max(1, System.coreCount / 2) }
   /// Largest message from clients and from the function, in bytes. Default 12 MiB, as the reference.
   package var maximumMessageBytes = 12 * 1024 * 1024
+  /// HTTP with JSON; its limit of bodies is ``maximumMessageBytes``.
+  package var http = HTTPTranscoderConfiguration()
   /// Limit of each step of a graceful stop. Default 10 s, as the reference.
   package var shutdownGrace: Duration = .seconds(10)
   /// Which protocol versions of the function are accepted.
@@ -85,6 +87,8 @@ package struct NodeConfiguration: Sendable {
     check(
       (1...Int(Int32.max)).contains(maximumMessageBytes),
       "max-message-bytes must be 1 to \(Int32.max)")
+    check(
+      http.leastBytesToCompress ?? 1 > 0, "http-gzip-bytes must be at least 1, or 0 for never")
     check(entities.passivationTimeout > .zero, "passivation-timeout must be above zero")
     check(idempotencyRetention >= .seconds(1), "idempotency-retention must be at least 1s")
     // A retry with the same key must still find the answer when the first attempt has just timed out.

@@ -64,8 +64,9 @@ extension DescriptorPool {
     return [UInt8](consuming: output)
   }
 
-  /// The JSON of one field of a serialized message, default values included; `null` for a scalar field
-  /// that is not set where that can be told.
+  /// The JSON of one field of a serialized message, default values included. Of a message that is not set, that
+  /// of an empty one; `null` where that would be a value, as of a timestamp, and for a scalar field that is not
+  /// set where that can be told.
   ///
   /// - Parameters:
   ///   - field: a field of the message type.
@@ -76,11 +77,18 @@ extension DescriptorPool {
   ) throws(TranscodingError) -> String {
     let whole = try json(fromBinary: binary, message: message, printDefaults: true)
     if let value = JSONMember.value(of: field.jsonName, in: whole) { return value }
-    guard field.kind == .message, !field.isRepeated, let type = field.typeName else {
+    guard field.kind == .message, !field.isRepeated, let type = field.typeName,
+      !type.hasPrefix("google.protobuf.") || Self.emptyContainers.contains(type)
+    else {
       return "null"
     }
     return try json(fromBinary: [], message: type, printDefaults: true)
   }
+
+  /// The messages of `google.protobuf` whose JSON without content is an empty object or list.
+  private static let emptyContainers: Set<String> = [
+    "google.protobuf.Empty", "google.protobuf.Struct", "google.protobuf.ListValue",
+  ]
 
   /// The serialized content of a field of a message type, the merged one where it stands more than once;
   /// nothing when it is not set.

@@ -14,6 +14,8 @@ package enum GzipError: Error, Hashable, Sendable {
 package enum Gzip {
   /// How hard zlib tries, in its own terms: 1 is fastest, 9 smallest. 6 is zlib's usual balance.
   package static let usualLevel = 6
+  /// For what an event loop compresses between other work.
+  package static let fastLevel = 1
 
   /// Answers `input` as one gzip member.
   ///

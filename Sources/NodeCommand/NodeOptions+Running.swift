@@ -73,6 +73,7 @@ extension NodeOptions {
     configuration.idempotencyRetention = idempotencyRetention
     configuration.eventLoops = loops
     configuration.maximumMessageBytes = maxMessageBytes
+    configuration.http = http.configuration
     configuration.shutdownGrace = shutdownGrace
     configuration.readyFile = readyFile
     guard let check = DiscoveryPolicy.VersionCheck(rawValue: versionCheck) else {

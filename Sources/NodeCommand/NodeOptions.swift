@@ -31,6 +31,7 @@ package struct NodeOptions: ParsableArguments {
   package var idempotencyRetention: Duration = .seconds(24 * 3600)
   @Option(help: "Event loops; default: one for every two cores.") package var loops: Int?
   @Option(help: "Largest message in bytes.") package var maxMessageBytes = 12 * 1024 * 1024
+  @OptionGroup package var http: HTTPOptions
   @Option(help: "Protocol versions accepted: compatible (0.0 to 0.2), strict (0.2), any.")
   package var versionCheck = "compatible"
   @Option(help: "Limit of each step of a graceful stop.")
@@ -57,14 +58,15 @@ package struct NodeOptions: ParsableArguments {
   package init() {}
 
   /// Long names of the options that a `--config` file may set; `config` itself is none.
-  private static let options = [
-    "service", "node-id", "listen", "management", "bus", "bus-publish", "coordinator", "data",
-    "shards", "passivation-timeout", "command-timeout", "owner-timeout", "max-streams",
-    "idempotency-retention", "loops", "max-message-bytes", "version-check", "shutdown-grace",
-    "ready-file", "log-level", "event-retry-delay", "event-max-retry-delay", "event-failures",
-    "event-attempts", "event-poison",
-  ]
-  private static let flags = ["pass-metadata", "stop-with-parent"]
+  private static let options =
+    [
+      "service", "node-id", "listen", "management", "bus", "bus-publish", "coordinator", "data",
+      "shards", "passivation-timeout", "command-timeout", "owner-timeout", "max-streams",
+      "idempotency-retention", "loops", "max-message-bytes", "version-check", "shutdown-grace",
+      "ready-file", "log-level", "event-retry-delay", "event-max-retry-delay", "event-failures",
+      "event-attempts", "event-poison",
+    ] + HTTPOptions.options
+  private static let flags = ["pass-metadata", "stop-with-parent"] + HTTPOptions.flags
 
   /// What was typed, behind the settings of the `--config` file it names, so that what was typed wins.
   ///

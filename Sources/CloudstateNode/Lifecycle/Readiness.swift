@@ -7,9 +7,29 @@ final class Readiness: Sendable {
     case ready
   }
 
-  private let state = Mutex(State.notReady("starting"))
+  typealias Observer = @Sendable (State) -> Void
 
-  func become(_ new: State) { state.withLock { $0 = new } }
+  private struct Watched {
+    var state = State.notReady("starting")
+    var observers: [Observer] = []
+  }
 
-  var current: State { state.withLock { $0 } }
+  private let watched = Mutex(Watched())
+
+  func become(_ new: State) {
+    watched.withLock { watched in
+      watched.state = new
+      for observer in watched.observers { observer(new) }
+    }
+  }
+
+  /// Tells the state at once, and each one after it in order. An observer must not wait, nor ask back.
+  func observe(_ observer: @escaping Observer) {
+    watched.withLock { watched in
+      watched.observers.append(observer)
+      observer(watched.state)
+    }
+  }
+
+  var current: State { watched.withLock { $0.state } }
 }

@@ -1,27 +1,50 @@
 import DynamicProtobuf
 package import GRPCTransport
 import NIOCore
+import NIOHPACK
 import Synchronization
 
-/// The methods of the user function over HTTP with JSON (proxy behaviour, section 12). Shared by all
-/// connections.
+/// The methods of the user function over HTTP with JSON (proxy behaviour, section 12), and the document that
+/// describes them. Shared by all connections.
 package final class HTTPTranscoder: HTTPServerRouter {
-  private let current: Mutex<HTTPBindings>
+  /// What is served together.
+  private struct Served {
+    let bindings: HTTPBindings
+    /// The text at ``OpenAPIDocument/path``, if it is served.
+    let document: ByteBuffer?
+
+    init(_ bindings: HTTPBindings, _ configuration: HTTPTranscoderConfiguration) {
+      self.bindings = bindings
+      document =
+        configuration.servesOpenAPI
+        ? ByteBuffer(string: OpenAPIDocument(bindings).json.text) : nil
+    }
+  }
+
+  private let current: Mutex<Served>
+  private let configuration: HTTPTranscoderConfiguration
   private let ingress: Ingress
 
   /// - Parameter ingress: serves the calls that requests stand for.
-  package init(bindings: HTTPBindings, ingress: Ingress) {
-    current = Mutex(bindings)
+  package init(
+    bindings: HTTPBindings, configuration: HTTPTranscoderConfiguration, ingress: Ingress
+  ) {
+    current = Mutex(Served(bindings, configuration))
+    self.configuration = configuration
     self.ingress = ingress
   }
 
   /// Serves these from the next request on.
-  package func update(_ bindings: HTTPBindings) { current.withLock { $0 = bindings } }
+  package func update(_ bindings: HTTPBindings) {
+    let served = Served(bindings, configuration)
+    current.withLock { $0 = served }
+  }
 
   package func handle(
     _ request: HTTPServerRequest, on exchange: any HTTPServerExchange
   ) -> (any HTTPServerExchangeHandler)? {
     let accept = AcceptHeader(request.headers["accept"])
+    let exchange = compressing(exchange, for: request)
     do throws(HTTPProblem) {
       return try open(request, accept, exchange)
     } catch {
@@ -31,19 +54,39 @@ package final class HTTPTranscoder: HTTPServerRouter {
     }
   }
 
+  private func compressing(
+    _ exchange: any HTTPServerExchange, for request: HTTPServerRequest
+  ) -> any HTTPServerExchange {
+    guard let leastBytes = configuration.leastBytesToCompress else { return exchange }
+    let accepted = request.headers.headers["accept-encoding"].joined(separator: ",")
+    return CompressedExchange(
+      exchange, accepted: AcceptEncoding(accepted), leastBytes: leastBytes)
+  }
+
   private func open(
     _ request: HTTPServerRequest, _ accept: AcceptHeader, _ exchange: any HTTPServerExchange
-  ) throws(HTTPProblem) -> any HTTPServerExchangeHandler {
+  ) throws(HTTPProblem) -> (any HTTPServerExchangeHandler)? {
     let target = RequestTarget(request.target)
-    let bindings = current.withLock { $0 }
-    let (binding, captures) = try find(request.method, target, in: bindings)
+    let served = current.withLock { $0 }
+    let bindings = served.bindings
+    let found = bindings.find(verb: request.method, path: target.path)
+    if case .nothing = found, target.pathText == OpenAPIDocument.path,
+      let document = served.document
+    {
+      try respond(document, to: request, exchange)
+      return nil
+    }
+    let (binding, captures) = try Self.binding(found, request.method, target, in: bindings)
     let pool = bindings.pool
+    let request =
+      binding.body == .none
+      ? request : try request.expanded(maximumBytes: configuration.maximumBodyBytes)
     let message = try RequestMessageReader(pool: pool, binding: binding)
       .message(request, target: target, captures: captures)
     let call = TranscodedCall(
       path: binding.methodPath, metadata: request.headers, exchange: exchange,
       form: ReplyForm(pool: pool, binding: binding, accept: accept), accept: accept,
-      report: ingress.report)
+      isHead: request.method == "HEAD", report: ingress.report)
     guard let handler = ingress.handler(for: call) else {
       throw HTTPProblem(
         httpStatus: 501, code: .unimplemented,
@@ -53,11 +96,21 @@ package final class HTTPTranscoder: HTTPServerRouter {
     return call
   }
 
-  private func find(
-    _ verb: String, _ target: RequestTarget, in bindings: HTTPBindings
+  private func respond(
+    _ document: ByteBuffer, to request: HTTPServerRequest, _ exchange: any HTTPServerExchange
+  ) throws(HTTPProblem) {
+    guard request.method == "GET" || request.method == "HEAD" else {
+      throw .wrongVerb(request.method, path: OpenAPIDocument.path, allowed: ["GET", "HEAD"])
+    }
+    exchange.respond(HTTPResponseStart(status: 200, contentType: MediaType.json), body: document)
+  }
+
+  private static func binding(
+    _ found: HTTPBindings.Found, _ verb: String, _ target: RequestTarget,
+    in bindings: HTTPBindings
   ) throws(HTTPProblem) -> (HTTPBinding, [Range<Int>]) {
     let path = target.pathText
-    switch bindings.find(verb: verb, path: target.path) {
+    switch found {
     case .binding(let binding, let captures): return (binding, captures)
     case .wrongVerb(let allowed):
       throw .wrongVerb(verb, path: path, allowed: allowed)

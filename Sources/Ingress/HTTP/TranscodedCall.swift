@@ -14,6 +14,8 @@ final class TranscodedCall: GRPCServerCall {
   private let exchange: any HTTPServerExchange
   private let form: ReplyForm
   private let accept: AcceptHeader
+  /// Whether only the head of the response is asked for.
+  private let isHead: Bool
   private let report: (String) -> Void
   private var handler: (any GRPCServerCallHandler)?
   private var replyHeaders = GRPCMetadata()
@@ -25,13 +27,14 @@ final class TranscodedCall: GRPCServerCall {
   /// - Parameter report: told of replies that cannot be shown.
   init(
     path: String, metadata: GRPCMetadata, exchange: any HTTPServerExchange, form: ReplyForm,
-    accept: AcceptHeader, report: @escaping (String) -> Void
+    accept: AcceptHeader, isHead: Bool, report: @escaping (String) -> Void
   ) {
     self.path = path
     self.metadata = metadata
     self.exchange = exchange
     self.form = form
     self.accept = accept
+    self.isHead = isHead
     self.report = report
   }
 
@@ -65,6 +68,7 @@ final class TranscodedCall: GRPCServerCall {
       single = content
     } else {
       if !hasBegun { begin(content.contentType) }
+      guard !isHead else { return endAfterHead() }
       exchange.send(content.bytes)
     }
   }
@@ -100,6 +104,14 @@ final class TranscodedCall: GRPCServerCall {
         contentType: form.streamContentType(
           metadata: replyHeaders["content-type"], content: contentType),
         headers: headers))
+  }
+
+  /// A stream may have no end, and nobody waits for its content.
+  private func endAfterHead() {
+    let stopped = handler
+    release()
+    exchange.end()
+    stopped?.cancelled(GRPCStatus(.cancelled, "a HEAD request needs no replies"))
   }
 
   /// Ends the call for a mistake in its replies.

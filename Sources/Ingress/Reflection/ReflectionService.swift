@@ -4,13 +4,15 @@ package import GRPCTransport
 
 /// Server reflection for a pool and its public services. Served as `grpc.reflection.v1alpha`, and as
 /// `grpc.reflection.v1`, whose messages are the same on the wire; only the former is listed, as the TCK
-/// demands. Shared by all event loops.
+/// demands. Its own file and that of the health service can be asked for. Shared by all event loops.
 package struct ReflectionService: Sendable {
   private static let paths: Set<String> = [
     "/grpc.reflection.v1alpha.ServerReflection/ServerReflectionInfo",
     "/grpc.reflection.v1.ServerReflection/ServerReflectionInfo",
   ]
-  private static let ownFile = "grpc/reflection/v1alpha/reflection.proto"
+  private static let ownFiles = [
+    "grpc/reflection/v1alpha/reflection.proto", "grpc/health/v1/health.proto",
+  ]
 
   private let pool: DescriptorPool
   private let services: [String]
@@ -34,9 +36,8 @@ package struct ReflectionService: Sendable {
   /// Without it, which the tests exclude, clients could still list and describe the other services.
   private static func makeOwnPool() -> DescriptorPool? {
     guard
-      let known = try? DescriptorPool(fileDescriptorSet: WellKnownDescriptors.fileDescriptorSet),
-      let file = known.file(named: ownFile)
+      let known = try? DescriptorPool(fileDescriptorSet: WellKnownDescriptors.fileDescriptorSet)
     else { return nil }
-    return try? DescriptorPool(files: [file])
+    return try? DescriptorPool(files: ownFiles.compactMap { known.file(named: $0) })
   }
 }

@@ -23,6 +23,24 @@ import Testing
     }
   }
 
+  @Test func aStreamCanBeReadPieceByPieceAndAsAWhole() throws {
+    var random = SeededGenerator(seed: testSeed("gzip stream"))
+    let pieces = [0, 1, 100, 5000, 200_000].map { size in
+      (0..<size).map { _ in UInt8.random(in: 0...40, using: &random) }
+    }
+    let stream = try GzipStream()
+    var packed: [UInt8] = []
+    for piece in pieces {
+      let part = stream.append(piece)
+      // The marker of a flush: an empty stored block.
+      #expect(part.suffix(4) == [0, 0, 0xff, 0xff])
+      packed += part
+      #expect(throws: GzipError.corrupt) { try Gzip.decompress(packed, maximumBytes: 300_000) }
+    }
+    packed += stream.finish()
+    #expect(try Gzip.decompress(packed, maximumBytes: 300_000) == pieces.flatMap { $0 })
+  }
+
   @Test func damagedInputIsRefused() throws {
     let packed = try Gzip.compress(Array("some text, some text, some text".utf8))
     #expect(throws: GzipError.corrupt) { try Gzip.decompress([], maximumBytes: 10) }

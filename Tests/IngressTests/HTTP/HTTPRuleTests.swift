@@ -48,8 +48,9 @@ import Testing
     }
     #expect(find("GET", "/a/b") == "Any")
     #expect(find("POST", "/a/b") == "Post")
-    #expect(find("PUT", "/a/b") == "GET,POST")
-    #expect(find("get", "/a/b") == "GET,POST")
+    #expect(find("HEAD", "/a/b") == "Any")
+    #expect(find("PUT", "/a/b") == "GET,HEAD,POST")
+    #expect(find("get", "/a/b") == "GET,HEAD,POST")
     #expect(find("ANYTHING", "/x/1") == "All")
     #expect(find("GET", "/b") == "-")
     #expect(find("POST", "/t.S/Exact") == "-")
@@ -126,6 +127,19 @@ import Testing
         "Template must start with a slash at character 1 of 'no/initial/slash'"
       ),
       (
+        rule(get: "/{id={number}}"),
+        "Variable segments may not be nested at character 6 of '/{id={number}}'"
+      ),
+      (
+        rule(get: "/**/a"),
+        "Multi segment matchers (**) may only be in the last position of the template at character 2 "
+          + "of '/**/a'"
+      ),
+      (
+        rule(post: "/a", body: "labels"),
+        "HTTP API Config: Body configured to [labels] but that field is a repeated field."
+      ),
+      (
         rule(get: "/a", also: [rule(get: "/b", responseBody: "nope")]),
         "HTTP API Config: Response body field [nope] does not exist on type [t.Out]"
       ),
@@ -141,6 +155,9 @@ import Testing
     _ = try bindings(
       .init("M", .with { ($0.get, $0.selector) = ("/a/{inner.inner.name}", "t.S.M") }),
       .init("N", rule(get: "/{number}/{flag}/{ratio}/{raw}/{big}/{signed}/{small}/{fixed}/{word}")),
-      .init("O", rule(post: "/o", body: "inner", responseBody: "inners")))
+      .init("O", rule(post: "/o", body: "inner", responseBody: "inners")),
+      // Only GET, PUT, POST, DELETE and PATCH can be declared, and all of them may have a body.
+      .init("P", .with { ($0.get, $0.body) = ("/p", "*") }),
+      .init("Q", .with { ($0.delete, $0.body) = ("/q", "*") }))
   }
 }

@@ -52,6 +52,21 @@ struct ReflectionServiceTests {
     #expect(response.fileDescriptorResponse.fileDescriptorProto.count == 1)
   }
 
+  @Test("the health service is not listed, but can be described")
+  func describesHealth() throws {
+    let call = RecordedCall("/grpc.reflection.v1alpha.ServerReflection/ServerReflectionInfo")
+    let handler = try #require(service.handler(for: call))
+    handler.receive(request { $0.fileContainingSymbol = "grpc.health.v1.Health" })
+    let response = try Response(decoding: #require(call.sent.first))
+    #expect(response.fileDescriptorResponse.fileDescriptorProto.count == 1)
+    handler.receive(request { $0.listServices = "" })
+    let list = try Response(decoding: #require(call.sent.last))
+    #expect(
+      list.listServicesResponse.service.map(\.name) == [
+        "grpc.reflection.v1alpha.ServerReflection", "shop.Cart",
+      ])
+  }
+
   @Test("a message that is no request ends the call, and later ones are ignored")
   func malformed() throws {
     let call = RecordedCall("/grpc.reflection.v1alpha.ServerReflection/ServerReflectionInfo")

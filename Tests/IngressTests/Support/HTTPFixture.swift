@@ -12,6 +12,8 @@ struct HTTPFixture {
   /// The messages of the service, in protobuf text format.
   private static let messages = """
     name: "t.proto" package: "t" syntax: "proto3" dependency: "google/api/httpbody.proto"
+    \(["timestamp", "duration", "field_mask", "wrappers", "struct", "empty"]
+      .map { "dependency: \"google/protobuf/\($0).proto\"" }.joined(separator: " "))
     enum_type { name: "Color" value { name: "RED" number: 0 } value { name: "BLUE" number: 1 } }
     message_type {
       name: "Inner"
@@ -27,6 +29,13 @@ struct HTTPFixture {
       \(field("signed", 11, "SINT32")) \(field("file", 12, "MESSAGE", ".google.api.HttpBody"))
       \(field("inners", 13, "MESSAGE", ".t.Inner", repeated: true)) \(field("product_id", 14, "STRING"))
       \(field("small", 15, "FLOAT")) \(field("fixed", 16, "SFIXED64")) \(field("word", 17, "FIXED32"))
+      \(field("long", 18, "INT64")) \(field("uword", 19, "UINT32")) \(field("ufixed", 20, "FIXED64"))
+      \(field("sword", 21, "SFIXED32")) \(field("slong", 22, "SINT64")) \(field("colors", 23, "ENUM", ".t.Color", repeated: true))
+      \(field("at", 24, "MESSAGE", ".google.protobuf.Timestamp")) \(field("lasting", 25, "MESSAGE", ".google.protobuf.Duration"))
+      \(field("mask", 26, "MESSAGE", ".google.protobuf.FieldMask")) \(field("sure", 27, "MESSAGE", ".google.protobuf.BoolValue"))
+      \(field("maybe", 28, "MESSAGE", ".google.protobuf.Int64Value")) \(field("said", 29, "MESSAGE", ".google.protobuf.StringValue"))
+      \(field("times", 30, "MESSAGE", ".google.protobuf.Timestamp", repeated: true)) \(field("open", 31, "MESSAGE", ".google.protobuf.Struct"))
+      \(field("seconds", 32, "MESSAGE", ".google.protobuf.DoubleValue")) \(field("blob", 33, "MESSAGE", ".google.protobuf.BytesValue"))
       nested_type {
         name: "LabelsEntry" options { map_entry: true }
         \(field("key", 1, "STRING")) \(field("value", 2, "STRING"))
@@ -37,6 +46,20 @@ struct HTTPFixture {
       \(field("text", 1, "STRING")) \(field("total", 2, "INT64")) \(field("inners", 3, "MESSAGE", ".t.Inner", repeated: true))
       \(field("inner", 4, "MESSAGE", ".t.Inner")) \(field("file", 5, "MESSAGE", ".google.api.HttpBody"))
       \(field("color", 6, "ENUM", ".t.Color"))
+    }
+    message_type {
+      name: "Wide"
+      \(field("text", 1, "STRING")) \(field("total", 2, "INT64")) \(field("utotal", 3, "FIXED64"))
+      \(field("number", 4, "SINT32")) \(field("ratio", 5, "DOUBLE")) \(field("flag", 6, "BOOL"))
+      \(field("raw", 7, "BYTES")) \(field("color", 8, "ENUM", ".t.Color")) \(field("colors", 9, "ENUM", ".t.Color", repeated: true))
+      \(field("counts", 10, "MESSAGE", ".t.Wide.CountsEntry", repeated: true)) \(field("inner", 11, "MESSAGE", ".t.Inner"))
+      \(field("inners", 12, "MESSAGE", ".t.Inner", repeated: true)) \(field("at", 13, "MESSAGE", ".google.protobuf.Timestamp"))
+      \(field("maybe", 14, "MESSAGE", ".google.protobuf.Int64Value")) \(field("numbers", 15, "UINT32", repeated: true))
+      \(field("nothing", 16, "MESSAGE", ".google.protobuf.Empty"))
+      nested_type {
+        name: "CountsEntry" options { map_entry: true }
+        \(field("key", 1, "STRING")) \(field("value", 2, "INT64"))
+      }
     }
     """
 
@@ -54,16 +77,19 @@ struct HTTPFixture {
     var name: String
     var input = ".t.In"
     var output = ".t.Out"
+    var isClientStreaming = false
     var isServerStreaming = false
     var rule: Google_Api_HttpRule?
 
     init(
       _ name: String, input: String = ".t.In", output: String = ".t.Out",
-      isServerStreaming: Bool = false, _ rule: Google_Api_HttpRule? = nil
+      isClientStreaming: Bool = false, isServerStreaming: Bool = false,
+      _ rule: Google_Api_HttpRule? = nil
     ) {
       self.name = name
       self.input = input
       self.output = output
+      self.isClientStreaming = isClientStreaming
       self.isServerStreaming = isServerStreaming
       self.rule = rule
     }
@@ -79,6 +105,7 @@ struct HTTPFixture {
             $0.name = method.name
             $0.inputType = method.input
             $0.outputType = method.output
+            $0.clientStreaming = method.isClientStreaming
             $0.serverStreaming = method.isServerStreaming
             if let rule = method.rule { $0.options.Google_Api_http = rule }
           }
@@ -97,7 +124,13 @@ struct HTTPFixture {
 
   /// Methods whose names begin with "Stream" or "Act" are actions, all others those of an entity with the key
   /// `id`.
-  init(_ methods: Method...) throws {
+  init(_ methods: Method..., configuration: HTTPTranscoderConfiguration = .init()) throws {
+    try self.init(all: methods, configuration: configuration)
+  }
+
+  init(
+    all methods: [Method], configuration: HTTPTranscoderConfiguration = .init()
+  ) throws {
     pool = try Self.pool(methods)
     let keys = try pool.keyExtractor(message: "t.In", fieldNumbers: [1])
     let routes = methods.map { method in
@@ -105,7 +138,9 @@ struct HTTPFixture {
         serviceName: "t.S", method: method.name,
         target: method.isServerStreaming || method.name.hasPrefix("Act")
           ? .action(
-            ActionShape(isClientStreaming: false, isServerStreaming: method.isServerStreaming))
+            ActionShape(
+              isClientStreaming: method.isClientStreaming,
+              isServerStreaming: method.isServerStreaming))
           : .entity(persistenceID: "p", entityID: { try keys.key(of: $0) }),
         inputTypeURL: "type.googleapis.com/" + method.input.dropFirst(),
         outputTypeURL: "type.googleapis.com/" + method.output.dropFirst())
@@ -115,7 +150,8 @@ struct HTTPFixture {
       configuration: IngressConfiguration(), routes: routes, dispatcher: dispatcher, mounts: [],
       report: { reports.add($0) })
     transcoder = HTTPTranscoder(
-      bindings: try HTTPBindings(pool: pool, services: ["t.S"]), ingress: ingress)
+      bindings: try HTTPBindings(pool: pool, services: ["t.S"]), configuration: configuration,
+      ingress: ingress)
   }
 
   /// Serves other rules from now on.
@@ -128,12 +164,20 @@ struct HTTPFixture {
   func send(
     _ method: String, _ target: String, headers: [(String, String)] = [], body: String = ""
   ) -> (exchange: RecordedExchange, handler: (any HTTPServerExchangeHandler)?) {
+    send(method, target, headers: headers, bytes: Array(body.utf8))
+  }
+
+  /// As ``send(_:_:headers:body:)``, with bytes that are no text.
+  @discardableResult
+  func send(
+    _ method: String, _ target: String, headers: [(String, String)], bytes: [UInt8]
+  ) -> (exchange: RecordedExchange, handler: (any HTTPServerExchangeHandler)?) {
     let exchange = RecordedExchange()
     var metadata = GRPCMetadata()
     for (name, value) in headers { metadata.add(name, value) }
     let handler = transcoder.handle(
       HTTPServerRequest(
-        method: method, target: target, headers: metadata, body: ByteBuffer(string: body)),
+        method: method, target: target, headers: metadata, body: ByteBuffer(bytes: bytes)),
       on: exchange)
     return (exchange, handler)
   }
@@ -147,9 +191,9 @@ struct HTTPFixture {
   }
 
   /// The last command that was to be run, as JSON of what is set.
-  func lastCommand() throws -> String? {
+  func lastCommand(message: String = "t.In") throws -> String? {
     guard let payload = dispatcher.commands.last?.command.payload else { return nil }
-    return try pool.json(fromBinary: payload, message: "t.In", printDefaults: false)
+    return try pool.json(fromBinary: payload, message: message, printDefaults: false)
   }
 
   /// Answers the last command with a reply given as JSON.

@@ -9,22 +9,24 @@ final class RecordedExchange: HTTPServerExchange {
   /// How the response began.
   var start: HTTPResponseStart?
   /// The body, in the pieces in which it was sent.
-  var sent: [String] = []
+  var pieces: [ByteBuffer] = []
   var isEnded = false
   var isAborted = false
 
   var status: Int? { start?.status }
   var contentType: String? { start?.contentType }
+  var sent: [String] { pieces.map { String(buffer: $0) } }
   var body: String { sent.joined() }
+  var bytes: [UInt8] { pieces.flatMap { Array($0.readableBytesView) } }
 
   func respond(_ start: HTTPResponseStart, body: ByteBuffer) {
     begin(start)
-    sent = [String(buffer: body)]
+    pieces = [body]
     end()
   }
 
   func begin(_ start: HTTPResponseStart) { self.start = start }
-  func send(_ bytes: ByteBuffer) { sent.append(String(buffer: bytes)) }
+  func send(_ bytes: ByteBuffer) { pieces.append(bytes) }
   func end() { isEnded = true }
   func abort() { isAborted = true }
 }

@@ -6,14 +6,18 @@ import GRPCTransport
 enum FieldText {
   /// One serialized field, tag and value, within the messages that lead to it.
   static func encode(_ text: String, as path: FieldPath) throws(HTTPProblem) -> [UInt8] {
-    guard var bytes = scalar(text, as: path.last) else {
+    guard let bytes = scalar(text, as: path.last) else {
       let name = path.fields.map(\.name).joined(separator: ".")
       throw .badRequest("'\(text)' is no \(path.last.kind) for the field \(name)")
     }
-    for field in path.fields.dropLast().reversed() {
-      bytes = tag(field.number, wireType: 2) + varint(UInt64(bytes.count)) + bytes
-    }
-    return bytes
+    return enclose(bytes, in: path.fields.dropLast())
+  }
+
+  /// Serialized fields within messages, of which the first is the outermost.
+  static func enclose(_ bytes: [UInt8], in fields: some BidirectionalCollection<FieldDescriptor>)
+    -> [UInt8]
+  {
+    fields.reversed().reduce(bytes) { encode($0, as: $1) }
   }
 
   /// One serialized field with a length: a message, a string or bytes.

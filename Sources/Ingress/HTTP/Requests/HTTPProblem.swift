@@ -26,4 +26,20 @@ struct HTTPProblem: Error, Hashable {
     problem.headers.add("allow", list)
     return problem
   }
+
+  /// - Parameter limit: in bytes, expanded.
+  static func bodyTooLarge(limit: Int) -> HTTPProblem {
+    HTTPProblem(
+      httpStatus: 413, code: .resourceExhausted,
+      message: "the body expands to more than \(limit) bytes")
+  }
+
+  /// RFC 9110, 15.5.16: the answer names what would have been understood.
+  static func unknownEncoding(_ encoding: String) -> HTTPProblem {
+    var problem = HTTPProblem(
+      httpStatus: 415, code: .invalidArgument,
+      message: "bodies may be compressed with gzip, but the content-encoding is \(encoding)")
+    problem.headers.add("accept-encoding", "gzip")
+    return problem
+  }
 }

@@ -1,5 +1,10 @@
 /// A media type or range with its quality (RFC 9110, 8.3.1 and 12.5.1).
 struct MediaType: Hashable {
+  /// JSON texts on lines of their own.
+  static let lines = "application/x-ndjson"
+  static let events = "text/event-stream"
+  static let json = "application/json"
+
   /// Without parameters, in lower case.
   let name: String
   /// From 0 to 1.
@@ -26,13 +31,19 @@ struct AcceptHeader: Hashable {
   init(_ text: String?) { self.text = text ?? "" }
 
   /// Whether streams are to be server-sent events (proxy behaviour, section 12.5).
-  var wantsEvents: Bool { text.lowercased().hasPrefix("text/event-stream") }
+  var wantsEvents: Bool { text.lowercased().hasPrefix(MediaType.events) }
+
+  /// Whether streams of lines may say that they are such, by the name of their content type.
+  var namesLines: Bool {
+    text.split(separator: ",").map { MediaType(String($0)) }
+      .contains { $0.name == MediaType.lines && $0.quality > 0 }
+  }
 
   /// Whether JSON is named and nothing shows that plain text is liked as much: named before it, or with a
   /// higher quality. `*/*` likes everything, and leaves it at text.
   var prefersJSON: Bool {
     let types = text.split(separator: ",").map { MediaType(String($0)) }
-    guard let jsonIndex = types.firstIndex(where: { $0.name == "application/json" }),
+    guard let jsonIndex = types.firstIndex(where: { $0.name == MediaType.json }),
       types[jsonIndex].quality > 0
     else { return false }
     let json = types[jsonIndex].quality

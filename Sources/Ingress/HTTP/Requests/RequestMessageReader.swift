@@ -51,7 +51,8 @@ struct RequestMessageReader {
       guard path.last.isRepeated || singular.insert(path.fields.map(\.number)).inserted else {
         throw .badRequest("the query parameter '\(parameter.name)' takes one value, not several")
       }
-      bytes += try FieldText.encode(parameter.value, as: path)
+      bytes += try QueryValue(pool: pool, message: binding.method.inputType)
+        .encode(parameter, as: path)
     }
     return bytes
   }
@@ -76,12 +77,7 @@ struct RequestMessageReader {
         "the query parameter '\(parameter.name)' belongs to the field '\(body.name)', which is the "
           + "request's body")
     }
-    switch path.last.kind {
-    case .message, .group, .enum:
-      throw .badRequest(
-        "the query parameter '\(parameter.name)' is no text, number, bool or bytes field")
-    default: return path
-    }
+    return path
   }
 
   // MARK: Body
@@ -116,14 +112,10 @@ struct RequestMessageReader {
       throw .badRequest("the request has no body; send JSON, {} for an empty message")
     }
     let contentType = request.headers["content-type"] ?? ""
-    guard MediaType(contentType).name == "application/json" else {
+    guard MediaType(contentType).name == MediaType.json else {
       let given = contentType.isEmpty ? "nothing" : "'\(contentType)'"
       throw .badRequest(
         "the header content-type must be application/json, but it is \(given)")
-    }
-    let encoding = request.headers["content-encoding"] ?? "identity"
-    guard encoding.lowercased() == "identity" else {
-      throw .badRequest("the body must not be compressed, but its content-encoding is \(encoding)")
     }
     guard let text = String(validating: request.body.readableBytesView, as: UTF8.self) else {
       throw .badRequest("the body is not UTF-8")

@@ -1,7 +1,6 @@
 import CloudstateModel
 import GRPCTransport
 import NIOCore
-import SwiftProtobuf
 
 /// The response to a request that failed (proxy behaviour, section 12.6).
 struct HTTPErrorAnswer {
@@ -32,13 +31,14 @@ struct HTTPErrorAnswer {
   ) {
     start = HTTPResponseStart(
       status: httpStatus,
-      contentType: isJSON ? "application/json" : "text/plain; charset=utf-8", headers: headers)
+      contentType: isJSON ? MediaType.json : "text/plain; charset=utf-8", headers: headers)
     body = ByteBuffer(string: isJSON ? Self.statusJSON(code, message) : message)
   }
 
   private static func statusJSON(_ code: GRPCStatus.Code, _ message: String) -> String {
-    // Text from Swift strings always has a JSON form.
-    let quoted = (try? Google_Protobuf_StringValue(message).jsonString()) ?? "\"\""
-    return "{\"code\":\(code.rawValue),\"message\":\(quoted),\"details\":[]}"
+    let status: JSONValue = [
+      "code": .number(code.rawValue), "message": .string(message), "details": [],
+    ]
+    return status.text
   }
 }

@@ -28,12 +28,14 @@ struct ReplyForm {
   private let type: String
   private let field: FieldDescriptor?
   private let isHTTPBody: Bool
+  private let linesType: String
 
   init(pool: DescriptorPool, binding: HTTPBinding, accept: AcceptHeader) {
     self.pool = pool
     type = binding.method.outputType
     field = binding.responseField
     let isRepeated = field?.isRepeated ?? false
+    linesType = accept.namesLines ? MediaType.lines : MediaType.json
     isHTTPBody = !isRepeated && (field.map(\.typeName) ?? type) == RequestMessageReader.httpBody
     if !binding.method.isServerStreaming {
       framing = .single
@@ -47,8 +49,9 @@ struct ReplyForm {
   /// The content type of a stream, given the one in the first reply's metadata and in the first reply.
   func streamContentType(metadata: String?, content: String?) -> String {
     switch framing {
-    case .single, .lines: "application/json"
-    case .events: "text/event-stream"
+    case .single: MediaType.json
+    case .lines: linesType
+    case .events: MediaType.events
     case .raw: metadata ?? content ?? "application/octet-stream"
     }
   }
@@ -59,7 +62,7 @@ struct ReplyForm {
     case .single:
       if isHTTPBody { return try rawContent(of: reply) }
       return Content(
-        bytes: ByteBuffer(string: try json(of: reply)), contentType: "application/json")
+        bytes: ByteBuffer(string: try json(of: reply)), contentType: MediaType.json)
     case .lines:
       return Content(bytes: ByteBuffer(string: try json(of: reply) + "\n"), contentType: nil)
     case .events:

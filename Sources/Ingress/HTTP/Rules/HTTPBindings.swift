@@ -30,15 +30,17 @@ package struct HTTPBindings: Sendable {
     self.pool = pool
   }
 
-  /// The first binding for a verb and a path as it was sent.
+  /// The first binding for a verb and a path as it was sent. HEAD goes where GET would
+  /// (RFC 9110, 9.3.2).
   func find(verb: String, path: [UInt8]) -> Found {
     var allowed: Set<String> = []
     for binding in all {
       guard let captures = binding.template.match(path) else { continue }
-      guard let own = binding.verb, own != verb else {
+      guard let own = binding.verb, own != verb, own != "GET" || verb != "HEAD" else {
         return .binding(binding, captures: captures)
       }
       allowed.insert(own)
+      if own == "GET" { allowed.insert("HEAD") }
     }
     return allowed.isEmpty ? .nothing : .wrongVerb(allowed: allowed.sorted())
   }
