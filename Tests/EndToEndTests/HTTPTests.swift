@@ -101,6 +101,14 @@ import Testing
         try await curl(node, "/cart/a/items/add", json: "@\(big)", [version]).status == 413,
         "\(version)")
     }
+    // What is small on the wire must not be large here.
+    let bomb = "\(cluster.folder.path)/bomb.gz"
+    let packed = try await runProgram(
+      "/bin/sh", ["-c", "head -c 50000000 /dev/zero | gzip > '\(bomb)'"])
+    #expect(packed.status == .code(0))
+    #expect(
+      try await curl(node, "/cart/a/items/add", json: "@\(bomb)", ["-H", "content-encoding: gzip"])
+        .status == 413)
     #expect(
       try await curl(node, "/carts/a", ["-H", "x: \(String(repeating: "a", count: 20_000))"]).status
         == 431)
@@ -185,6 +193,11 @@ struct HTTPKindsTests {
           == CurlAnswer(
             status: 200, contentType: "text/event-stream",
             body: "data: {\"text\":\"a\"}\n\ndata: {\"text\":\"b\"}\n\n"))
+      let packed = try await curl(
+        node, "/kinds.Relay/Out", json: #"{"text":"a,b"}"#,
+        [version, "-H", "accept-encoding: gzip", "--compressed", "-D", "-"])
+      #expect(packed.body.contains("content-encoding: gzip"))
+      #expect(packed.body.hasSuffix("\r\n\r\n{\"text\":\"a\"}\n{\"text\":\"b\"}\n"))
       // What breaks off is not taken for whole.
       await #expect(throws: ProcessEnded.self) {
         try await curl(node, "/kinds.Relay/Out", json: #"{"text":"a,refuse"}"#, [version])

@@ -6,11 +6,14 @@ struct ParameterList {
   private static let greatestDepth = 4
   /// A message may have very many fields within fields.
   private static let mostQueryParameters = 200
+  /// Also where none of them is one that a query can set.
+  private static let mostMessages = 200
 
   private let pool: DescriptorPool
   private let notes: DescriptorNotes
   private(set) var elements: [JSONValue] = []
   private var queryParameters = 0
+  private var messages = 0
 
   init(pool: DescriptorPool, notes: DescriptorNotes) {
     self.pool = pool
@@ -47,7 +50,10 @@ struct ParameterList {
     taken: Set<[Int32]>, schemas: inout TypeSchemas
   ) {
     // Recursive messages are shown once.
-    guard names.count < Self.greatestDepth, !types.contains(message) else { return }
+    guard names.count < Self.greatestDepth, !types.contains(message),
+      messages < Self.mostMessages
+    else { return }
+    messages += 1
     for field in pool.message(named: message)?.fields ?? [] {
       let path = numbers + [field.number]
       guard !taken.contains(path), queryParameters < Self.mostQueryParameters else { continue }

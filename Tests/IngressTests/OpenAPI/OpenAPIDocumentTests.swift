@@ -224,6 +224,14 @@ import Testing
     #expect(!has("/things/{id}", "get"))
   }
 
+  @Test("The parameters of an operation are bounded, however large its request is")
+  func bounded() throws {
+    let paths = try OpenAPIFixture.document([OpenAPIFixture.wide], services: ["w.S"]).json["paths"]
+    #expect(paths["/flat"]["get"]["parameters"].elements.count == 200)
+    // Four levels hold no scalar, and there are more messages in them than anybody would wait for.
+    #expect(paths["/deep"]["get"]["parameters"] == .null)
+  }
+
   @Test("Services of one name are told apart, and the document is always the same")
   func severalServices() throws {
     let services = ["d.Things", "o.Things"]

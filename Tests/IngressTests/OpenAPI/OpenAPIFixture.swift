@@ -6,9 +6,11 @@ import SwiftProtobuf
 
 /// A file with everything a document can say, in protobuf text format.
 enum OpenAPIFixture {
-  static func document(services: [String] = ["d.Things"]) throws -> OpenAPIDocument {
+  static func document(
+    _ files: [String] = [things, other], services: [String] = ["d.Things"]
+  ) throws -> OpenAPIDocument {
     var set = Google_Protobuf_FileDescriptorSet()
-    for text in [things, other] {
+    for text in files {
       set.file.append(
         try Google_Protobuf_FileDescriptorProto(
           textFormatString: text, extensions: Google_Api_Annotations_Extensions))
@@ -50,6 +52,26 @@ enum OpenAPIFixture {
     }
     """
   }
+
+  /// A service `w.S` whose request has more scalar fields and messages within messages than a document shows.
+  static let wide = """
+    name: "w.proto" package: "w" syntax: "proto3" dependency: "google/api/annotations.proto"
+    \((0..<5).map { level in
+      """
+      message_type {
+        name: "M\(level)"
+        \((1...40).map { field("m\($0)", $0, level < 4 ? ".w.M\(level + 1)" : "STRING") }.joined(separator: " "))
+      }
+      """
+    }.joined(separator: " "))
+    message_type {
+      name: "Flat" \((1...300).map { field("f\($0)", $0, "INT32") }.joined(separator: " "))
+    }
+    service {
+      name: "S" \(method("Flat", ".w.Flat", ".w.Flat", "get: '/flat'"))
+      \(method("Deep", ".w.M0", ".w.M0", "get: '/deep'"))
+    }
+    """
 
   static let things = """
     name: "d.proto" package: "d" syntax: "proto3" dependency: "google/api/annotations.proto"
