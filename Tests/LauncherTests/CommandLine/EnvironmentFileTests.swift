@@ -72,11 +72,13 @@ struct EnvironmentFileTests {
       "idempotency-retention", "loops", "log-level", "ready-file", "command-timeout",
       "max-message-bytes", "version-check", "shutdown-grace", "event-retry-delay",
       "event-max-retry-delay", "event-failures", "event-attempts", "event-poison",
+      "cors-origins", "cors-max-age",
     ]
     let file = try EnvironmentFile(path: path, text: uncommented)
     let arguments = try file.arguments(
-      prefix: "CS_", options: options, flags: ["stop-with-parent", "pass-metadata"])
-    #expect(file.entries.count == options.count + 2)
+      prefix: "CS_", options: options,
+      flags: ["stop-with-parent", "pass-metadata", "cors-credentials"])
+    #expect(file.entries.count == options.count + 3)
     #expect(arguments.count == options.count)
   }
 }
