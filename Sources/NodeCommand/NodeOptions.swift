@@ -45,7 +45,7 @@ package struct NodeOptions: ParsableArguments {
   package var eventAttempts = 0
   @Option(help: "Then: skip the event and log it, or stop consuming its shard.")
   package var eventPoison = "skip"
-  @OptionGroup(title: "Browsers") package var cors: CORSOptions
+  @OptionGroup package var cors: CORSOptions
   @Option(help: "File written when the node is ready.") package var readyFile: String?
   @Option(help: "trace, debug, info, notice, warning, error or critical.")
   package var logLevel = "info"

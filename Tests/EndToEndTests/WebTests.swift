@@ -87,10 +87,17 @@ import Testing
     expect(
       try await webCall(node, add, [UInt8](repeating: 0, count: 200_000), form: form), "8",
       "larger than")
-    // A function that is gone is an error of the machinery, with its code.
+  }
+
+  @Test("A function that is gone is an error of the machinery, with its code")
+  func lostFunction() async throws {
+    let cluster = try await TestCluster(nodes: 1)
+    let node = cluster.nodes[0]
     try await cluster.killFunction(node)
     try await eventually("an error of the machinery") {
-      let answer = try await webCall(node, add, message("b", "x", "X", 1), form: form)
+      let answer = try await webCall(
+        node, Self.cart + "/AddItem", message("b", "x", "X", 1), form: WebForm.all[1],
+        within: .seconds(60))
       return answer.trailers?["grpc-status"] == "14" && answer.headers["cs-error"] != nil
         && answer.trailers?["cs-retryable"] == "true"
     }

@@ -81,6 +81,17 @@ extension SocketTests {
       }
     }
 
+    @Test("An answer without content has no length")
+    func empty() async throws {
+      try await withPeer { peer, _ in
+        try await peer.sendRequest(
+          path: "/empty", method: "GET", contentType: nil, endStream: true)
+        let headers = try await answer(peer)
+        #expect(headers.first(name: ":status") == "204")
+        #expect(headers.first(name: "content-length") == nil)
+      }
+    }
+
     @Test("A body that stops coming is answered 408")
     func slowBody() async throws {
       try await withPeer(server: { $0.httpStallTimeout = .milliseconds(100) }) { peer, _ in

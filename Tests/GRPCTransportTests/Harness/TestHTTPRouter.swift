@@ -5,7 +5,7 @@ import Synchronization
 
 /// A router with one target for each thing the tests need: `/echo` answers what it got; `/later` does so in the
 /// next tick; `/stream` sends two pieces; `/abort` breaks off after one; `/flood` sends 16 KiB pieces as long
-/// as it is writable; `/never` does nothing; `/big` answers 8 MiB at once.
+/// as it is writable; `/empty` has no content; `/never` does nothing; `/big` answers 8 MiB at once.
 final class TestHTTPRouter: HTTPServerRouter {
   struct Log {
     var requests: [HTTPServerRequest] = []
@@ -48,6 +48,9 @@ final class TestHTTPRouter: HTTPServerRouter {
       let handler = TestExchangeHandler(self, exchange)
       handler.flood()
       return handler
+    case "/empty":
+      start.status = 204
+      exchange.respond(start, body: ByteBuffer())
     case "/never":
       return TestExchangeHandler(self, nil)
     case "/big":

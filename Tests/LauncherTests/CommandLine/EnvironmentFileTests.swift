@@ -72,11 +72,12 @@ struct EnvironmentFileTests {
       "idempotency-retention", "loops", "log-level", "ready-file", "command-timeout",
       "max-message-bytes", "version-check", "shutdown-grace", "event-retry-delay",
       "event-max-retry-delay", "event-failures", "event-attempts", "event-poison",
-      "http-gzip-bytes",
+      "http-gzip-bytes", "cors-origins", "cors-max-age",
     ]
     let file = try EnvironmentFile(path: path, text: uncommented)
     let arguments = try file.arguments(
-      prefix: "CS_", options: options, flags: ["stop-with-parent", "pass-metadata", "no-openapi"])
+      prefix: "CS_", options: options,
+      flags: ["stop-with-parent", "pass-metadata", "no-openapi", "cors-credentials"])
     #expect(file.entries.count == options.count + 3)
     #expect(arguments.count == options.count)
   }
