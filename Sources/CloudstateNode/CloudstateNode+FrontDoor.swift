@@ -18,14 +18,14 @@ extension CloudstateNode {
   func openFrontDoor(
     _ spec: ServiceSpec, bindings: HTTPBindings, methods: EntityMethods, runner: CommandRunner,
     streams: EventStreamsService, report: @escaping @Sendable (String) -> Void,
-    group: any EventLoopGroup, _ teardown: Teardown
+    settings: GRPCServerConfiguration, group: any EventLoopGroup, _ teardown: Teardown
   ) async throws -> FrontDoor {
     let ingress = makeIngress(
       spec, methods: methods, runner: runner, streams: streams, report: report)
     let transcoder = HTTPTranscoder(bindings: bindings, ingress: ingress)
     let server = try await bind {
       try await GRPCServer.start(
-        configuration: serverConfiguration, router: ingress, http: transcoder, group: group,
+        configuration: settings, router: ingress, http: transcoder, group: group,
         logger: logger)
     }
     let grace = configuration.shutdownGrace
@@ -57,12 +57,6 @@ extension CloudstateNode {
       await function.reportLast(error.message)
       throw NodeError(.discovery, error.message)
     }
-  }
-
-  private var serverConfiguration: GRPCServerConfiguration {
-    var settings = GRPCServerConfiguration(address: configuration.listen)
-    settings.maximumMessageBytes = configuration.maximumMessageBytes
-    return settings
   }
 
   private static func text(of address: SocketAddress) -> String {

@@ -74,6 +74,8 @@ extension NodeOptions {
     configuration.eventLoops = loops
     configuration.maximumMessageBytes = maxMessageBytes
     configuration.shutdownGrace = shutdownGrace
+    listener.configure(&configuration.listener)
+    try tls.configure(&configuration.listener)
     configuration.readyFile = readyFile
     guard let check = DiscoveryPolicy.VersionCheck(rawValue: versionCheck) else {
       throw wrongSetting("--version-check '\(versionCheck)' is none of compatible, strict, any")

@@ -49,6 +49,8 @@ package struct NodeOptions: ParsableArguments {
   package var logLevel = "info"
   @Option(help: "File of KEY=VALUE settings: CS_LISTEN=... for --listen and so on.")
   package var config: String?
+  @OptionGroup(title: "TLS of the public listener") package var tls: TLSOptions
+  @OptionGroup(title: "Limits of the public listener") package var listener: ListenerOptions
   @Flag(help: "Hand request headers to entities as metadata.") package var passMetadata = false
   @Flag(help: "Stop when the process that started this one ends.")
   package var stopWithParent = false
@@ -79,6 +81,6 @@ package struct NodeOptions: ParsableArguments {
     }
     guard let path else { return typed }
     return try EnvironmentFile(path: path)
-      .arguments(prefix: "CS_", options: options + more, flags: flags) + typed
+      .arguments(prefix: "CS_", options: options + TLSOptions.names + ListenerOptions.names + more, flags: flags) + typed
   }
 }

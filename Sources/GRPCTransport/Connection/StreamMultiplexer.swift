@@ -24,6 +24,8 @@ final class StreamMultiplexer: ChannelInboundHandler, FlushSource {
   private(set) lazy var coalescer = FlushCoalescer(source: self)
   /// Whether the socket takes more.
   private(set) var isWritable = true
+  /// Whether headers or data went to the peer since somebody last set this to `false`.
+  var hasSent = false
   private let accept: Accept?
   private let windowBytes: Int
   private var context: ChannelHandlerContext?
@@ -102,6 +104,12 @@ final class StreamMultiplexer: ChannelInboundHandler, FlushSource {
     writeDepth += 1
     context?.flush()
     writeDepth -= 1
+  }
+
+  /// Looks for peers that do not go on. Called now and then; see ``MessageStream/checkProgress()``.
+  func checkProgress() {
+    // Ends change the table.
+    for stream in Array(streams.values) { stream.checkProgress() }
   }
 
   // MARK: Flush source
@@ -261,6 +269,7 @@ extension StreamMultiplexer: NIOHTTP2FrameDelegate {
   /// A frame has left flow control for the socket. Runs inside the HTTP/2 handler, where nothing may
   /// be written.
   func wroteFrame(_ frame: HTTP2Frame) {
+    if frame.streamID != .rootStream { hasSent = true }
     guard case .data(let content) = frame.payload, let stream = streams[frame.streamID] else {
       return
     }
