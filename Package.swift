@@ -296,7 +296,7 @@ let testTargets: [Target] = [
   tests(
     "CommandClientTests",
     [
-      "CommandClient", "CommandLineKit", "CloudstateModel", "CloudstateProtocol",
+      argumentParser, "CommandClient", "CommandLineKit", "CloudstateModel", "CloudstateProtocol",
       "DynamicProtobuf", "GRPCTransport", nioCore, nioPosix, logging, protobuf,
     ]),
   tests(

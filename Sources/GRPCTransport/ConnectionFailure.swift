@@ -22,7 +22,7 @@ package enum ConnectionFailure {
     case let error as ServerRefusal:
       return text(of: error)
     case let error as NIOSSLExtraError where error == .failedToValidateHostname:
-      return "the server's certificate is for another name: connect to a name that is in it"
+      return text(of: ServerRefusal.wrongName)
     case NIOSSLError.handshakeFailed(let reason):
       return handshakeText("\(reason)")
     case let error as BoringSSLError:
@@ -36,6 +36,8 @@ package enum ConnectionFailure {
     switch refusal {
     case .speaksTLS: "the server speaks TLS: use https://"
     case .speaksHTTP1: "what answers there does not speak gRPC (a management port?)"
+    case .wrongName:
+      "the server's certificate is for another name: connect to a name that is in it"
     case .noHTTP2: "the server speaks TLS, but not HTTP/2 behind it (no h2 by ALPN)"
     }
   }

@@ -1,7 +1,6 @@
 import Glibc
 import NIOCore
 import NIOSSL
-import NIOTLS
 
 /// How a client protects its connections by TLS. Speaks HTTP/2 only, agreed on by ALPN.
 package struct GRPCClientTLS: Sendable {
@@ -21,7 +20,7 @@ package struct GRPCClientTLS: Sendable {
   ) throws(TLSProblem) {
     var configuration = TLSConfiguration.makeClientConfiguration()
     configuration.minimumTLSVersion = .tlsv12
-    configuration.applicationProtocols = [ALPNRequirement.http2]
+    configuration.applicationProtocols = [ServerCheck.http2]
     configuration.shutdownTimeout = .seconds(1)
     if let authorityFile {
       configuration.trustRoots = .certificates(try PEMFile.certificates(authorityFile))
@@ -47,10 +46,9 @@ package struct GRPCClientTLS: Sendable {
 
   /// The handlers that belong before all others of a connection.
   func handlers(for target: GRPCAddress) throws -> [any ChannelHandler] {
-    [
-      try NIOSSLClientHandler(context: context, serverHostname: hostName(of: target)),
-      ALPNRequirement(),
-    ]
+    let name = hostName(of: target)
+    let tls = try NIOSSLClientHandler(context: context, serverHostname: name)
+    return [tls, ServerCheck(tls: tls, hostName: name)]
   }
 
   /// What the certificate must name. An address has no name (RFC 6066, 3); then the certificate must be for
@@ -66,22 +64,5 @@ package struct GRPCClientTLS: Sendable {
   private static func isAddress(_ host: String) -> Bool {
     var buffer = in6_addr()
     return inet_pton(AF_INET, host, &buffer) == 1 || inet_pton(AF_INET6, host, &buffer) == 1
-  }
-}
-
-/// Closes a connection whose server has not agreed to HTTP/2.
-final class ALPNRequirement: ChannelInboundHandler {
-  typealias InboundIn = NIOAny
-
-  /// The protocol's name (RFC 9113, 3.1).
-  static let http2 = "h2"
-
-  func userInboundEventTriggered(context: ChannelHandlerContext, event: Any) {
-    if case TLSUserEvent.handshakeCompleted(let agreed) = event, agreed != Self.http2 {
-      context.fireErrorCaught(ServerRefusal.noHTTP2)
-      context.close(promise: nil)
-    } else {
-      context.fireUserInboundEventTriggered(event)
-    }
   }
 }

@@ -6,6 +6,8 @@ enum ServerRefusal: Error, Hashable {
   case speaksTLS
   /// HTTP/1 only.
   case speaksHTTP1
+  /// TLS, with a certificate for another name.
+  case wrongName
   /// TLS, but ALPN did not end in HTTP/2.
   case noHTTP2
 

@@ -73,7 +73,7 @@ final class PrefaceGuard: ChannelInboundHandler, RemovableChannelHandler {
   func errorCaught(context: ChannelHandlerContext, error: any Error) {
     // TLS closes the connection itself.
     logger.debug(
-      "no TLS connection",
+      "a connection failed before its first request",
       metadata: [
         "peer": "\(ConnectionPeer(of: context.channel).address)", "error": "\(error)",
       ])
