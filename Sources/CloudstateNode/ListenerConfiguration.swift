@@ -16,6 +16,8 @@ package struct ListenerConfiguration: Sendable {
   package var maximumHeaderBytes = 16 * 1024
   /// Of HTTP/2's flow control. Default 1 MiB.
   package var windowBytes = 1 << 20
+  /// Bytes of answers that the client of a connection has not taken. Default 256 MiB.
+  package var maximumUnreadBytes = 256 << 20
   /// Default 20 s.
   package var handshakeTimeout: Duration = .seconds(20)
   /// Default 12 h.
@@ -53,6 +55,7 @@ package struct ListenerConfiguration: Sendable {
     // A smaller one than HTTP/2 begins with would have to be taken back from clients.
     check(
       (65_535...Int(Int32.max)).contains(windowBytes), "window-bytes must be 65535 to \(Int32.max)")
+    check(maximumUnreadBytes >= 1 << 20, "max-unread-bytes must be at least \(1 << 20)")
     let ages = [maximumConnectionAge, keepaliveInterval].compactMap(\.self)
     let times: [(String, Duration)] = [
       ("handshake-timeout", handshakeTimeout), ("connection-idle-timeout", connectionIdleTimeout),
@@ -81,6 +84,7 @@ package struct ListenerConfiguration: Sendable {
     settings.maximumConcurrentStreams = maximumConcurrentStreams
     settings.maximumHeaderListBytes = maximumHeaderBytes
     settings.windowBytes = windowBytes
+    settings.maximumUnreadBytes = maximumUnreadBytes
     settings.handshakeTimeout = TimeAmount(handshakeTimeout)
     settings.connectionIdleTimeout = TimeAmount(connectionIdleTimeout)
     settings.http1IdleTimeout = TimeAmount(http1IdleTimeout)

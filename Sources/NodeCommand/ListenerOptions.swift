@@ -14,6 +14,8 @@ package struct ListenerOptions: ParsableArguments {
   package var maxHeaderBytes = defaults.maximumHeaderBytes
   @Option(help: "HTTP/2 window of each connection and call in bytes.")
   package var windowBytes = defaults.windowBytes
+  @Option(help: "Answers that the client of an HTTP/2 connection may leave unread, in bytes.")
+  package var maxUnreadBytes = defaults.maximumUnreadBytes
   @Option(help: "Time for a new connection to say what it wants, with its TLS handshake.")
   package var handshakeTimeout = defaults.handshakeTimeout
   @Option(help: "Time after which an HTTP/2 connection without calls is closed.")
@@ -38,7 +40,8 @@ package struct ListenerOptions: ParsableArguments {
   /// Long names of these options.
   static let names = [
     "max-connections", "max-concurrent-streams", "max-header-bytes", "window-bytes",
-    "handshake-timeout", "connection-idle-timeout", "http1-idle-timeout", "stall-timeout",
+    "max-unread-bytes", "handshake-timeout", "connection-idle-timeout", "http1-idle-timeout",
+    "stall-timeout",
     "max-connection-age", "max-connection-age-grace", "keepalive-interval", "keepalive-timeout",
     "min-ping-interval",
   ]
@@ -49,6 +52,7 @@ package struct ListenerOptions: ParsableArguments {
     listener.maximumConcurrentStreams = maxConcurrentStreams
     listener.maximumHeaderBytes = maxHeaderBytes
     listener.windowBytes = windowBytes
+    listener.maximumUnreadBytes = maxUnreadBytes
     listener.handshakeTimeout = handshakeTimeout
     listener.connectionIdleTimeout = connectionIdleTimeout
     listener.http1IdleTimeout = http1IdleTimeout

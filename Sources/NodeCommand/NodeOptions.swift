@@ -81,6 +81,8 @@ package struct NodeOptions: ParsableArguments {
     }
     guard let path else { return typed }
     return try EnvironmentFile(path: path)
-      .arguments(prefix: "CS_", options: options + TLSOptions.names + ListenerOptions.names + more, flags: flags) + typed
+      .arguments(
+        prefix: "CS_", options: options + TLSOptions.names + ListenerOptions.names + more,
+        flags: flags) + typed
   }
 }

@@ -28,7 +28,8 @@ struct LoadCommand: AsyncParsableCommand {
       report.add(
         try await Self.measure(
           .durableEvents, name: Workload.durableEvents.rowName(.ownProcess),
-          target: addresses[0], client: client, inFlight: inFlight, seconds: options.seconds, carts: carts))
+          target: addresses[0], client: client, inFlight: inFlight, seconds: options.seconds,
+          carts: carts))
     }
   }
 

@@ -22,7 +22,8 @@ import Testing
     let full = try await curl(node, "/carts/a", ["-D", "-"])
     #expect(full.body.contains("retry-after: 1"))
     let refused = try await runTool(
-      "cs-send", ["-s", node.address, "--timeout", "1s", "ShoppingCart/GetCart", #"{"userId":"a"}"#])
+      "cs-send",
+      ["-s", node.address, "--timeout", "1s", "ShoppingCart/GetCart", #"{"userId":"a"}"#])
     #expect(refused.status == .code(3), "\(refused.talk)")
     tail.signal(SIGTERM)
     try await tail.waitForExit()
@@ -33,12 +34,12 @@ import Testing
   func age() async throws {
     let cluster = try await TestCluster(
       nodes: 1, function: .embedded, shards: 4,
-      nodeArguments: ["--max-connection-age", "300ms", "--max-connection-age-grace", "300ms"])
+      nodeArguments: ["--max-connection-age", "1500ms", "--max-connection-age-grace", "1s"])
     let load = try await runTool(
       "cs-send",
       [
-        "-s", cluster.servers, "ShoppingCart/GetCart", #"{"userId":"a"}"#, "--duration", "2s",
-        "--rate", "200", "-o", "json",
+        "-s", cluster.servers, "ShoppingCart/GetCart", #"{"userId":"a"}"#, "--duration", "5s",
+        "--rate", "200", "--retry",
       ])
     #expect(load.status == .code(0), "\(load.talk)")
   }

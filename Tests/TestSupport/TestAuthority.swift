@@ -8,6 +8,8 @@ package final class TestAuthority: Sendable {
     package let key: String
     /// Hexadecimal.
     package let serial: String
+    /// Keeps the files.
+    fileprivate let folder: TemporaryDirectory
 
     /// Puts the two files in the place of others, each in one step.
     package func replace(_ other: Issued) throws {
@@ -52,7 +54,7 @@ package final class TestAuthority: Sendable {
       "x509", "-req", "-in", "\(path).csr", "-CA", certificate, "-CAkey", key, "-set_serial",
       "0x\(serial)", "-days", "30", "-extfile", "\(path).ext", "-out", "\(path).pem",
     ])
-    return Issued(certificate: "\(path).pem", key: "\(path).key", serial: serial)
+    return Issued(certificate: "\(path).pem", key: "\(path).key", serial: serial, folder: folder)
   }
 
   /// For a server at `localhost` and 127.0.0.1.

@@ -35,7 +35,8 @@ package struct ConnectionSecurity: Sendable {
           hint: "--server https://\(servers.addresses.first ?? "HOST:PORT")", status: .usage)
       }
       if token != nil, let open = addresses.first(where: { !$0.isLocal }) {
-        warn("the token goes to \(open) in plain text, for everybody on the way to read; use https://")
+        warn(
+          "the token goes to \(open) in plain text, for everybody on the way to read; use https://")
       }
     }
   }

@@ -201,6 +201,7 @@ class MessageStream {
     _ bytes: ByteBuffer, endStream: Bool, _ multiplexer: StreamMultiplexer
   ) {
     bufferedBytes += bytes.readableBytes
+    multiplexer.holds(bytes.readableBytes)
     multiplexer.noteWritability(of: self)
     write(.data(.init(data: .byteBuffer(bytes), endStream: endStream)), multiplexer)
   }
@@ -240,7 +241,10 @@ class MessageStream {
   }
 
   /// The stream is over; nothing can be written any more. ``close(_:)`` follows.
-  final func detach() { multiplexer = nil }
+  final func detach() {
+    multiplexer?.dropped(bufferedBytes)
+    multiplexer = nil
+  }
 
   /// The stream is over, in order or (`reason`) by a reset of either side.
   final func close(_ reason: HTTP2ErrorCode?) {

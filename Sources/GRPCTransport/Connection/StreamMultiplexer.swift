@@ -26,6 +26,8 @@ final class StreamMultiplexer: ChannelInboundHandler, FlushSource {
   private(set) var isWritable = true
   /// Whether headers or data went to the peer since somebody last set this to `false`.
   var hasSent = false
+  /// Bytes of all streams that wait for a flush or for the peer's windows.
+  private(set) var heldBytes = 0
   private let accept: Accept?
   private let windowBytes: Int
   private var context: ChannelHandlerContext?
@@ -69,6 +71,12 @@ final class StreamMultiplexer: ChannelInboundHandler, FlushSource {
     streams[nextStreamID] = stream
     nextStreamID = nextStreamID.advanced(by: nextStreamID < .maxID ? 2 : -1)
   }
+
+  /// A stream hands over bytes of DATA; they are held until they have left flow control.
+  func holds(_ count: Int) { heldBytes += count }
+
+  /// A stream is over, and with it what was held of it.
+  func dropped(_ count: Int) { heldBytes -= count }
 
   /// Hands a frame to the HTTP/2 handler; ``wantsFlush(_:)`` or ``flush()`` sends it on its way.
   func write(_ frame: HTTP2Frame, promise: EventLoopPromise<Void>? = nil) {
@@ -273,6 +281,7 @@ extension StreamMultiplexer: NIOHTTP2FrameDelegate {
     guard case .data(let content) = frame.payload, let stream = streams[frame.streamID] else {
       return
     }
+    heldBytes -= content.data.readableBytes
     stream.bytesWritten(content.data.readableBytes)
     if stream.writabilityMayHaveChanged() { relieved.append(stream) }
   }

@@ -42,6 +42,10 @@ package struct GRPCServerConfiguration: Sendable {
   /// Time between two pings of a client that is sent nothing. Default 1 s; a client that pings more often many
   /// times in a row gets GOAWAY with ENHANCE_YOUR_CALM and "too_many_pings". Zero permits everything.
   package var minimumPingInterval = TimeAmount.seconds(1)
+  /// Bytes of answers that a connection's client has not taken, in flow control or in the socket's queue. Answers
+  /// are complete when they are sent, so only this bounds what many calls at once may leave. One that leaves
+  /// more gets GOAWAY with ENHANCE_YOUR_CALM and "too_many_unread_answers". Default 256 MiB.
+  package var maximumUnreadBytes = 256 << 20
   /// Connections the kernel completes before they are accepted. Default 1024; the kernel's own
   /// `net.core.somaxconn` bounds it too.
   package var acceptBacklog = 1024

@@ -166,7 +166,8 @@ final class ServerCall: MessageStream, GRPCServerCall, DeadlineHolder {
   override func messagesBroken(_ status: GRPCStatus) { abort(status) }
 
   override func messageStalled() {
-    abort(GRPCStatus(.deadlineExceeded, "the message that was begun did not come to its end in time"))
+    abort(
+      GRPCStatus(.deadlineExceeded, "the message that was begun did not come to its end in time"))
   }
 
   override func answerStalled() {
@@ -248,6 +249,7 @@ final class ServerCall: MessageStream, GRPCServerCall, DeadlineHolder {
     isOpen = false
     exchange = nil
     connection.deadlines.remove(self)
+    connection.answered()
   }
 
   /// Ends the call in place of its handler, which is told, and stops the client.
@@ -271,6 +273,7 @@ final class ServerCall: MessageStream, GRPCServerCall, DeadlineHolder {
       HeaderBlocks.trailers(status, metadata: trailers, isOnly: !areHeadersSent), endStream: true,
       promise: promise)
     areHeadersSent = true
+    connection.answered()
   }
 
   private func endedByClient() {

@@ -88,6 +88,18 @@ final class ServerConnection: ChannelInboundHandler {
     if phase == .draining { finish() }
   }
 
+  /// An answer is complete.
+  func answered() {
+    guard phase != .closing, let streams, let context else { return }
+    var unread = streams.heldBytes
+    if !streams.isWritable { unread += Self.queuedBytes(context) }
+    if unread > configuration.maximumUnreadBytes { refuse("too_many_unread_answers") }
+  }
+
+  private static func queuedBytes(_ context: ChannelHandlerContext) -> Int {
+    (try? context.channel.syncOptions?.getOption(.bufferedWritableBytes)) ?? 0
+  }
+
   func handlerAdded(context: ChannelHandlerContext) {
     self.context = context
     peer = ConnectionPeer(of: context.channel)
@@ -242,8 +254,9 @@ final class ServerConnection: ChannelInboundHandler {
 
   private func progressTimerFired() {
     guard let context, let streams else { return }
-    let queued = (try? context.channel.syncOptions?.getOption(.bufferedWritableBytes)) ?? 0
-    if output.isStuck(written: streams.coalescer.writtenBytes, queued: queued) {
+    if output.isStuck(
+      written: streams.coalescer.writtenBytes, queued: Self.queuedBytes(context))
+    {
       logger.info(
         "closing a connection whose client reads nothing", metadata: ["peer": "\(peer.address)"])
       return context.close(promise: nil)

@@ -36,17 +36,28 @@ enum RawFrames {
 
   /// A whole call with one empty message.
   static func call(_ path: String, stream: UInt32) throws -> ByteBuffer {
+    let headers = try headers(
+      [("content-type", "application/grpc"), ("te", "trailers")], "POST", path)
+    return frame(1, flags: 4, stream: stream, headers)
+      + frame(0, flags: 1, stream: stream, ByteBuffer(bytes: [0, 0, 0, 0, 0]))
+  }
+
+  /// A request without a body.
+  static func request(_ method: String, _ path: String, stream: UInt32) throws -> ByteBuffer {
+    frame(1, flags: 5, stream: stream, try headers([], method, path))
+  }
+
+  private static func headers(
+    _ more: [(String, String)], _ method: String, _ path: String
+  ) throws -> ByteBuffer {
+    var headers: HPACKHeaders = [
+      ":method": method, ":scheme": "http", ":path": path, ":authority": "test",
+    ]
+    headers.add(contentsOf: more)
     var encoder = HPACKEncoder(allocator: ByteBufferAllocator())
     var block = ByteBuffer()
-    try encoder.encode(
-      headers: [
-        ":method": "POST", ":scheme": "http", ":path": path, ":authority": "test",
-        "content-type": "application/grpc", "te": "trailers",
-      ], to: &block)
-    var bytes = frame(1, flags: 4, stream: stream, block)
-    bytes.writeImmutableBuffer(
-      frame(0, flags: 1, stream: stream, ByteBuffer(bytes: [0, 0, 0, 0, 0])))
-    return bytes
+    try encoder.encode(headers: headers, to: &block)
+    return block
   }
 }
 

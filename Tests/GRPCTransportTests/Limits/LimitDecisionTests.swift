@@ -31,7 +31,8 @@ import Testing
     }
     for number in 0..<1000 {
       // Nine that measure nothing, then one that follows data.
-      expect(pings.received(
+      expect(
+        pings.received(
           now: start + .seconds(100) + .microseconds(Int64(number)), hasSent: number % 10 == 0))
     }
     var anything = PingGuard(minimumInterval: .zero)

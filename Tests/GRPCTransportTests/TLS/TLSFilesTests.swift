@@ -27,7 +27,8 @@ import Testing
     #expect(
       problem { $0.certificateFile = "/nowhere.pem" }
         == "cannot read /nowhere.pem: No such file or directory")
-    #expect(problem { $0.certificateFile = junk }?.hasPrefix("\(junk) holds no certificate") == true)
+    #expect(
+      problem { $0.certificateFile = junk }?.hasPrefix("\(junk) holds no certificate") == true)
     #expect(problem { $0.keyFile = junk }?.hasPrefix("\(junk) holds no private key") == true)
     #expect(
       problem { $0.keyFile = other.key }
@@ -53,7 +54,8 @@ import Testing
     #expect(
       PeerCertificate(certificate)
         == PeerCertificate(
-          commonName: "Ada", alternativeNames: ["ada.example", "spiffe://x/ada", "ada@example.com"]))
+          commonName: "Ada", alternativeNames: ["ada.example", "spiffe://x/ada", "ada@example.com"])
+    )
     let facts = CertificateFacts(certificate)
     #expect(facts.text.hasPrefix("Ada, serial \(issued.serial), valid until 2"))
     let now = Int(time(nil))

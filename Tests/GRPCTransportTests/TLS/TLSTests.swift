@@ -76,13 +76,19 @@ extension SocketTests {
         (ada, PeerCertificate(commonName: "Ada", alternativeNames: ["spiffe://x/ada"])),
       ] {
         let tls = try files.client(showing: issued)
-        try await withHarness(server: { $0.tls = certificates }, client: { $0.tls = tls }) {
-          harness in
+        try await withHarness(
+          server: { $0.tls = certificates },
+          client: {
+            $0.tls = tls
+            $0.metadata.add("authorization", "Bearer t")
+          }
+        ) { harness in
           let large = ByteBuffer(repeating: 0x61, count: 3_000_000)
           let response = try await harness.client.unary(path: "/test.Test/Unary", message: large)
           #expect(response.message == large)
           let call = harness.service.log.now.calls[0]
           let peer = try await call.eventLoop.submit { call.value.peer }.get()
+          #expect(harness.service.log.now.requestMetadata?["authorization"] == "Bearer t")
           #expect(peer.isEncrypted)
           #expect(peer.certificate == names)
         }
