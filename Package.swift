@@ -22,6 +22,7 @@ let nioHTTP1: Target.Dependency = .product(name: "NIOHTTP1", package: "swift-nio
 let nioHTTP2: Target.Dependency = .product(name: "NIOHTTP2", package: "swift-nio-http2")
 let nioHPACK: Target.Dependency = .product(name: "NIOHPACK", package: "swift-nio-http2")
 let nioSSL: Target.Dependency = .product(name: "NIOSSL", package: "swift-nio-ssl")
+let nioTLS: Target.Dependency = .product(name: "NIOTLS", package: "swift-nio")
 let jwt: Target.Dependency = .product(name: "JWTKit", package: "jwt-kit")
 let crypto: Target.Dependency = .product(name: "Crypto", package: "swift-crypto")
 let protobuf: Target.Dependency = .product(name: "SwiftProtobuf", package: "swift-protobuf")
@@ -85,7 +86,9 @@ let ports: [Target] = [
     swiftSettings: swiftSettings),
   library(
     "GRPCTransport",
-    ["Gzip", nioCore, nioPosix, nioHTTP1, nioHTTP2, nioHPACK, nioSSL, collections, logging]),
+    [
+      "Gzip", nioCore, nioPosix, nioHTTP1, nioHTTP2, nioHPACK, nioSSL, nioTLS, collections, logging,
+    ]),
   library("AccessControl", ["CloudstateModel", jwt, crypto, nioCore, logging, yams]),
   library("ShardStore", ["CloudstateModel", "RocksDB", logging, nioCore]),
   library("MessageBus", ["CloudstateModel", "ZeroMQ", logging, nioCore, collections]),
@@ -289,11 +292,12 @@ let testTargets: [Target] = [
       "TCKProtocol", "ShardStore", "CloudstateModel", "GRPCTransport", "cs-coordinator", nioCore,
       nioPosix, logging, protobuf,
     ]),
+  tests("NodeCommandTests", ["NodeCommand", "CommandLineKit"]),
   tests("LauncherTests", ["Launcher", "CommandLineKit", "cs-up"]),
   tests(
     "CommandClientTests",
     [
-      "CommandClient", "CommandLineKit", "CloudstateModel", "CloudstateProtocol",
+      argumentParser, "CommandClient", "CommandLineKit", "CloudstateModel", "CloudstateProtocol",
       "DynamicProtobuf", "GRPCTransport", nioCore, nioPosix, logging, protobuf,
     ]),
   tests(

@@ -18,7 +18,7 @@ extension CloudstateNode {
   func openFrontDoor(
     _ spec: ServiceSpec, bindings: HTTPBindings, methods: EntityMethods, runner: CommandRunner,
     streams: EventStreamsService, report: @escaping @Sendable (String) -> Void,
-    group: any EventLoopGroup, _ teardown: Teardown
+    settings: GRPCServerConfiguration, group: any EventLoopGroup, _ teardown: Teardown
   ) async throws -> FrontDoor {
     let health = HealthService(services: spec.entities.map(\.serviceName))
     let ingress = makeIngress(
@@ -28,7 +28,7 @@ extension CloudstateNode {
     let http = try httpChain(to: transcoder, calls: ingress)
     let server = try await bind {
       try await GRPCServer.start(
-        configuration: serverConfiguration, router: ingress, http: http, group: group,
+        configuration: settings, router: ingress, http: http, group: group,
         logger: logger)
     }
     let grace = configuration.shutdownGrace
@@ -87,12 +87,6 @@ extension CloudstateNode {
   private var transcoderConfiguration: HTTPTranscoderConfiguration {
     var settings = configuration.http
     settings.maximumBodyBytes = configuration.maximumMessageBytes
-    return settings
-  }
-
-  private var serverConfiguration: GRPCServerConfiguration {
-    var settings = GRPCServerConfiguration(address: configuration.listen)
-    settings.maximumMessageBytes = configuration.maximumMessageBytes
     return settings
   }
 

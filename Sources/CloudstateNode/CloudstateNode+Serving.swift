@@ -27,6 +27,8 @@ extension CloudstateNode {
     reader.start()
     teardown.add("readers") { try await reader.shutdownGracefully() }
 
+    // Before anything is waited for: a wrong file is told at once.
+    let listener = try listenerSettings(group: group, teardown)
     try await startManagement(group: group, teardown)
     let store = try openStore(teardown)
     let (busFailures, busFailure) = AsyncStream<Void>.makeStream(
@@ -77,7 +79,7 @@ extension CloudstateNode {
     teardown.add("calls of other services") { calls.stop() }
     let door = try await openFrontDoor(
       spec, bindings: bindings, methods: methods, runner: runner, streams: streams, report: report,
-      group: group, teardown)
+      settings: listener, group: group, teardown)
     prepareLocalCalls(ingress: door.ingress, runtime: runtime, loops: loops, teardown)
     teardown.add("event streams") { streams.stop() }
     let consumers = try await startConsumers(
@@ -355,7 +357,8 @@ extension CloudstateNode {
   }
 
   private func announce(publicAddress: String, planNumber: UInt64) throws {
-    logger.info("ready at \(publicAddress), plan \(planNumber)")
+    let protection = configuration.listener.tls == nil ? "" : " (TLS)"
+    logger.info("ready at \(publicAddress)\(protection), plan \(planNumber)")
     guard let path = configuration.readyFile else { return }
     try ReadyFile(
       nodeID: configuration.nodeID, publicAddress: publicAddress,

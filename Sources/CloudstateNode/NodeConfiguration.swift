@@ -17,6 +17,8 @@ package struct NodeConfiguration: Sendable {
   package var listen: GRPCAddress
   /// Which pages of other origins may use the public listener; none, by default.
   package var cors = CORSConfiguration()
+  /// Protection and limits of the public listener.
+  package var listener = ListenerConfiguration()
   /// The management listener (`/ready`, `/alive`); `nil` for none.
   package var management: GRPCAddress?
   /// Bus endpoints to bind; `*` as port takes a free one.
@@ -105,6 +107,7 @@ package struct NodeConfiguration: Sendable {
     } catch {
       problems.append(error.message)
     }
+    problems += listener.problems()
     guard problems.isEmpty else {
       throw NodeError(.configuration, problems.joined(separator: "; "))
     }

@@ -58,13 +58,14 @@ package struct GlobalOptions: ParsableArguments {
   @Option(
     name: .shortAndLong,
     help: ArgumentHelp(
-      "Nodes to ask, tried in order; default CS_URL, else 127.0.0.1:9000.",
+      "Nodes to ask, tried in order, with https:// for TLS; default CS_URL, else 127.0.0.1:9000.",
       valueName: "host:port[,host:port]"))
   package var server: String?
 
   @Option(help: ArgumentHelp("Longest wait for an answer; default CS_TIMEOUT, else 5s."))
   package var timeout: Duration?
 
+  @OptionGroup package var security: ClientSecurityOptions
   @OptionGroup package var outputOptions: OutputOptions
 
   package init() {}
@@ -72,14 +73,13 @@ package struct GlobalOptions: ParsableArguments {
   /// Where a topology with default ports has its first node.
   package static let defaultServer = "127.0.0.1:9000"
 
-  /// The nodes to try, in order: `--server`, else `CS_URL`, else ``defaultServer``. A leading
-  /// `http://` is dropped; the addresses are not checked further.
-  package func servers(environment: (String) -> String? = environmentVariable) -> [String] {
-    let text = server ?? environment("CS_URL") ?? Self.defaultServer
-    return text.split(separator: ",").map { address in
-      let trimmed = address.hasPrefix("http://") ? address.dropFirst("http://".count) : address
-      return String(trimmed.filter { !$0.isWhitespace })
-    }
+  /// The nodes to try: `--server`, else `CS_URL`, else ``defaultServer``.
+  ///
+  /// - Throws: as ``ServerList/init(_:)``.
+  package func servers(
+    environment: (String) -> String? = environmentVariable
+  ) throws(ProgramError) -> ServerList {
+    try ServerList(server ?? environment("CS_URL") ?? Self.defaultServer)
   }
 
   /// How long to wait: `--timeout`, else `CS_TIMEOUT`, else five seconds.

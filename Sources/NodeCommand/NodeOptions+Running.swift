@@ -75,6 +75,8 @@ extension NodeOptions {
     configuration.maximumMessageBytes = maxMessageBytes
     configuration.http = http.configuration
     configuration.shutdownGrace = shutdownGrace
+    listener.configure(&configuration.listener)
+    try tls.configure(&configuration.listener)
     configuration.readyFile = readyFile
     guard let check = DiscoveryPolicy.VersionCheck(rawValue: versionCheck) else {
       throw wrongSetting("--version-check '\(versionCheck)' is none of compatible, strict, any")

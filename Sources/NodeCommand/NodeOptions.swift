@@ -45,12 +45,14 @@ package struct NodeOptions: ParsableArguments {
   package var eventAttempts = 0
   @Option(help: "Then: skip the event and log it, or stop consuming its shard.")
   package var eventPoison = "skip"
-  @OptionGroup package var cors: CORSOptions
   @Option(help: "File written when the node is ready.") package var readyFile: String?
   @Option(help: "trace, debug, info, notice, warning, error or critical.")
   package var logLevel = "info"
   @Option(help: "File of KEY=VALUE settings: CS_LISTEN=... for --listen and so on.")
   package var config: String?
+  @OptionGroup(title: "Pages of other origins") package var cors: CORSOptions
+  @OptionGroup(title: "TLS of the public listener") package var tls: TLSOptions
+  @OptionGroup(title: "Limits of the public listener") package var listener: ListenerOptions
   @Flag(help: "Hand request headers to entities as metadata.") package var passMetadata = false
   @Flag(help: "Stop when the process that started this one ends.")
   package var stopWithParent = false
@@ -58,15 +60,17 @@ package struct NodeOptions: ParsableArguments {
   package init() {}
 
   /// Long names of the options that a `--config` file may set; `config` itself is none.
-  private static let options =
+  package static let options =
     [
       "service", "node-id", "listen", "management", "bus", "bus-publish", "coordinator", "data",
       "shards", "passivation-timeout", "command-timeout", "owner-timeout", "max-streams",
       "idempotency-retention", "loops", "max-message-bytes", "version-check", "shutdown-grace",
       "ready-file", "log-level", "event-retry-delay", "event-max-retry-delay", "event-failures",
       "event-attempts", "event-poison",
-    ] + HTTPOptions.options
-  private static let flags = ["pass-metadata", "stop-with-parent"] + HTTPOptions.flags
+    ] + HTTPOptions.options + CORSOptions.options + TLSOptions.names + ListenerOptions.names
+  /// Likewise, of what is on or off.
+  package static let flags =
+    ["pass-metadata", "stop-with-parent"] + HTTPOptions.flags + CORSOptions.flags
 
   /// What was typed, behind the settings of the `--config` file it names, so that what was typed wins.
   ///
@@ -82,8 +86,6 @@ package struct NodeOptions: ParsableArguments {
     }
     guard let path else { return typed }
     return try EnvironmentFile(path: path)
-      .arguments(
-        prefix: "CS_", options: options + CORSOptions.options + more,
-        flags: flags + CORSOptions.flags) + typed
+      .arguments(prefix: "CS_", options: options + more, flags: flags) + typed
   }
 }

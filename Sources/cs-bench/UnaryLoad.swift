@@ -33,14 +33,15 @@ final class UnaryLoad {
 
   /// Runs the load and answers what it found.
   static func run(
-    name: String, target: GRPCAddress, path: String, inFlight: Int, warmUp: TimeAmount,
-    duration: TimeAmount, on eventLoop: any EventLoop,
+    name: String, target: GRPCAddress,
+    client: GRPCClientConfiguration = GRPCClientConfiguration(), path: String, inFlight: Int,
+    warmUp: TimeAmount, duration: TimeAmount, on eventLoop: any EventLoop,
     makeMessage: @escaping @Sendable (Int) -> ByteBuffer
   ) async throws -> LatencySummary {
     let promise = eventLoop.makePromise(of: LatencySummary.self)
     eventLoop.execute {
       let connection = GRPCClientConnection(
-        target: target, eventLoop: eventLoop, configuration: GRPCClientConfiguration(),
+        target: target, eventLoop: eventLoop, configuration: client,
         logger: Logger(label: "cs-bench") { _ in SwiftLogNoOpLogHandler() })
       let load = UnaryLoad(
         connection: connection, path: path, warmUp: warmUp, duration: duration,

@@ -92,8 +92,7 @@ struct SendCommand: AsyncParsableCommand {
 
   func run() async throws {
     let plan = try SendPlan(try arguments())
-    let session = ClientSession(
-      addresses: try serverAddresses(options.servers()), timeout: try options.waitLimit())
+    let session = try ClientSession(options)
     let console =
       raw ? Console(verbosity: .quiet, color: options.outputOptions.color) : options.console
     let run = SendRun(plan: plan, session: session, console: console, wallClock: currentTime)

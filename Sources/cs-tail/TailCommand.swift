@@ -77,8 +77,7 @@ struct TailCommand: AsyncParsableCommand {
     let now = currentTime()
     let selection = try TailSelection(arguments, now: now)
     let format = try TailFormat(options.format(), raw: raw)
-    let session = ClientSession(
-      addresses: try serverAddresses(options.servers()), timeout: try options.waitLimit())
+    let session = try ClientSession(options)
     let console = options.console
     let run = TailRun(
       session: session, selection: selection, limit: count, startedAt: now, console: console

@@ -12,6 +12,8 @@ import SwiftProtobuf
 package struct ClientSession: Sendable {
   package let addresses: [GRPCAddress]
   package let group: any EventLoopGroup
+  /// Whether connections are protected by TLS.
+  private let usesTLS: Bool
   /// The longest wait for one answer.
   package let timeout: TimeAmount
   package let connect: ServerLinks.Connect
@@ -28,15 +30,42 @@ package struct ClientSession: Sendable {
     self.group = group
     self.timeout = TimeAmount(timeout)
     self.connect = connect
+    usesTLS = false
   }
 
-  /// Opens a real connection, which retries quickly: a person waits.
-  package static let connectOverNetwork: ServerLinks.Connect = { address, eventLoop in
+  /// What a command line asks for.
+  ///
+  /// - Throws: ``ProgramError`` with status `usage` for options that cannot be used.
+  package init(_ options: GlobalOptions) throws(ProgramError) {
+    let servers = try options.servers()
+    addresses = try serverAddresses(servers.addresses)
+    group = MultiThreadedEventLoopGroup.singleton
+    timeout = TimeAmount(try options.waitLimit())
+    let security = try ConnectionSecurity(
+      options.security, servers: servers, addresses: addresses, warn: options.console.warning)
+    connect = Self.connectOverNetwork(security)
+    usesTLS = servers.usesTLS
+  }
+
+  /// Opens real connections in plain text.
+  package static let connectOverNetwork = connectOverNetwork(ConnectionSecurity())
+
+  /// Opens real connections, which retry quickly: a person waits.
+  private static func connectOverNetwork(
+    _ security: ConnectionSecurity
+  ) -> ServerLinks.Connect {
+    { address, eventLoop in open(address, eventLoop, security) }
+  }
+
+  private static func open(
+    _ address: GRPCAddress, _ eventLoop: any EventLoop, _ security: ConnectionSecurity
+  ) -> any GRPCClientTransport {
     var configuration = GRPCClientConfiguration()
     configuration.connectTimeout = .seconds(3)
     configuration.backoff.maximum = .milliseconds(500)
     configuration.maximumMessageBytes = 64 * 1024 * 1024
     configuration.userAgent = "cloudstate-cli/\(programVersion)"
+    security.apply(to: &configuration)
     return GRPCClientConnection(
       target: address, eventLoop: eventLoop, configuration: configuration,
       logger: Logger(label: "cloudstate.client") { _ in SwiftLogNoOpLogHandler() })
@@ -124,7 +153,9 @@ package struct ClientSession: Sendable {
     let names = addresses.map(\.description).joined(separator: ", ")
     return ProgramError(
       "no answer from \(names): \(status.text)",
-      hint: "is the service running? cs-up FILE starts it; --server names another address",
+      hint: usesTLS
+        ? "is the service running, and does it speak TLS at this name? --server names another"
+        : "is the service running? cs-up FILE starts it; --server names another address",
       status: .unreachable)
   }
 

@@ -71,7 +71,7 @@ final class ClientSession: ChannelInboundHandler {
       .channelOption(.writeBufferWaterMark, value: HTTP2Setup.socketWatermarks)
       .connectTimeout(configuration.connectTimeout)
       .channelInitializer { channel in
-        channel.eventLoop.makeCompletedFuture { try shared.value.configure(channel) }
+        channel.eventLoop.makeCompletedFuture { try shared.value.configure(channel, for: target) }
       }
     connectTimer = eventLoop.assumeIsolated().scheduleTask(in: configuration.connectTimeout) {
       self.connectTimedOut()
@@ -108,7 +108,7 @@ final class ClientSession: ChannelInboundHandler {
     owner?.roomFreed(in: self)
   }
 
-  private func configure(_ channel: any Channel) throws {
+  private func configure(_ channel: any Channel, for target: GRPCAddress) throws {
     // Closed while the name was being resolved.
     guard phase == .connecting else { throw ChannelError.ioOnClosedChannel }
     let settings: HTTP2Settings = [
@@ -123,6 +123,7 @@ final class ClientSession: ChannelInboundHandler {
         concurrentStreams: configuration.maximumConcurrentStreams, rememberedResets: 8192),
       streamConfiguration: HTTP2Setup.stream())
     let pipeline = channel.pipeline.syncOperations
+    if let tls = configuration.tls { try pipeline.addHandlers(tls.handlers(for: target)) }
     try pipeline.addHandler(streams.coalescer)
     try pipeline.addHandler(SettingsCompletion(limit: configuration.maximumConcurrentStreams))
     try pipeline.addHandler(http2)

@@ -19,6 +19,10 @@ package struct GRPCClientConfiguration: Sendable {
   package var maximumHeaderListBytes = 16 * 1024
   /// HTTP/2 flow-control window of the connection and of each stream. Default 1 MiB.
   package var windowBytes = 1 << 20
+  /// Protects the connection by TLS; `nil`, the default, speaks plain text.
+  package var tls: GRPCClientTLS?
+  /// Sent with each call before its own metadata, such as a token. Default none.
+  package var metadata = GRPCMetadata()
   /// How long one attempt to connect may take, up to the server's HTTP/2 settings. Default 10 s.
   package var connectTimeout = TimeAmount.seconds(10)
   /// Waiting between attempts to connect.

@@ -1,5 +1,6 @@
 package import Logging
 package import NIOCore
+import NIOHPACK
 
 /// A client's connection to one server, on one event loop.
 ///
@@ -70,7 +71,7 @@ package final class GRPCClientConnection: GRPCClientTransport, @unchecked Sendab
   ) -> any GRPCClientStream {
     eventLoop.preconditionInEventLoop()
     let call = ClientCall(
-      connection: self, path: path, metadata: metadata, deadline: deadline,
+      connection: self, path: path, metadata: withCommonMetadata(metadata), deadline: deadline,
       waitsForReady: waitForReady, handler: handler)
     if let deadline { deadlines.insert(call, deadline: deadline) }
     place(call)
@@ -178,6 +179,13 @@ package final class GRPCClientConnection: GRPCClientTransport, @unchecked Sendab
     self.session = session
     stateObserver?(.connecting)
     session.connect(to: target)
+  }
+
+  private func withCommonMetadata(_ metadata: GRPCMetadata) -> GRPCMetadata {
+    guard !configuration.metadata.headers.isEmpty else { return metadata }
+    var all = configuration.metadata
+    all.headers.add(contentsOf: metadata.headers)
+    return all
   }
 
   private func enqueue(_ call: ClientCall) {

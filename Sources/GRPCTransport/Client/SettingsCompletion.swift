@@ -5,7 +5,7 @@ import NIOCore
 ///
 /// RFC 9113 (6.5.2) says that a server which does not send it sets no limit; swift-nio-http2 takes
 /// it for 100 and lets further streams wait without a word. C-core (hence Python and Ruby) and Node
-/// do not send it. Sits before the HTTP/2 handler and sees raw bytes.
+/// do not send it. A server that does not speak HTTP/2 is recognised by what it says instead. Sits before the HTTP/2 handler and sees raw bytes.
 final class SettingsCompletion: ChannelInboundHandler, RemovableChannelHandler {
   typealias InboundIn = ByteBuffer
   typealias InboundOut = ByteBuffer
@@ -26,6 +26,10 @@ final class SettingsCompletion: ChannelInboundHandler, RemovableChannelHandler {
   func channelRead(context: ChannelHandlerContext, data: NIOAny) {
     var bytes = unwrapInboundIn(data)
     received.writeBuffer(&bytes)
+    if let refusal = ServerRefusal(firstBytes: received) {
+      context.fireErrorCaught(refusal)
+      return context.close(promise: nil)
+    }
     guard let completed = Self.complete(received, limit: limit) else { return }
     received = ByteBuffer()
     context.fireChannelRead(wrapInboundOut(completed))

@@ -25,6 +25,8 @@ final class FlushCoalescer: ChannelDuplexHandler {
 
   /// Whether the connection is up. First in the pipeline, this handler knows before all streams.
   private(set) var isConnected = true
+  /// Bytes handed to the socket, or to TLS before it, since the beginning.
+  private(set) var writtenBytes = 0
   private unowned let source: any FlushSource
   private var context: ChannelHandlerContext?
   private var isReading = false
@@ -96,6 +98,11 @@ final class FlushCoalescer: ChannelDuplexHandler {
     context.fireChannelReadComplete()
     isReading = false
     drain()
+  }
+
+  func write(context: ChannelHandlerContext, data: NIOAny, promise: EventLoopPromise<Void>?) {
+    if case .byteBuffer(let bytes) = unwrapOutboundIn(data) { writtenBytes += bytes.readableBytes }
+    context.write(data, promise: promise)
   }
 
   func flush(context: ChannelHandlerContext) {

@@ -48,6 +48,7 @@ class MessageStream {
   private final var bufferedBytes = 0
   private final var isOverWatermark = false
   private final var isWritabilityNews = false
+  private final var progress = StreamProgress()
 
   /// A stream that is not on a connection yet.
   init(eventLoop: any EventLoop, maximumMessageBytes: Int, windowBytes: Int) {
@@ -71,6 +72,10 @@ class MessageStream {
   func discarded(bytes: Int) {}
   /// The peer's bytes are no valid messages. Called while `isOpen` only.
   func messagesBroken(_ status: GRPCStatus) {}
+  /// A message has begun and does not go on. Called while `isOpen` only.
+  func messageStalled() {}
+  /// All is written, and the peer takes nothing of what is left.
+  func answerStalled() {}
   /// The stream has become writable or stopped to be. Called while `isOpen` only.
   func writabilityMoved(_ isWritable: Bool) {}
   /// The stream was reset by the peer, or the library refused what was sent on it. `streamClosed`
@@ -170,6 +175,7 @@ class MessageStream {
     defer { isDelivering = false }
     do throws(GRPCStatus) {
       while isOpen, isReading, let message = try decoder.next() {
+        progress.messageCompleted()
         receivedMessage(
           message.isCompressed
             ? try inboundEncoding.expand(
@@ -195,6 +201,7 @@ class MessageStream {
     _ bytes: ByteBuffer, endStream: Bool, _ multiplexer: StreamMultiplexer
   ) {
     bufferedBytes += bytes.readableBytes
+    multiplexer.holds(bytes.readableBytes)
     multiplexer.noteWritability(of: self)
     write(.data(.init(data: .byteBuffer(bytes), endStream: endStream)), multiplexer)
   }
@@ -234,7 +241,10 @@ class MessageStream {
   }
 
   /// The stream is over; nothing can be written any more. ``close(_:)`` follows.
-  final func detach() { multiplexer = nil }
+  final func detach() {
+    multiplexer?.dropped(bufferedBytes)
+    multiplexer = nil
+  }
 
   /// The stream is over, in order or (`reason`) by a reset of either side.
   final func close(_ reason: HTTP2ErrorCode?) {
@@ -252,6 +262,7 @@ class MessageStream {
 
   final func received(_ bytes: ByteBuffer, endStream: Bool) {
     if endStream { isRemoteEnded = true }
+    progress.received(bytes.readableBytes)
     guard isOpen else { return discarded(bytes: bytes.readableBytes) }
     guard !carriesPlainBytes else { return receivedBytes(bytes) }
     decoder.append(bytes)
@@ -266,6 +277,17 @@ class MessageStream {
   final func inboundWindowMoved(by delta: Int) {
     guard let window = inboundWindow else { return }
     inboundWindowChanged(to: window + delta)
+  }
+
+  /// Tells the subclass what did not go on since the last call. An owner that does not read, and one that still
+  /// has something to send, are given all the time they want.
+  final func checkProgress() {
+    if isOpen {
+      guard isReading, !carriesPlainBytes, decoder.hasUnread, !isRemoteEnded else { return }
+      if progress.isMessageStalled() { messageStalled() }
+    } else if isAttached, progress.isAnswerStalled(held: bufferedBytes) {
+      answerStalled()
+    }
   }
 
   /// Writes what is held back; the connection flushes it.

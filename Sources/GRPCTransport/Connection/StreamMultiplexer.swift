@@ -24,6 +24,10 @@ final class StreamMultiplexer: ChannelInboundHandler, FlushSource {
   private(set) lazy var coalescer = FlushCoalescer(source: self)
   /// Whether the socket takes more.
   private(set) var isWritable = true
+  /// Whether headers or data went to the peer since somebody last set this to `false`.
+  var hasSent = false
+  /// Bytes of all streams that wait for a flush or for the peer's windows.
+  private(set) var heldBytes = 0
   private let accept: Accept?
   private let windowBytes: Int
   private var context: ChannelHandlerContext?
@@ -68,6 +72,12 @@ final class StreamMultiplexer: ChannelInboundHandler, FlushSource {
     nextStreamID = nextStreamID.advanced(by: nextStreamID < .maxID ? 2 : -1)
   }
 
+  /// A stream hands over bytes of DATA; they are held until they have left flow control.
+  func holds(_ count: Int) { heldBytes += count }
+
+  /// A stream is over, and with it what was held of it.
+  func dropped(_ count: Int) { heldBytes -= count }
+
   /// Hands a frame to the HTTP/2 handler; ``wantsFlush(_:)`` or ``flush()`` sends it on its way.
   func write(_ frame: HTTP2Frame, promise: EventLoopPromise<Void>? = nil) {
     guard let context else {
@@ -102,6 +112,12 @@ final class StreamMultiplexer: ChannelInboundHandler, FlushSource {
     writeDepth += 1
     context?.flush()
     writeDepth -= 1
+  }
+
+  /// Looks for peers that do not go on. Called now and then; see ``MessageStream/checkProgress()``.
+  func checkProgress() {
+    // Ends change the table.
+    for stream in Array(streams.values) { stream.checkProgress() }
   }
 
   // MARK: Flush source
@@ -261,9 +277,11 @@ extension StreamMultiplexer: NIOHTTP2FrameDelegate {
   /// A frame has left flow control for the socket. Runs inside the HTTP/2 handler, where nothing may
   /// be written.
   func wroteFrame(_ frame: HTTP2Frame) {
+    if frame.streamID != .rootStream { hasSent = true }
     guard case .data(let content) = frame.payload, let stream = streams[frame.streamID] else {
       return
     }
+    heldBytes -= content.data.readableBytes
     stream.bytesWritten(content.data.readableBytes)
     if stream.writabilityMayHaveChanged() { relieved.append(stream) }
   }

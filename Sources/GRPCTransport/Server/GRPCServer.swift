@@ -1,9 +1,6 @@
 package import Logging
 package import NIOCore
-import NIOHTTP1
-import NIOHTTP2
 import NIOPosix
-import Synchronization
 
 /// A gRPC server on one address. It runs from ``start(configuration:router:http:group:logger:)`` to
 /// ``shutdown(grace:)``; all members may be used from any thread.
@@ -29,7 +26,9 @@ package final class GRPCServer: Sendable {
     configuration: GRPCServerConfiguration, router: any GRPCServerRouter,
     http: (any HTTPServerRouter)? = nil, group: any EventLoopGroup, logger: Logger
   ) async throws -> GRPCServer {
-    let connections = ServerConnections()
+    let connections = ServerConnections(limit: configuration.maximumConnections)
+    let assembly = ConnectionAssembly(
+      configuration: configuration, router: router, http: http, logger: logger)
     let bootstrap = ServerBootstrap(group: group)
       .serverChannelOption(.backlog, value: Int32(clamping: configuration.acceptBacklog))
       .serverChannelOption(.socketOption(.so_reuseaddr), value: 1)
@@ -39,8 +38,11 @@ package final class GRPCServer: Sendable {
       .childChannelOption(.writeBufferWaterMark, value: HTTP2Setup.socketWatermarks)
       .childChannelInitializer { channel in
         channel.eventLoop.makeCompletedFuture {
-          try configure(channel, configuration, router, http, logger)
-          connections.add(channel)
+          switch connections.admit(channel) {
+          case .serve: try assembly.serve(channel)
+          case .refuse: try assembly.refuse(channel)
+          case .close: channel.close(promise: nil)
+          }
         }
       }
     let listener =
@@ -73,100 +75,5 @@ package final class GRPCServer: Sendable {
     }
     allClosed.whenComplete { _ in force.cancel() }
     try? await allClosed.get()
-  }
-
-  private static func configure(
-    _ channel: any Channel, _ configuration: GRPCServerConfiguration,
-    _ router: any GRPCServerRouter, _ http: (any HTTPServerRouter)?, _ logger: Logger
-  ) throws {
-    let serveHTTP1 = http.map { http in
-      { (preface: PrefaceGuard) in try addHTTP1(channel, behind: preface, configuration, http) }
-    }
-    let preface = PrefaceGuard(
-      timeout: configuration.handshakeTimeout,
-      http2: { try addHTTP2(channel, behind: $0, configuration, router, http, logger) },
-      http1: serveHTTP1)
-    try channel.pipeline.syncOperations.addHandler(preface)
-  }
-
-  private static func addHTTP2(
-    _ channel: any Channel, behind preface: PrefaceGuard,
-    _ configuration: GRPCServerConfiguration, _ router: any GRPCServerRouter,
-    _ http: (any HTTPServerRouter)?, _ logger: Logger
-  ) throws {
-    let eventLoop = channel.eventLoop
-    let connection = ServerConnection(
-      eventLoop: eventLoop, configuration: configuration, router: router, http: http,
-      logger: logger)
-    let settings: HTTP2Settings = [
-      HTTP2Setting(
-        parameter: .maxConcurrentStreams, value: configuration.maximumConcurrentStreams),
-      HTTP2Setting(parameter: .initialWindowSize, value: configuration.windowBytes),
-      HTTP2Setting(parameter: .maxHeaderListSize, value: configuration.maximumHeaderListBytes),
-    ]
-    let streams = StreamMultiplexer(windowBytes: configuration.windowBytes) { _ in
-      ServerCall(connection: connection, eventLoop: eventLoop)
-    }
-    let http2 = NIOHTTP2Handler(
-      mode: .server, frameDelegate: streams,
-      connectionConfiguration: HTTP2Setup.connection(
-        settings: settings, windowBytes: configuration.windowBytes,
-        concurrentStreams: configuration.maximumConcurrentStreams, rememberedResets: 1024),
-      streamConfiguration: HTTP2Setup.stream())
-    let pipeline = channel.pipeline.syncOperations
-    try pipeline.addHandler(streams.coalescer, position: .first)
-    try pipeline.addHandler(streams)
-    try pipeline.addHandler(connection)
-    // Last, because it writes at once.
-    try pipeline.addHandler(http2, position: .after(preface))
-  }
-
-  private static func addHTTP1(
-    _ channel: any Channel, behind preface: PrefaceGuard,
-    _ configuration: GRPCServerConfiguration, _ http: any HTTPServerRouter
-  ) throws {
-    let connection = HTTP1Connection(
-      eventLoop: channel.eventLoop, configuration: configuration, router: http)
-    var limits = NIOHTTPDecoderLimitConfiguration()
-    limits.maxHeaderFieldSize = configuration.maximumHeaderListBytes
-    limits.maxHeaderListSize = configuration.maximumHeaderListBytes
-    let decoder = HTTPRequestDecoder(limitConfiguration: limits)
-    try channel.pipeline.syncOperations.addHandlers([
-      HTTP1HeadBound(
-        connection: connection, maximumBytes: configuration.maximumHeaderListBytes),
-      HTTPResponseEncoder(), ByteToMessageHandler(decoder), connection,
-    ])
-  }
-}
-
-/// The open connections of a server.
-private final class ServerConnections: Sendable {
-  private struct State {
-    var isStopped = false
-    var channels: [ObjectIdentifier: any Channel] = [:]
-  }
-
-  private let state = Mutex(State())
-
-  /// Remembers a connection until it closes; closes it if the server has been shut down meanwhile.
-  func add(_ channel: any Channel) {
-    let id = ObjectIdentifier(channel)
-    let isAdded = state.withLock { state in
-      guard !state.isStopped else { return false }
-      state.channels[id] = channel
-      return true
-    }
-    guard isAdded else { return channel.close(promise: nil) }
-    channel.closeFuture.whenComplete { _ in
-      self.state.withLock { state in _ = state.channels.removeValue(forKey: id) }
-    }
-  }
-
-  /// Refuses connections from now on, and answers those there are.
-  func stopAdding() -> [any Channel] {
-    state.withLock { state in
-      state.isStopped = true
-      return Array(state.channels.values)
-    }
   }
 }

@@ -1,10 +1,15 @@
+import Logging
 import NIOCore
+import NIOTLS
 
 /// Waits for the first bytes of a connection and puts the protocol they belong to behind itself, then leaves.
 ///
 /// HTTP/2 is begun once the client has sent its preface (RFC 9113, 3.4), not before: a server's HTTP/2 begins
 /// with a frame of its own. Anything else that looks like a request is HTTP/1; where that is not served, a
 /// browser or probe is told so in its own language. Whatever is neither is closed.
+///
+/// With TLS, it sits behind it and sees what was decrypted. Then the protocol that the two sides have
+/// agreed on (ALPN, RFC 7301) rules, if they have; a client that says something else is closed.
 final class PrefaceGuard: ChannelInboundHandler, RemovableChannelHandler {
   typealias InboundIn = ByteBuffer
   typealias InboundOut = ByteBuffer
@@ -14,21 +19,24 @@ final class PrefaceGuard: ChannelInboundHandler, RemovableChannelHandler {
   typealias Install = (PrefaceGuard) throws -> Void
 
   private static let preface = Array("PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n".utf8)
-  private static let answerBody = "This port speaks gRPC (HTTP/2) only.\n"
-  private static let answer =
-    "HTTP/1.1 400 Bad Request\r\ncontent-type: text/plain\r\nconnection: close\r\n"
-    + "content-length: \(answerBody.utf8.count)\r\n\r\n" + answerBody
+  /// A record of a handshake, of whichever version (RFC 8446, 5.1).
+  private static let handshakeOfTLS: [UInt8] = [22, 3]
+  private static let badRequest = "400 Bad Request"
 
   private let timeout: TimeAmount
+  private let logger: Logger
   private let http2: Install
   private let http1: Install?
   private var received = ByteBuffer()
   private var isRefused = false
+  /// What ALPN chose; `nil` without TLS, or if the client named nothing that is served.
+  private var agreed: String?
   private var timer: Scheduled<Void>?
 
-  /// - Parameter timeout: how long the first bytes may take.
-  init(timeout: TimeAmount, http2: @escaping Install, http1: Install?) {
+  /// - Parameter timeout: how long the first bytes may take, with the handshake of TLS.
+  init(timeout: TimeAmount, logger: Logger, http2: @escaping Install, http1: Install?) {
     self.timeout = timeout
+    self.logger = logger
     self.http2 = http2
     self.http1 = http1
   }
@@ -46,21 +54,35 @@ final class PrefaceGuard: ChannelInboundHandler, RemovableChannelHandler {
     var bytes = unwrapInboundIn(data)
     received.writeBuffer(&bytes)
     let seen = received.readableBytesView.prefix(Self.preface.count)
-    if Self.preface.starts(with: seen) {
+    if agreed != "http/1.1", Self.preface.starts(with: seen) {
       if seen.count == Self.preface.count { install(http2, context) }
-    } else if !looksLikeHTTP1 {
-      isRefused = true
-      context.close(promise: nil)
+    } else if agreed == "h2" || !looksLikeHTTP1 {
+      if Self.handshakeOfTLS.starts(with: seen.prefix(2)) {
+        refuse(context, "This port does not speak TLS: use http://")
+      } else {
+        isRefused = true
+        context.close(promise: nil)
+      }
     } else if let http1 {
       install(http1, context)
     } else {
-      refuse(context)
+      refuse(context, "This port speaks gRPC (HTTP/2) only.")
     }
+  }
+
+  func errorCaught(context: ChannelHandlerContext, error: any Error) {
+    // TLS closes the connection itself.
+    logger.debug(
+      "a connection failed before its first request",
+      metadata: [
+        "peer": "\(ConnectionPeer(of: context.channel).address)", "error": "\(error)",
+      ])
   }
 
   func userInboundEventTriggered(context: ChannelHandlerContext, event: Any) {
     // Nothing was asked yet.
     guard !(event is ConnectionShouldDrain) else { return context.close(promise: nil) }
+    if case TLSUserEvent.handshakeCompleted(let agreed) = event { self.agreed = agreed }
     context.fireUserInboundEventTriggered(event)
   }
 
@@ -82,11 +104,11 @@ final class PrefaceGuard: ChannelInboundHandler, RemovableChannelHandler {
     }
   }
 
-  private func refuse(_ context: ChannelHandlerContext) {
+  private func refuse(_ context: ChannelHandlerContext, _ text: String) {
     isRefused = true
     let written = context.eventLoop.makePromise(of: Void.self)
     written.futureResult.assumeIsolated().whenComplete { _ in context.close(promise: nil) }
     context.writeAndFlush(
-      wrapOutboundOut(ByteBuffer(string: Self.answer)), promise: written)
+      wrapOutboundOut(.http1(status: Self.badRequest, text: text)), promise: written)
   }
 }

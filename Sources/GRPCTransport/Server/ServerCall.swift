@@ -1,3 +1,4 @@
+import Logging
 import NIOCore
 import NIOHPACK
 import NIOHTTP2
@@ -150,7 +151,7 @@ final class ServerCall: MessageStream, GRPCServerCall, DeadlineHolder {
   private func expectBody() {
     connection.deadlines.remove(self)
     connection.deadlines.insert(
-      self, deadline: .now() + connection.configuration.httpStallTimeout)
+      self, deadline: .now() + connection.configuration.stallTimeout)
   }
 
   override func receivedBytes(_ bytes: ByteBuffer) {
@@ -163,6 +164,18 @@ final class ServerCall: MessageStream, GRPCServerCall, DeadlineHolder {
   override func receivedLastMessage() { handler?.receiveEnd() }
 
   override func messagesBroken(_ status: GRPCStatus) { abort(status) }
+
+  override func messageStalled() {
+    abort(
+      GRPCStatus(.deadlineExceeded, "the message that was begun did not come to its end in time"))
+  }
+
+  override func answerStalled() {
+    connection.logger.debug(
+      "a client takes nothing of its answer",
+      metadata: ["peer": "\(connection.peer.address)", "path": "\(path)"])
+    closeStream()
+  }
 
   override func writabilityMoved(_ isWritable: Bool) {
     handler?.writabilityChanged(isWritable)
@@ -197,6 +210,7 @@ final class ServerCall: MessageStream, GRPCServerCall, DeadlineHolder {
     discardReceived()
     lostExchange?.lost()
     if wasOpen { lost?.cancelled(failure ?? GRPCStatus(.unavailable, "the connection was lost")) }
+    if wasOpen, failure != nil { connection.callCancelled() }
     connection.callClosed()
   }
 
@@ -235,6 +249,7 @@ final class ServerCall: MessageStream, GRPCServerCall, DeadlineHolder {
     isOpen = false
     exchange = nil
     connection.deadlines.remove(self)
+    connection.answered()
   }
 
   /// Ends the call in place of its handler, which is told, and stops the client.
@@ -258,6 +273,7 @@ final class ServerCall: MessageStream, GRPCServerCall, DeadlineHolder {
       HeaderBlocks.trailers(status, metadata: trailers, isOnly: !areHeadersSent), endStream: true,
       promise: promise)
     areHeadersSent = true
+    connection.answered()
   }
 
   private func endedByClient() {

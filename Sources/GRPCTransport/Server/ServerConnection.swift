@@ -35,6 +35,8 @@ final class ServerConnection: ChannelInboundHandler {
   let deadlines: DeadlineQueue
   /// For what operators of the server may ask about.
   let logger: Logger
+  /// The streams of this connection; unset when it is over.
+  var streams: StreamMultiplexer?
   /// The other end; known from the time the handler is in its pipeline.
   private(set) var peer = ConnectionPeer()
   private var context: ChannelHandlerContext?
@@ -47,6 +49,10 @@ final class ServerConnection: ChannelInboundHandler {
   private var idleTimer: Scheduled<Void>?
   private var keepalive: KeepaliveMonitor?
   private var keepaliveTimer: Scheduled<Void>?
+  private var progressTimer: Scheduled<Void>?
+  private var pings: PingGuard
+  private var resets = ResetGuard()
+  private var output = OutputWatch()
 
   /// Begins with no call and no timer; the timers start in the pipeline.
   init(
@@ -58,11 +64,21 @@ final class ServerConnection: ChannelInboundHandler {
     self.http = http
     self.logger = logger
     deadlines = DeadlineQueue(eventLoop: eventLoop)
+    pings = PingGuard(minimumInterval: configuration.minimumPingInterval)
     keepalive = configuration.keepalive.map { KeepaliveMonitor($0, now: .now()) }
   }
 
   /// A stream has begun.
-  func callOpened() { openCalls += 1 }
+  func callOpened() {
+    openCalls += 1
+    resets.callOpened()
+  }
+
+  /// The client has cancelled a call that was not answered yet.
+  func callCancelled() {
+    guard phase != .closing, !resets.callCancelled(now: .now()) else { return }
+    refuse("too_many_cancelled_calls")
+  }
 
   /// A stream is over; exactly once for each ``callOpened()``.
   func callClosed() {
@@ -70,6 +86,18 @@ final class ServerConnection: ChannelInboundHandler {
     guard openCalls == 0 else { return }
     idleSince = .now()
     if phase == .draining { finish() }
+  }
+
+  /// An answer is complete.
+  func answered() {
+    guard phase != .closing, let streams, let context else { return }
+    var unread = streams.heldBytes
+    if !streams.isWritable { unread += Self.queuedBytes(context) }
+    if unread > configuration.maximumUnreadBytes { refuse("too_many_unread_answers") }
+  }
+
+  private static func queuedBytes(_ context: ChannelHandlerContext) -> Int {
+    (try? context.channel.syncOptions?.getOption(.bufferedWritableBytes)) ?? 0
   }
 
   func handlerAdded(context: ChannelHandlerContext) {
@@ -81,11 +109,13 @@ final class ServerConnection: ChannelInboundHandler {
       self.context?.close(promise: nil)
     }
     armIdleTimer(in: configuration.connectionIdleTimeout)
+    armProgressTimer()
     if let keepalive { armKeepaliveTimer(in: keepalive.configuration.interval) }
   }
 
   func handlerRemoved(context: ChannelHandlerContext) {
     self.context = nil
+    streams = nil
     stopTimers()
   }
 
@@ -100,11 +130,20 @@ final class ServerConnection: ChannelInboundHandler {
       hasHeardClient = true
       handshakeTimer?.cancel()
     }
-    guard case .ping(Self.goAwayPing, ack: true) = unwrapInboundIn(data).payload,
-      phase == .announced
-    else { return }
-    phase = .draining
-    if openCalls == 0 { finish() }
+    guard case .ping(let data, let isAnswer) = unwrapInboundIn(data).payload else { return }
+    if !isAnswer {
+      receivedPing()
+    } else if data == Self.goAwayPing, phase == .announced {
+      phase = .draining
+      if openCalls == 0 { finish() }
+    }
+  }
+
+  private func receivedPing() {
+    let hasSent = streams?.hasSent ?? false
+    streams?.hasSent = false
+    guard phase != .closing, !pings.received(now: .now(), hasSent: hasSent) else { return }
+    refuse("too_many_pings")
   }
 
   func channelReadComplete(context: ChannelHandlerContext) {
@@ -141,14 +180,25 @@ final class ServerConnection: ChannelInboundHandler {
 
   /// Closes once everything is with the kernel: closing alone would drop what the socket still
   /// queues.
-  private func finish() {
+  private func finish() { close(.noError) }
+
+  /// Closes the connection of a client that harms, and tells it why.
+  private func refuse(_ reason: String) {
+    logger.info(
+      "closing a connection: \(reason)", metadata: ["peer": "\(peer.address)"])
+    close(.enhanceYourCalm, reason: reason)
+  }
+
+  private func close(_ code: HTTP2ErrorCode, reason: String? = nil) {
     guard phase != .closing, let context else { return }
     phase = .closing
     let written = context.eventLoop.makePromise(of: Void.self)
     written.futureResult.assumeIsolated().whenComplete { _ in context.close(promise: nil) }
     let goAway = HTTP2Frame(
       streamID: .rootStream,
-      payload: .goAway(lastStreamID: .maxID, errorCode: .noError, opaqueData: nil))
+      payload: .goAway(
+        lastStreamID: .maxID, errorCode: code,
+        opaqueData: reason.map { ByteBuffer(string: $0) }))
     context.writeAndFlush(wrapOutboundOut(goAway), promise: written)
   }
 
@@ -196,7 +246,27 @@ final class ServerConnection: ChannelInboundHandler {
     }
   }
 
+  private func armProgressTimer() {
+    progressTimer = context?.eventLoop.assumeIsolated().scheduleTask(
+      in: configuration.stallTimeout
+    ) { self.progressTimerFired() }
+  }
+
+  private func progressTimerFired() {
+    guard let context, let streams else { return }
+    if output.isStuck(
+      written: streams.coalescer.writtenBytes, queued: Self.queuedBytes(context))
+    {
+      logger.info(
+        "closing a connection whose client reads nothing", metadata: ["peer": "\(peer.address)"])
+      return context.close(promise: nil)
+    }
+    streams.checkProgress()
+    armProgressTimer()
+  }
+
   private func stopTimers() {
+    progressTimer?.cancel()
     handshakeTimer?.cancel()
     idleTimer?.cancel()
     keepaliveTimer?.cancel()

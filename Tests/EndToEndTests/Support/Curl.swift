@@ -15,15 +15,17 @@ struct CurlAnswer: Hashable {
 }
 
 /// A request by curl, which knows nothing of this project.
+///
+/// - Parameter scheme: with `https`, `arguments` say whom to trust.
 func curl(
   _ node: TestCluster.Node, _ path: String, json: String? = nil, _ arguments: [String] = [],
-  within limit: Duration = .seconds(30)
+  scheme: String = "http", within limit: Duration = .seconds(30)
 ) async throws -> CurlAnswer {
   let body =
     json.map { ["-H", "content-type: application/json", "--data-binary", $0] } ?? []
   let result = try await runProgram(
     "/usr/bin/curl",
-    ["-sS", "-w", "\n%{http_code} %{content_type}", "http://\(node.address)\(path)"] + body
+    ["-sS", "-w", "\n%{http_code} %{content_type}", "\(scheme)://\(node.address)\(path)"] + body
       + arguments,
     within: limit)
   guard result.status == .code(0) else {

@@ -221,7 +221,7 @@ extension SocketTests {
     func timeouts() async throws {
       func configure(_ configuration: inout GRPCServerConfiguration) {
         configuration.handshakeTimeout = .milliseconds(100)
-        configuration.httpStallTimeout = .milliseconds(150)
+        configuration.stallTimeout = .milliseconds(150)
         configuration.http1IdleTimeout = .milliseconds(200)
       }
       for start in ["GET /a HTT", "POST /a HTTP/1.1\r\nhost: t\r\ncontent-length: 5\r\n\r\nab"] {
@@ -267,7 +267,7 @@ extension SocketTests {
     )
     func slowReader() async throws {
       let router = TestHTTPRouter()
-      try await withHarness(http: router, server: { $0.httpStallTimeout = .milliseconds(300) }) {
+      try await withHarness(http: router, server: { $0.stallTimeout = .milliseconds(300) }) {
         harness in
         let peer = try await HTTP1Peer.connect(to: harness.address, autoRead: false)
         try await peer.send(httpRequest("GET", "/flood"))

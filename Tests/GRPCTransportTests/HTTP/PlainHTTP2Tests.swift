@@ -94,7 +94,7 @@ extension SocketTests {
 
     @Test("A body that stops coming is answered 408")
     func slowBody() async throws {
-      try await withPeer(server: { $0.httpStallTimeout = .milliseconds(100) }) { peer, _ in
+      try await withPeer(server: { $0.stallTimeout = .milliseconds(100) }) { peer, _ in
         try await peer.sendRequest(path: "/a", contentType: "application/json", body: text("a"))
         #expect(try await answer(peer).first(name: ":status") == "408")
       }

@@ -1,6 +1,7 @@
 import GRPCTransport
 import NIOCore
 import NIOPosix
+import NIOSSL
 import Synchronization
 import TestSupport
 import Testing
@@ -22,12 +23,14 @@ final class HTTP1Peer: Sendable {
     func channelInactive(context: ChannelHandlerContext) { peer.closed.withLock { $0 = true } }
 
     func errorCaught(context: ChannelHandlerContext, error: any Error) {
+      peer.failure.withLock { $0 += "\(error)\n" }
       context.close(promise: nil)
     }
   }
 
   private let bytes = Mutex(ByteBuffer())
   private let closed = Mutex(false)
+  private let failure = Mutex("")
   private let channelBox = Mutex<(any Channel)?>(nil)
 
   /// All that came.
@@ -35,6 +38,8 @@ final class HTTP1Peer: Sendable {
   var receivedBuffer: ByteBuffer { bytes.withLock { $0 } }
   var receivedBytes: Int { bytes.withLock { $0.readableBytes } }
   var isClosed: Bool { closed.withLock { $0 } }
+  /// What the connection failed with.
+  var failures: String { failure.withLock { $0 } }
   private var channel: any Channel {
     get throws {
       guard let channel = channelBox.withLock({ $0 }) else { throw ChannelError.alreadyClosed }
@@ -42,8 +47,9 @@ final class HTTP1Peer: Sendable {
     }
   }
 
+  /// - Parameter tls: speaks TLS with this; the server's certificate must be for `localhost`.
   static func connect(
-    to address: GRPCAddress, autoRead: Bool = true
+    to address: GRPCAddress, autoRead: Bool = true, tls: NIOSSLContext? = nil
   ) async throws -> HTTP1Peer {
     guard case .tcp(let host, let port) = address else { throw ChannelError.unknownLocalAddress }
     let peer = HTTP1Peer()
@@ -51,6 +57,10 @@ final class HTTP1Peer: Sendable {
       .channelOption(.autoRead, value: autoRead)
       .connect(host: host, port: port) { channel in
         channel.eventLoop.makeCompletedFuture {
+          if let tls {
+            try channel.pipeline.syncOperations.addHandler(
+              NIOSSLClientHandler(context: tls, serverHostname: "localhost"))
+          }
           try channel.pipeline.syncOperations.addHandler(Recorder(peer))
           return channel
         }
@@ -58,6 +68,14 @@ final class HTTP1Peer: Sendable {
     peer.channelBox.withLock { $0 = channel }
     return peer
   }
+
+  /// The serial number of the server's certificate, hexadecimal.
+  func serial() async throws -> String? {
+    let certificate = try await channel.nioSSL_peerCertificate().get()
+    return certificate?.serialNumber.map { String($0, radix: 16, uppercase: true) }.joined()
+  }
+
+  func send(_ bytes: ByteBuffer) async throws { try await channel.writeAndFlush(bytes) }
 
   func send(_ text: String) async throws {
     try await channel.writeAndFlush(ByteBuffer(string: text))

@@ -68,12 +68,6 @@ final class TestHTTPRouter: HTTPServerRouter {
   }
 }
 
-private func + (left: ByteBuffer, right: ByteBuffer) -> ByteBuffer {
-  var joined = left
-  joined.writeImmutableBuffer(right)
-  return joined
-}
-
 private final class TestExchangeHandler: HTTPServerExchangeHandler {
   private let router: TestHTTPRouter
   private let exchange: (any HTTPServerExchange)?

@@ -58,27 +58,4 @@ struct EnvironmentFileTests {
         f:2: CS_QUIET is 'maybe'; write true or false
         """)
   }
-
-  @Test("the node's defaults name every setting, and reading them sets nothing")
-  func nodeDefaults() throws {
-    let path = "\(repositoryFolder)/Config/node.env"
-    #expect(try EnvironmentFile(path: path).entries.isEmpty)
-    let text = try readFile(path)
-    let uncommented = text.split(separator: "\n").filter { $0.hasPrefix("#CS_") }
-      .map { $0.dropFirst() }.joined(separator: "\n")
-    let options = [
-      "service", "node-id", "function", "listen", "management", "bus", "bus-publish",
-      "coordinator", "data", "shards", "passivation-timeout", "max-streams",
-      "idempotency-retention", "loops", "log-level", "ready-file", "command-timeout",
-      "max-message-bytes", "version-check", "shutdown-grace", "event-retry-delay",
-      "event-max-retry-delay", "event-failures", "event-attempts", "event-poison",
-      "http-gzip-bytes", "cors-origins", "cors-max-age",
-    ]
-    let file = try EnvironmentFile(path: path, text: uncommented)
-    let arguments = try file.arguments(
-      prefix: "CS_", options: options,
-      flags: ["stop-with-parent", "pass-metadata", "no-openapi", "cors-credentials"])
-    #expect(file.entries.count == options.count + 3)
-    #expect(arguments.count == options.count)
-  }
 }

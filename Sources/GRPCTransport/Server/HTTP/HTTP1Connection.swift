@@ -279,7 +279,7 @@ final class HTTP1Connection: ChannelDuplexHandler, DeadlineHolder {
     case .idle: timeout = configuration.http1IdleTimeout
     case .head: timeout = configuration.handshakeTimeout
     // How long an answer takes is not for the connection to say; only that the client takes it.
-    case .body, .serving: timeout = configuration.httpStallTimeout
+    case .body, .serving: timeout = configuration.stallTimeout
     case .lingering: timeout = Self.lingerTime
     case .closed: return
     }
@@ -296,7 +296,7 @@ final class HTTP1Connection: ChannelDuplexHandler, DeadlineHolder {
     case .head where isWritable, .body where isWritable:
       refuseNext(.timeout)
     case .serving where buffered == 0 || isMoving, .idle where isMoving, .lingering where isMoving:
-      deadlines.insert(self, deadline: .now() + configuration.httpStallTimeout)
+      deadlines.insert(self, deadline: .now() + configuration.stallTimeout)
     case .serving, .idle, .lingering, .head, .body:
       context?.close(promise: nil)
     case .closed:

@@ -1,0 +1,31 @@
+import NIOCore
+
+/// Decides, pure, when a client opens and cancels calls too quickly (the attack of CVE-2023-44487: each
+/// call begins work, and cancelled ones do not count as open).
+///
+/// Only as many cancellations count as calls were opened in the same time: a client that ends many old calls
+/// at once does no harm.
+struct ResetGuard {
+  /// Pairs of opening and cancelling within ``window`` that are let through: 400 a second.
+  static let limit = 2000
+  static let window = TimeAmount.seconds(5)
+
+  private var windowStart: NIODeadline?
+  private var opened = 0
+  private var cancelled = 0
+
+  /// A call was opened.
+  mutating func callOpened() { opened += 1 }
+
+  /// The client has cancelled a call that was not answered. Answers whether the connection may stay.
+  mutating func callCancelled(now: NIODeadline) -> Bool {
+    if let windowStart, now - windowStart < Self.window {
+      cancelled += 1
+    } else {
+      windowStart = now
+      opened = 0
+      cancelled = 1
+    }
+    return min(opened, cancelled) <= Self.limit
+  }
+}
