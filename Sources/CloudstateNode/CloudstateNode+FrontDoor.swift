@@ -9,6 +9,7 @@ import NIOCore
 extension CloudstateNode {
   /// What is behind the public listener.
   struct FrontDoor {
+    let server: GRPCServer
     let ingress: Ingress
     let transcoder: HTTPTranscoder
     /// Where it listens: `HOST:PORT` or `unix:/path`.
@@ -31,7 +32,7 @@ extension CloudstateNode {
     let grace = configuration.shutdownGrace
     teardown.add("public listener") { await server.shutdown(grace: grace) }
     return FrontDoor(
-      ingress: ingress, transcoder: transcoder, publicAddress: Self.text(of: server.localAddress))
+      server: server, ingress: ingress, transcoder: transcoder, publicAddress: Self.text(of: server.localAddress))
   }
 
   private func makeIngress(

@@ -63,6 +63,13 @@ extension NodeOptions {
       management == "off" ? nil : try Self.address("management", management)
     configuration.busRequests = bus
     configuration.busPublications = busPublish
+    if let file = busOptions.busKey {
+      do throws(NodeError) {
+        try configuration.useBusKey(file)
+      } catch {
+        throw wrongSetting(error.message)
+      }
+    }
     configuration.coordinator = coordinator
     configuration.shardCount = shards
     configuration.entities.passivationTimeout = passivationTimeout
@@ -73,7 +80,8 @@ extension NodeOptions {
     configuration.idempotencyRetention = idempotencyRetention
     configuration.eventLoops = loops
     configuration.maximumMessageBytes = maxMessageBytes
-    configuration.shutdownGrace = shutdownGrace
+    configuration.shutdownGrace = shutdown.shutdownGrace
+    configuration.drainDelay = shutdown.drainDelay
     configuration.readyFile = readyFile
     guard let check = DiscoveryPolicy.VersionCheck(rawValue: versionCheck) else {
       throw wrongSetting("--version-check '\(versionCheck)' is none of compatible, strict, any")

@@ -33,8 +33,6 @@ package struct NodeOptions: ParsableArguments {
   @Option(help: "Largest message in bytes.") package var maxMessageBytes = 12 * 1024 * 1024
   @Option(help: "Protocol versions accepted: compatible (0.0 to 0.2), strict (0.2), any.")
   package var versionCheck = "compatible"
-  @Option(help: "Limit of each step of a graceful stop.")
-  package var shutdownGrace: Duration = .seconds(10)
   @Option(help: "Wait before an event that failed is handed over again; doubles with each failure.")
   package var eventRetryDelay: Duration = .seconds(3)
   @Option(help: "Longest such wait.") package var eventMaxRetryDelay: Duration = .seconds(30)
@@ -53,6 +51,9 @@ package struct NodeOptions: ParsableArguments {
   @Flag(help: "Stop when the process that started this one ends.")
   package var stopWithParent = false
 
+  @OptionGroup package var busOptions: BusOptions
+  @OptionGroup package var shutdown: ShutdownOptions
+
   package init() {}
 
   /// Long names of the options that a `--config` file may set; `config` itself is none.
@@ -61,7 +62,7 @@ package struct NodeOptions: ParsableArguments {
     "shards", "passivation-timeout", "command-timeout", "owner-timeout", "max-streams",
     "idempotency-retention", "loops", "max-message-bytes", "version-check", "shutdown-grace",
     "ready-file", "log-level", "event-retry-delay", "event-max-retry-delay", "event-failures",
-    "event-attempts", "event-poison",
+    "event-attempts", "event-poison", "bus-key", "drain-delay",
   ]
   private static let flags = ["pass-metadata", "stop-with-parent"]
 

@@ -9,7 +9,13 @@ final class Readiness: Sendable {
 
   private let state = Mutex(State.notReady("starting"))
 
-  func become(_ new: State) { state.withLock { $0 = new } }
+  /// Does nothing after ``end()``.
+  func become(_ new: State) { state.withLock { if $0 != Self.stopping { $0 = new } } }
+
+  /// The node has been told to stop. It does not get ready again.
+  func end() { state.withLock { $0 = Self.stopping } }
+
+  private static let stopping = State.notReady("stopping")
 
   var current: State { state.withLock { $0 } }
 }
