@@ -32,7 +32,8 @@ extension CloudstateNode {
     let grace = configuration.shutdownGrace
     teardown.add("public listener") { await server.shutdown(grace: grace) }
     return FrontDoor(
-      server: server, ingress: ingress, transcoder: transcoder, publicAddress: Self.text(of: server.localAddress))
+      server: server, ingress: ingress, transcoder: transcoder,
+      publicAddress: Self.text(of: server.localAddress))
   }
 
   private func makeIngress(

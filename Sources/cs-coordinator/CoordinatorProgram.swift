@@ -59,7 +59,8 @@ struct CoordinatorProgram: AsyncParsableCommand {
   @Flag(help: "Stop when the process that started this one ends.") var stopWithParent = false
 
   private static let options = [
-    "bus", "bus-publish", "bus-key", "data", "expect", "settle-time", "heartbeat-interval", "suspect-timeout",
+    "bus", "bus-publish", "bus-key", "data", "expect", "settle-time", "heartbeat-interval",
+    "suspect-timeout",
     "liveness-timeout", "ready-file", "log-level",
   ]
   private static let flags = ["stop-with-parent"]

@@ -34,7 +34,8 @@ import Testing
     }
   }
 
-  @Test("Commands and tails go over an encrypted bus; a node with another key, or none, stays outside")
+  @Test(
+    "Commands and tails go over an encrypted bus; a node with another key, or none, stays outside")
   func cluster() async throws {
     let (key, other) = (try await makeKey("bus.key"), try await makeKey("other.key"))
     let cluster = try await cluster(key: key)
@@ -56,7 +57,7 @@ import Testing
       try await foreign.waitForLine(
         containing: arguments.isEmpty
           ? "wants a key, and this node shows none; give it the peer's --bus-key"
-          : "does not have an accepted key, or is no bus; give both the same --bus-key",
+          : "does not have an accepted key, does not encrypt, or is no bus; give both the same --bus-key",
         within: .seconds(20))
       try await cluster.coordinator?.waitForLine(
         containing: "did not show an accepted key and was not let in", within: .seconds(20))
@@ -125,13 +126,13 @@ import Testing
     chmod(key, 0o644)
     let programs = [
       ("cs-coordinator", ["--data", "\(folder.path)/c"]),
-      ("cs-node", ["--service", "a", "--data", "\(folder.path)/n", "--function", "127.0.0.1:1"]),
+      ("cs-node", ["--data", "\(folder.path)/n", "--service", "a", "--function", "127.0.0.1:1"]),
     ]
     for (program, arguments) in programs {
       let open = try await runTool(program, arguments + ["--bus-key", key])
       #expect(open.status == .code(2), "\(program): \(open.talk)")
       #expect(open.talk.contains("chmod 600 \(key)"), "\(open.talk)")
-      #expect(!FileManager.default.fileExists(atPath: arguments[3]))
+      #expect(!FileManager.default.fileExists(atPath: arguments[1]))
     }
     chmod(key, 0o600)
     try "public = nonsense\n".write(toFile: key, atomically: false, encoding: .utf8)

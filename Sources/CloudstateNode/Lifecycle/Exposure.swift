@@ -27,7 +27,8 @@ struct Exposure {
         findings.append(
           Finding(
             level: .warning,
-            text: "INSECURE: clients on other machines reach \(listener) WITHOUT TLS: what they send "
+            text:
+              "INSECURE: clients on other machines reach \(listener) WITHOUT TLS: what they send "
               + "and get can be read and changed on its way. Give the listener a certificate, or let it "
               + "listen at 127.0.0.1 behind a proxy that has one"))
       }
@@ -35,7 +36,8 @@ struct Exposure {
         findings.append(
           Finding(
             level: .warning,
-            text: "INSECURE: EVERYBODY who reaches \(listener) may send every command and read every "
+            text:
+              "INSECURE: EVERYBODY who reaches \(listener) may send every command and read every "
               + "event. Give the listener access rules, or keep others away from the port"))
       }
     }

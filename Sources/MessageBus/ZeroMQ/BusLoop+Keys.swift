@@ -11,8 +11,7 @@ extension BusLoop {
     while let verdict = try gate.next() {
       guard case .refused(let address, let key) = verdict else { continue }
       noteRefusal(
-        of: address.isEmpty ? nil : address,
-        because: key == nil ? "it shows none" : "it shows a key that is not in the key file",
+        .unknownKey, of: address.isEmpty ? nil : address,
         ["key": "\(key.map(String.init(describing:)) ?? "none")"])
     }
   }
@@ -23,14 +22,9 @@ extension BusLoop {
       guard case .handshakeFailed(let failure) = event else { continue }
       queue.statistics.update { $0.failedHandshakes += 1 }
       switch failure.reason {
-      case .otherMechanism where configuration.key != nil:
-        noteRefusal(of: failure.address, because: "it does not encrypt")
       case .otherMechanism:
-        noteRefusal(
-          of: failure.address,
-          because: "it encrypts and this bus has no key; give all members the same --bus-key")
-      case .otherServerKey:
-        noteRefusal(of: failure.address, because: "it was given the key of another bus")
+        noteRefusal(configuration.key == nil ? .encrypts : .isPlain, of: failure.address)
+      case .otherServerKey: noteRefusal(.otherBus, of: failure.address)
       // The gate has told of it, with the key.
       case .denied: break
       // Port scanners end so, and connections that break.
@@ -40,17 +34,34 @@ extension BusLoop {
   }
 
   private func noteRefusal(
-    of address: String?, because reason: String, _ more: Logger.Metadata = [:]
+    _ refusal: Refusal, of address: String?, _ metadata: Logger.Metadata = [:]
   ) {
     queue.statistics.update { $0.refusedPeers += 1 }
-    guard let suppressed = refusalLog.admit(at: now) else { return }
-    let text =
-      configuration.key == nil
-      ? "could not understand" : "did not show an accepted key and was not let in:"
-    logger.warning(
-      "the peer at \(address ?? "an unknown address") \(text) \(reason)",
-      metadata: more.merging(["suppressed": "\(suppressed)"]) { own, _ in own })
+    var throttle = refusalLogs[refusal] ?? LogThrottle(interval: Self.refusalLogInterval)
+    let admitted = throttle.admit(at: now)
+    refusalLogs[refusal] = throttle
+    guard let suppressed = admitted else { return }
+    // While a key is replaced, members try keys that are not those of their peers.
+    let isUsual = refusal == .otherBus && configuration.key?.accepted.isEmpty == false
+    logger.log(
+      level: isUsual ? .info : .warning,
+      "the peer at \(address ?? "an unknown address") \(refusal.rawValue)",
+      metadata: metadata.merging(["suppressed": "\(suppressed)"]) { own, _ in own })
   }
+
+  /// Why somebody did not get in, each told at its own times.
+  enum Refusal: String {
+    case unknownKey =
+      "did not show an accepted key and was not let in: it shows a key that is not in the key file"
+    case isPlain = "did not show an accepted key and was not let in: it does not encrypt"
+    case otherBus =
+      "did not show an accepted key and was not let in: it was given the key of another bus"
+    case encrypts =
+      "was not let in: it encrypts and this bus has no key; give all members the same --bus-key"
+  }
+
+  /// Rarely: a node that is set up wrongly knocks several times a second.
+  static let refusalLogInterval = TimeAmount.seconds(10)
 
   // MARK: Where we come
 
@@ -58,8 +69,9 @@ extension BusLoop {
   func noteFailedHandshake(of link: PeerLink, _ failure: HandshakeFailure) {
     queue.statistics.update { $0.failedHandshakes += 1 }
     let isLastKey = link.isAtLastKey
-    // libzmq gives up after some failures and goes on after others; a link always goes on.
-    link.retry = now + (isLastKey ? Self.retryDelay : Self.nextKeyDelay)
+    // libzmq gives up after some failures and goes on after others; a link always goes on. Where libzmq goes on,
+    // further failures come before the link's turn, and must not put it off.
+    if link.retry == nil { link.retry = now + (isLastKey ? Self.retryDelay : Self.nextKeyDelay) }
     guard isLastKey, let reason = refusalText(failure.reason) else { return }
     queue.statistics.update { $0.refusedLinks += 1 }
     guard let suppressed = link.refusalLog.admit(at: now) else { return }
@@ -78,7 +90,8 @@ extension BusLoop {
         : "wants a key, and this node shows none; give it the peer's --bus-key"
     case .broken, .otherServerKey:
       return hasKey
-        ? "does not have an accepted key, or is no bus; give both the same --bus-key" : nil
+        ? "does not have an accepted key, does not encrypt, or is no bus; give both the same --bus-key"
+        : nil
     case .protocolError: return nil
     }
   }

@@ -65,8 +65,8 @@ final class BusLoop {
   private var outgoing = ByteBuffer()
   private var malformedLog = LogThrottle(interval: .seconds(1))
   private var failureLog = LogThrottle(interval: .seconds(1))
-  /// Says who did not get in. Rarely: a node that is set up wrongly knocks several times a second.
-  var refusalLog = LogThrottle(interval: .seconds(10))
+  /// Say who did not get in.
+  var refusalLogs: [Refusal: LogThrottle] = [:]
   /// Who asked this bus to wait for the last of its peers' requests, and for whom it waits.
   var leaving: Leaving?
 

@@ -24,7 +24,7 @@ final class PeerLink {
   var breakDeadline: NIODeadline?
   /// When to connect anew after a handshake that failed.
   var retry: NIODeadline?
-  var refusalLog = LogThrottle(interval: .seconds(10))
+  var refusalLog = LogThrottle(interval: BusLoop.refusalLogInterval)
   /// The keys under which the peer may be found, and the one that is tried now.
   private let serverKeys: [CurveKey]
   private var serverKeyIndex = 0

@@ -6,7 +6,8 @@ package enum BusExposure {
   package static func warning(endpoints: [String], hasKey: Bool) -> String? {
     let open = endpoints.filter(isOpen)
     guard !hasKey, !open.isEmpty else { return nil }
-    return "INSECURE: the bus listens at \(open.joined(separator: " and ")) WITHOUT A KEY: everybody who "
+    return
+      "INSECURE: the bus listens at \(open.joined(separator: " and ")) WITHOUT A KEY: everybody who "
       + "reaches it can join the cluster, send commands and read events. Make a key with "
       + "Scripts/make-bus-key and give it to all coordinators and nodes with --bus-key"
   }

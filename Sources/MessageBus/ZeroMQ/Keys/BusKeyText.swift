@@ -36,8 +36,8 @@ enum BusKeyText {
     var publicKey: (key: CurveKey, line: Int)?
     var secretKey: CurveSecretKey?
     var accepted: [CurveKey] = []
-    for (index, line) in text.split(separator: "\n", omittingEmptySubsequences: false).enumerated()
-    {
+    let lines = text.split(omittingEmptySubsequences: false, whereSeparator: \.isNewline)
+    for (index, line) in lines.enumerated() {
       let line = trimmed(line)
       if line.isEmpty || line.hasPrefix("#") { continue }
       let place = "\(file):\(index + 1)"
@@ -74,7 +74,8 @@ enum BusKeyText {
       throw BusKeyError("\(file): the key cannot be used: \(error)")
     }
     guard derived == publicKey.key else {
-      throw BusKeyError("\(file):\(publicKey.line): the public key does not belong to the secret one")
+      throw BusKeyError(
+        "\(file):\(publicKey.line): the public key does not belong to the secret one")
     }
     return BusKey(
       pair: CurveKeyPair(publicKey: publicKey.key, secretKey: secretKey), accepted: accepted)
@@ -104,7 +105,7 @@ enum BusKeyText {
   }
 
   private static func trimmed(_ text: some StringProtocol) -> String {
-    let isSpace: (Character) -> Bool = { $0 == " " || $0 == "\t" || $0 == "\r" }
+    let isSpace: (Character) -> Bool = { $0 == " " || $0 == "\t" }
     return String(text.drop(while: isSpace).reversed().drop(while: isSpace).reversed())
   }
 }
