@@ -271,7 +271,9 @@ let testTargets: [Target] = [
       "ClusterControl", "MessageBus", "RocksDB", "CloudstateModel", "CloudstateProtocol", nioCore,
       nioPosix, logging, protobuf,
     ]),
-  tests("CloudstateNodeTests", ["CloudstateNode", "CloudstateModel", "Eventing"]),
+  tests(
+    "CloudstateNodeTests",
+    ["CloudstateNode", "CloudstateModel", "Eventing", "GRPCTransport", "MessageBus"]),
   tests(
     "IngressTests",
     [

@@ -9,6 +9,7 @@ import NIOCore
 extension CloudstateNode {
   /// What is behind the public listener.
   struct FrontDoor {
+    let server: GRPCServer
     let ingress: Ingress
     let transcoder: HTTPTranscoder
     /// Where it listens: `HOST:PORT` or `unix:/path`.
@@ -37,7 +38,8 @@ extension CloudstateNode {
     teardown.add("health watches") { health.stop() }
     readiness.observe { health.become(serving: $0 == .ready) }
     return FrontDoor(
-      ingress: ingress, transcoder: transcoder, publicAddress: Self.text(of: server.localAddress))
+      server: server, ingress: ingress, transcoder: transcoder,
+      publicAddress: Self.text(of: server.localAddress))
   }
 
   /// What answers a request that is no gRPC. Each layer takes what is its own and leaves the rest to the one

@@ -14,7 +14,7 @@ extension CloudstateNode {
     var settings = GRPCServerConfiguration(address: configuration.listen)
     settings.maximumMessageBytes = configuration.maximumMessageBytes
     configuration.listener.apply(to: &settings)
-    warnOfFewDescriptors()
+    allowDescriptors()
     guard let tls = configuration.listener.tls else { return settings }
     do throws(TLSProblem) {
       let certificates = try ServerCertificates(tls, logger: logger)
@@ -28,14 +28,18 @@ extension CloudstateNode {
     return settings
   }
 
-  /// Connections that the system does not allow cannot be answered.
-  private func warnOfFewDescriptors() {
+  /// Lets this process open as many files as the connections may need, as far as the system allows it;
+  /// connections beyond that cannot be answered.
+  private func allowDescriptors() {
+    let resource = __rlimit_resource_t(RLIMIT_NOFILE.rawValue)
     var limit = rlimit()
-    guard getrlimit(__rlimit_resource_t(RLIMIT_NOFILE.rawValue), &limit) == 0 else { return }
-    let wanted = configuration.listener.maximumConnections + Self.ownDescriptors
+    guard getrlimit(resource, &limit) == 0 else { return }
+    let wanted = rlim_t(configuration.listener.maximumConnections + Self.ownDescriptors)
     guard limit.rlim_cur < wanted else { return }
+    limit.rlim_cur = min(wanted, limit.rlim_max)
+    guard setrlimit(resource, &limit) != 0 || limit.rlim_cur < wanted else { return }
     logger.warning(
-      "max-connections is \(configuration.listener.maximumConnections), but this process may open only \(limit.rlim_cur) files: allow \(wanted) (ulimit -n), or set fewer connections"
+      "max-connections is \(configuration.listener.maximumConnections), but this process may open only \(limit.rlim_cur) files: allow \(wanted) (ulimit -Hn), or set fewer connections"
     )
   }
 

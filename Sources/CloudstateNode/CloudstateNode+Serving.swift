@@ -34,6 +34,9 @@ extension CloudstateNode {
     let (busFailures, busFailure) = AsyncStream<Void>.makeStream(
       bufferingPolicy: .bufferingNewest(1))
     let bus = try startBus(teardown) { busFailure.yield() }
+    // Left behind everything that is still carried out for others.
+    let cluster = ClusterReference()
+    teardown.add("membership") { try await cluster.leave() }
 
     let function = try await connectFunction(loops: loops, teardown)
     let policy = discoveryPolicy
@@ -60,7 +63,6 @@ extension CloudstateNode {
       methods: methods, runtime: runtime)
     teardown.add("routed commands") { commands.stop() }
 
-    let cluster = ClusterReference()
     let streams = startStreams(
       spec, store: store, bus: bus, cluster: cluster, reader: reader, loop: loops[0])
     let report: @Sendable (String) -> Void = { [logger] text in
@@ -77,19 +79,20 @@ extension CloudstateNode {
     let calls = TopologyCallServer(
       bus: bus, service: configuration.service, methods: methods, runner: runner, loops: loops)
     teardown.add("calls of other services") { calls.stop() }
+    let consumers = try await startConsumers(
+      spec, caller: EventCallRunner(runner: runner, actionTimeout: commandTimeout, report: report),
+      store: store, runtime: runtime, loops: loops, reader: reader, teardown)
     let door = try await openFrontDoor(
       spec, bindings: bindings, methods: methods, runner: runner, streams: streams, report: report,
       settings: listener, group: group, teardown)
     prepareLocalCalls(ingress: door.ingress, runtime: runtime, loops: loops, teardown)
+    // Tails would keep their connections open for ever; they go on at another node.
     teardown.add("event streams") { streams.stop() }
-    let consumers = try await startConsumers(
-      spec, caller: EventCallRunner(runner: runner, actionTimeout: commandTimeout, report: report),
-      store: store, runtime: runtime, loops: loops, reader: reader, teardown)
+    teardown.add("acceptance of connections") { await door.server.beginShutdown() }
 
     let publicAddress = door.publicAddress
     let handle = try await join(
-      bus: bus, store: store, publicAddress: publicAddress, runtime: runtime, teardown)
-    cluster.set(handle)
+      cluster, bus: bus, store: store, publicAddress: publicAddress, runtime: runtime)
     try await watch(
       handle, runtime: runtime, consumers: consumers, replicator: replicated?.replicator,
       function: function, spec: spec, transcoder: door.transcoder, busFailures: busFailures,
@@ -117,6 +120,7 @@ extension CloudstateNode {
     var settings = ZeroMQBusConfiguration()
     settings.requestBind = configuration.busRequests
     settings.publishBind = configuration.busPublications
+    settings.key = configuration.busKey
     // Whatever a client may send or get must fit through, with what is said about it.
     settings.maximumMessageBytes = min(
       max(settings.maximumMessageBytes, configuration.maximumMessageBytes + (1 << 20)),
@@ -257,8 +261,8 @@ extension CloudstateNode {
   // MARK: Membership
 
   private func join(
-    bus: ZeroMQMessageBus, store: any ShardStore, publicAddress: String, runtime: EntityRuntime,
-    _ teardown: Teardown
+    _ cluster: ClusterReference, bus: ZeroMQMessageBus, store: any ShardStore,
+    publicAddress: String, runtime: EntityRuntime
   ) async throws -> any ClusterHandle {
     let info = NodeInfo(
       node: configuration.nodeID, service: configuration.service,
@@ -266,7 +270,9 @@ extension CloudstateNode {
       publicAddress: publicAddress,
       incarnation: UInt64(clamping: ShardStoreConfiguration.systemTime().unixMilliseconds))
     guard let coordinator = configuration.coordinator else {
-      return StandaloneMembership(info: info, shardCount: configuration.shardCount)
+      let alone = StandaloneMembership(info: info, shardCount: configuration.shardCount)
+      cluster.join(alone)
+      return alone
     }
     readiness.become(.notReady("waiting for a plan of the coordinator at \(coordinator)"))
     let counters = runtime.counters
@@ -282,7 +288,7 @@ extension CloudstateNode {
           activeEntities: UInt32(clamping: counters.activeEntities.load(ordering: .relaxed)),
           openCalls: 0)
       }, logger: logger)
-    teardown.add("membership") { try await membership.stop() }
+    cluster.join(membership) { try await membership.stop() }
     return membership
   }
 

@@ -3,6 +3,7 @@ package import EntityRuntime
 package import Eventing
 package import GRPCTransport
 package import Ingress
+package import MessageBus
 import NIOCore
 
 /// Everything a node can be told. Flags and files of `cs-node` end here.
@@ -24,6 +25,8 @@ package struct NodeConfiguration: Sendable {
   /// Bus endpoints to bind; `*` as port takes a free one.
   package var busRequests = "tcp://127.0.0.1:*"
   package var busPublications = "tcp://127.0.0.1:*"
+  /// Encrypts the bus and keeps out who does not have it; `nil` for an open one.
+  package var busKey: BusKey?
   /// Request endpoint of the coordinator; `nil` for a node that runs alone.
   package var coordinator: String?
   /// How long commands wait for a node that owns their entity and cannot be reached. Default 5 s; longer hides
@@ -47,6 +50,9 @@ package struct NodeConfiguration: Sendable {
   package var maximumMessageBytes = 12 * 1024 * 1024
   /// HTTP with JSON; its limit of bodies is ``maximumMessageBytes``.
   package var http = HTTPTranscoderConfiguration()
+  /// How long a node that was told to stop goes on serving while `/ready` says that it is not ready, so that
+  /// load balancers send new clients elsewhere. Default 0.
+  package var drainDelay: Duration = .zero
   /// Limit of each step of a graceful stop. Default 10 s, as the reference.
   package var shutdownGrace: Duration = .seconds(10)
   /// Which protocol versions of the function are accepted.
@@ -72,6 +78,17 @@ package struct NodeConfiguration: Sendable {
     self.function = function
     self.listen = listen
     self.data = data
+  }
+
+  /// Reads the key of the bus from a file.
+  ///
+  /// - Throws: ``NodeError`` that names the file, and the line that is wrong.
+  package mutating func useBusKey(_ path: String) throws(NodeError) {
+    do throws(BusKeyError) {
+      busKey = try BusKey.read(path)
+    } catch {
+      throw NodeError(.configuration, error.message)
+    }
   }
 
   /// Checks ranges and relations.
@@ -101,6 +118,8 @@ package struct NodeConfiguration: Sendable {
     check(
       eventMaximumRetryDelay >= eventRetryDelay && eventMaximumRetryDelay <= .seconds(24 * 3600),
       "event-max-retry-delay must be from event-retry-delay to 24h")
+    check(
+      drainDelay >= .zero && drainDelay <= .seconds(3600), "drain-delay must be from 0s to 1h")
     check(eventAttempts ?? 1 > 0, "event-attempts must be at least 1, or 0 for no limit")
     do throws(NodeError) {
       _ = try cors.policy()

@@ -63,6 +63,13 @@ extension NodeOptions {
       management == "off" ? nil : try Self.address("management", management)
     configuration.busRequests = bus
     configuration.busPublications = busPublish
+    if let file = busOptions.busKey {
+      do throws(NodeError) {
+        try configuration.useBusKey(file)
+      } catch {
+        throw wrongSetting(error.message)
+      }
+    }
     configuration.coordinator = coordinator
     configuration.shardCount = shards
     configuration.entities.passivationTimeout = passivationTimeout
@@ -74,7 +81,8 @@ extension NodeOptions {
     configuration.eventLoops = loops
     configuration.maximumMessageBytes = maxMessageBytes
     configuration.http = http.configuration
-    configuration.shutdownGrace = shutdownGrace
+    configuration.shutdownGrace = shutdown.shutdownGrace
+    configuration.drainDelay = shutdown.drainDelay
     listener.configure(&configuration.listener)
     try tls.configure(&configuration.listener)
     configuration.readyFile = readyFile

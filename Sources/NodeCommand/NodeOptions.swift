@@ -34,8 +34,6 @@ package struct NodeOptions: ParsableArguments {
   @OptionGroup package var http: HTTPOptions
   @Option(help: "Protocol versions accepted: compatible (0.0 to 0.2), strict (0.2), any.")
   package var versionCheck = "compatible"
-  @Option(help: "Limit of each step of a graceful stop.")
-  package var shutdownGrace: Duration = .seconds(10)
   @Option(help: "Wait before an event that failed is handed over again; doubles with each failure.")
   package var eventRetryDelay: Duration = .seconds(3)
   @Option(help: "Longest such wait.") package var eventMaxRetryDelay: Duration = .seconds(30)
@@ -50,6 +48,8 @@ package struct NodeOptions: ParsableArguments {
   package var logLevel = "info"
   @Option(help: "File of KEY=VALUE settings: CS_LISTEN=... for --listen and so on.")
   package var config: String?
+  @OptionGroup package var busOptions: BusOptions
+  @OptionGroup package var shutdown: ShutdownOptions
   @OptionGroup(title: "Pages of other origins") package var cors: CORSOptions
   @OptionGroup(title: "TLS of the public listener") package var tls: TLSOptions
   @OptionGroup(title: "Limits of the public listener") package var listener: ListenerOptions
@@ -66,7 +66,7 @@ package struct NodeOptions: ParsableArguments {
       "shards", "passivation-timeout", "command-timeout", "owner-timeout", "max-streams",
       "idempotency-retention", "loops", "max-message-bytes", "version-check", "shutdown-grace",
       "ready-file", "log-level", "event-retry-delay", "event-max-retry-delay", "event-failures",
-      "event-attempts", "event-poison",
+      "event-attempts", "event-poison", "bus-key", "drain-delay",
     ] + HTTPOptions.options + CORSOptions.options + TLSOptions.names + ListenerOptions.names
   /// Likewise, of what is on or off.
   package static let flags =

@@ -29,6 +29,11 @@ extension Socket {
     /// SUB: messages whose first frame begins with these bytes are wanted (no longer wanted).
     case subscribe([UInt8])
     case unsubscribe([UInt8])
+    /// Accepts CURVE connections alone. The clients' keys go to the handler of ZAP (RFC 27) under this domain. It
+    /// must be there before the socket listens: where there is none, libzmq admits every client.
+    case curveServer(CurveSecretKey, domain: String)
+    /// Connects by CURVE to servers with this public key, and shows them its own.
+    case curveClient(CurveKeyPair, server: CurveKey)
   }
 
   /// Sets an option. Options that concern connections act on those made afterwards.
@@ -49,6 +54,14 @@ extension Socket {
     case .handshakeInterval(let value): try set(ZMQ_HANDSHAKE_IVL, value)
     case .subscribe(let prefix): try set(ZMQ_SUBSCRIBE, prefix)
     case .unsubscribe(let prefix): try set(ZMQ_UNSUBSCRIBE, prefix)
+    case .curveServer(let secretKey, let domain):
+      try set(ZMQ_CURVE_SERVER, Int32(1))
+      try set(ZMQ_CURVE_SECRETKEY, secretKey.bytes)
+      try set(ZMQ_ZAP_DOMAIN, Array(domain.utf8))
+    case .curveClient(let pair, let server):
+      try set(ZMQ_CURVE_SERVERKEY, server.bytes)
+      try set(ZMQ_CURVE_PUBLICKEY, pair.publicKey.bytes)
+      try set(ZMQ_CURVE_SECRETKEY, pair.secretKey.bytes)
     }
   }
 

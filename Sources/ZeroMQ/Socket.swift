@@ -54,6 +54,17 @@ package struct Socket: ~Copyable {
     try require("zmq_connect \(endpoint)") { zmq_connect(raw, endpoint) }
   }
 
+  /// Ends what ``connect(_:)`` began; nothing happens if libzmq has given it up already. Messages that wait
+  /// for that connection are lost.
+  package func disconnect(_ endpoint: String) throws(ZeroMQError) {
+    checkThread()
+    do {
+      try require("zmq_disconnect \(endpoint)") { zmq_disconnect(raw, endpoint) }
+    } catch {
+      guard error.code == ENOENT else { throw error }
+    }
+  }
+
   /// The endpoint of the last bind or connect, with the actual port.
   package func lastEndpoint() throws(ZeroMQError) -> String {
     checkThread()

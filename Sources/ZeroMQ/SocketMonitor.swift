@@ -1,19 +1,16 @@
 import CZeroMQ
-
-/// What happened to a connection of a monitored socket (zmq_socket_monitor(3)).
-package enum ConnectionEvent: Hashable, Sendable {
-  /// The handshake is done: messages flow.
-  case established
-  /// An established or half-open connection ended; libzmq tries again if it had connected.
-  case disconnected
-  /// The other side does not speak ZMTP, or not the same way.
-  case handshakeFailed
-}
+import Glibc
 
 /// Reports the connections of one socket, in order. Belongs to the thread of that socket.
 package struct SocketMonitor: ~Copyable {
   private let receiver: Socket
   private let message = Message()
+  private let state = State()
+
+  private final class State {
+    var book = ConnectionBook()
+    var events: [ConnectionEvent] = []
+  }
 
   /// Starts to monitor. The monitor may end before or after the socket.
   package init(_ socket: borrowing Socket, in context: Context) throws(ZeroMQError) {
@@ -21,7 +18,7 @@ package struct SocketMonitor: ~Copyable {
     let raw = socket.raw
     let endpoint = "inproc://monitor-\(UInt(bitPattern: raw))"
     let events =
-      ZMQ_EVENT_HANDSHAKE_SUCCEEDED | ZMQ_EVENT_DISCONNECTED
+      ZMQ_EVENT_ACCEPTED | ZMQ_EVENT_HANDSHAKE_SUCCEEDED | ZMQ_EVENT_DISCONNECTED
       | ZMQ_EVENT_HANDSHAKE_FAILED_NO_DETAIL | ZMQ_EVENT_HANDSHAKE_FAILED_PROTOCOL
       | ZMQ_EVENT_HANDSHAKE_FAILED_AUTH
     let receiver = try Socket(.pair, in: context)
@@ -35,23 +32,48 @@ package struct SocketMonitor: ~Copyable {
 
   /// The oldest event not yet read, or `nil`.
   package func next() throws(ZeroMQError) -> ConnectionEvent? {
-    while try receiver.receive(into: message) {
-      let number = message.withBytes { bytes in
-        bytes.byteCount >= 2 ? bytes.unsafeLoadUnaligned(as: UInt16.self) : 0
+    while state.events.isEmpty {
+      guard try receiver.receive(into: message) else { return nil }
+      // zmq_socket_monitor(3): the number of the event in 16 bits, its value in 32 bits.
+      let (number, value) = message.withBytes { bytes in
+        bytes.byteCount >= 6
+          ? (
+            Int32(bytes.unsafeLoadUnaligned(as: UInt16.self)),
+            bytes.unsafeLoadUnaligned(fromByteOffset: 2, as: Int32.self)
+          ) : (0, 0)
       }
       while message.hasMore, try receiver.receive(into: message) {}
-      switch Int32(number) {
-      case ZMQ_EVENT_HANDSHAKE_SUCCEEDED: return .established
-      case ZMQ_EVENT_DISCONNECTED: return .disconnected
-      case ZMQ_EVENT_HANDSHAKE_FAILED_NO_DETAIL, ZMQ_EVENT_HANDSHAKE_FAILED_PROTOCOL,
-        ZMQ_EVENT_HANDSHAKE_FAILED_AUTH:
-        return .handshakeFailed
-      default: continue
-      }
+      state.events = state.book.note(number, value: value, address: peerAddress)
     }
-    return nil
+    return state.events.removeFirst()
   }
 
   /// Lends the socket to a ``PollSet``.
   package func withSocket(_ body: (borrowing Socket) -> Void) { body(receiver) }
+}
+
+/// The other end of a connected socket. It may have been closed meanwhile and its number be another's, so
+/// the answer is for people only.
+private func peerAddress(_ descriptor: Int32) -> String? {
+  var storage = sockaddr_storage()
+  var length = socklen_t(MemoryLayout<sockaddr_storage>.size)
+  return withUnsafeMutablePointer(to: &storage) { pointer in
+    pointer.withMemoryRebound(to: sockaddr.self, capacity: 1) { address in
+      guard getpeername(descriptor, address, &length) == 0,
+        [AF_INET, AF_INET6].contains(Int32(address.pointee.sa_family))
+      else { return nil }
+      var (host, port) = ([CChar](repeating: 0, count: 64), [CChar](repeating: 0, count: 8))
+      guard
+        getnameinfo(
+          address, length, &host, socklen_t(host.count), &port, socklen_t(port.count),
+          NI_NUMERICHOST | NI_NUMERICSERV) == 0
+      else { return nil }
+      func text(_ characters: [CChar]) -> String {
+        String(
+          decoding: characters.prefix { $0 != 0 }.map { UInt8(bitPattern: $0) }, as: UTF8.self)
+      }
+      let name = text(host)
+      return "\(name.contains(":") ? "[\(name)]" : name):\(text(port))"
+    }
+  }
 }

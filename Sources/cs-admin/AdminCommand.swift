@@ -6,5 +6,6 @@ struct AdminCommand: AsyncParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "cs-admin",
     abstract: "Looks into a running cluster and its settings.",
-    version: programVersion)
+    version: programVersion,
+    subcommands: [KeysCommand.self])
 }

@@ -19,6 +19,9 @@ struct CoordinatorProgram: AsyncParsableCommand {
                 --bus-publish tcp://10.0.0.5:*
             for nodes on other machines; they name it with cs-node --coordinator
 
+        cs-coordinator --data ./coordinator --bus-key bus.key --bus tcp://10.0.0.5:5100
+            encrypted, and only nodes that have the key get in
+
         cs-coordinator --config Config/coordinator.env --data ./coordinator
             settings from a file of KEY=VALUE lines; flags win
 
@@ -32,6 +35,11 @@ struct CoordinatorProgram: AsyncParsableCommand {
   @Option(help: "Bus endpoint for requests; '*' as port takes a free one.")
   var bus = "tcp://127.0.0.1:5100"
   @Option(help: "Bus endpoint for publications.") var busPublish = "tcp://127.0.0.1:*"
+  @Option(
+    help: ArgumentHelp(
+      "Key file of the cluster (Scripts/make-bus-key): encrypts the bus and keeps others out.",
+      valueName: "file"))
+  var busKey: String?
   @Option(help: "Folder of the database; made when missing.") var data: String?
   @Option(
     help: ArgumentHelp(
@@ -51,7 +59,8 @@ struct CoordinatorProgram: AsyncParsableCommand {
   @Flag(help: "Stop when the process that started this one ends.") var stopWithParent = false
 
   private static let options = [
-    "bus", "bus-publish", "data", "expect", "settle-time", "heartbeat-interval", "suspect-timeout",
+    "bus", "bus-publish", "bus-key", "data", "expect", "settle-time", "heartbeat-interval",
+    "suspect-timeout",
     "liveness-timeout", "ready-file", "log-level",
   ]
   private static let flags = ["stop-with-parent"]
@@ -108,10 +117,16 @@ struct CoordinatorProgram: AsyncParsableCommand {
       of: ClusterError?.self, bufferingPolicy: .bufferingOldest(1))
     let watcher = try SignalWatcher { _ in continuation.yield(nil) }
     defer { watcher.cancel() }
-    let store = try RocksDBCoordinatorStore(path: data)
     var busConfiguration = ZeroMQBusConfiguration()
     busConfiguration.requestBind = bus
     busConfiguration.publishBind = busPublish
+    busConfiguration.key = try key()
+    if let warning = BusExposure.warning(
+      endpoints: [bus, busPublish], hasKey: busConfiguration.key != nil)
+    {
+      logger.warning("\(warning)")
+    }
+    let store = try RocksDBCoordinatorStore(path: data)
     let bus = try ZeroMQMessageBus.start(
       configuration: busConfiguration, nodeID: .coordinator, logger: logger)
     defer { bus.shutdown() }
@@ -131,6 +146,15 @@ struct CoordinatorProgram: AsyncParsableCommand {
     }
     logger.info("stopping")
     try await coordinator.stop()
+  }
+
+  private func key() throws(ProgramError) -> BusKey? {
+    guard let busKey else { return nil }
+    do throws(BusKeyError) {
+      return try BusKey.read(busKey)
+    } catch {
+      throw usage(error.message)
+    }
   }
 
   private func readiness(of bus: ZeroMQMessageBus) -> String {

@@ -19,6 +19,8 @@ extension InMemoryMessageBus: TestableBus {}
 /// What joins the buses of a test.
 enum Fabric: String, CaseIterable, Sendable {
   case memory, tcp, ipc
+  /// TCP with a key.
+  case encrypted
 }
 
 /// Starts buses over one fabric and ends them with the test.
@@ -55,10 +57,11 @@ final class BusHarness: Sendable {
     let bus: any TestableBus
     switch fabric {
     case .memory: bus = network.join(as: node)
-    case .tcp, .ipc:
+    case .tcp, .ipc, .encrypted:
       var configuration = testConfiguration()
       configuration.maximumMessageBytes = limits.maximumMessageBytes
       configuration.pendingRequestsPerPeer = limits.pendingRequestsPerPeer
+      if fabric == .encrypted { configuration.key = try sharedKey.get() }
       if fabric == .ipc {
         configuration.requestBind = "ipc://\(directory.path)/\(name)-\(incarnation)-r"
         configuration.publishBind = "ipc://\(directory.path)/\(name)-\(incarnation)-p"
@@ -84,6 +87,9 @@ final class BusHarness: Sendable {
     }
   }
 }
+
+/// The key of all buses over ``Fabric/encrypted``.
+private let sharedKey = Result { try BusKey.make() }
 
 /// Short times, so that tests end soon.
 func testConfiguration() -> ZeroMQBusConfiguration {

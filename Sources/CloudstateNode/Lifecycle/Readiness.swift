@@ -12,16 +12,24 @@ final class Readiness: Sendable {
   private struct Watched {
     var state = State.notReady("starting")
     var observers: [Observer] = []
+
+    mutating func become(_ new: State) {
+      state = new
+      for observer in observers { observer(new) }
+    }
   }
+
+  private static let stopping = State.notReady("stopping")
 
   private let watched = Mutex(Watched())
 
+  /// Does nothing after ``end()``.
   func become(_ new: State) {
-    watched.withLock { watched in
-      watched.state = new
-      for observer in watched.observers { observer(new) }
-    }
+    watched.withLock { if $0.state != Self.stopping { $0.become(new) } }
   }
+
+  /// The node has been told to stop. It does not get ready again.
+  func end() { watched.withLock { $0.become(Self.stopping) } }
 
   /// Tells the state at once, and each one after it in order. An observer must not wait, nor ask back.
   func observe(_ observer: @escaping Observer) {

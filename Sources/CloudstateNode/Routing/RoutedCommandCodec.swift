@@ -57,9 +57,17 @@ enum RoutedCommandCodec {
     switch result {
     case .success(let payload):
       let message = try? Cloudstate_Internal_Cluster_CommandAnswer(decoding: payload)
-      return message.flatMap(AnswerCodec.answer)
-        ?? .error(
+      guard let answer = message.flatMap(AnswerCodec.answer) else {
+        return .error(
           CommandError(.outcomeUnknown, "node \(owner) answered in a form unknown to this one"))
+      }
+      // A node that stops has not started the command, and is usually back soon.
+      if case .error(let error) = answer.outcome, error.code == .stopping {
+        return .error(
+          CommandError(
+            .shardUnavailable, "node \(owner), which owns the entity, is stopping; retry"))
+      }
+      return answer
     case .failure(let error):
       return .error(CommandError(code(of: error), message(of: error, owner: owner)))
     }

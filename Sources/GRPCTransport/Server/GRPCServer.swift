@@ -60,15 +60,23 @@ package final class GRPCServer: Sendable {
       localAddress: localAddress, listener: listener, connections: connections)
   }
 
+  /// Begins to stop: no new connections, and no new calls on the open ones, whose clients are told. Calls in
+  /// flight go on. Returns when the port is free.
+  package func beginShutdown() async {
+    // Closing fails only for a listener that is closed already.
+    try? await listener.close()
+    for channel in connections.stopAdding() {
+      channel.pipeline.fireUserInboundEventTriggered(ConnectionShouldDrain())
+    }
+  }
+
   /// Stops serving: no new connections, no new calls on the open ones, and those in flight may
   /// finish within `grace`. Then everything is closed; calls still in flight are cancelled. Returns
   /// when all connections are gone. A second call waits like the first.
   package func shutdown(grace: Duration) async {
-    // Closing fails only for a listener that is closed already.
-    try? await listener.close()
+    await beginShutdown()
     let open = connections.stopAdding()
     let eventLoop = listener.eventLoop
-    for channel in open { channel.pipeline.fireUserInboundEventTriggered(ConnectionShouldDrain()) }
     let allClosed = EventLoopFuture.andAllComplete(open.map(\.closeFuture), on: eventLoop)
     let force = eventLoop.scheduleTask(in: TimeAmount(grace)) {
       for channel in open { channel.close(promise: nil) }

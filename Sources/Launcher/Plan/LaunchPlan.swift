@@ -77,7 +77,7 @@ package struct LaunchPlan: Hashable, Sendable {
         processes.append(
           Self.node(
             name, of: service, surroundings, program: program, coordinator: coordinator,
-            ports: ports, dependencies: dependencies))
+            busKey: topology.busKey, ports: ports, dependencies: dependencies))
       }
     }
     self.processes = processes
@@ -92,6 +92,7 @@ package struct LaunchPlan: Hashable, Sendable {
       "\(surroundings.programs)/cs-coordinator", "--bus", bus, "--bus-publish", publishing,
       "--data", layout.storage(name),
     ]
+    if let busKey = topology.busKey { arguments += ["--bus-key", busKey] }
     for service in topology.services {
       arguments += ["--expect", "\(service.name)=\(service.nodes)"]
     }
@@ -135,8 +136,8 @@ package struct LaunchPlan: Hashable, Sendable {
 
   private static func node(
     _ name: String, of service: Topology.Service, _ surroundings: Surroundings,
-    program: [String], coordinator: String, ports: (public: UInt16, management: UInt16),
-    dependencies: [Int]
+    program: [String], coordinator: String, busKey: String?,
+    ports: (public: UInt16, management: UInt16), dependencies: [Int]
   ) -> ProcessPlan {
     let layout = surroundings.layout
     let publicAddress = NetworkAddress.loopback(ports.public)
@@ -148,6 +149,7 @@ package struct LaunchPlan: Hashable, Sendable {
         "--bus", "tcp://127.0.0.1:*", "--bus-publish", "tcp://127.0.0.1:*",
         "--coordinator", coordinator, "--data", layout.storage(name),
       ]
+    if let busKey { arguments += ["--bus-key", busKey] }
     var environment = service.environment
     var directory = layout.data
     if service.function.isEmbedded {

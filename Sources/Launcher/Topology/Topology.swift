@@ -30,6 +30,8 @@ package struct Topology: Hashable, Sendable {
   /// The file, as the user named it, for messages and hints.
   package var file: String
   package var data: Data
+  /// The key file of the bus, given to the coordinator and all nodes; `nil` leaves the bus open.
+  package var busKey: String?
   /// The coordinator's fixed port; its publishing port is the next one. `nil` takes free ports.
   package var coordinatorPort: Located<UInt16>?
   package var ports: Located<Ports>

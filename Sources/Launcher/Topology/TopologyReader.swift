@@ -73,7 +73,8 @@ package struct TopologyReader {
       let values = fields.mapping(
         root, "a topology",
         keys: [
-          "version", "name", "data", "ephemeral", "defaults", "coordinator", "ports", "services",
+          "version", "name", "data", "ephemeral", "defaults", "coordinator", "ports", "bus_key",
+          "services",
         ])
     else { return nil }
     version(values["version"], root: root)
@@ -81,13 +82,14 @@ package struct TopologyReader {
     let data = data(values, name: name ?? "")
     let coordinatorPort = coordinatorPort(values["coordinator"])
     let ports = ports(values["ports"], root: root)
+    let busKey = path(values["bus_key"], "bus_key")
     var defaults = ServiceDefaults()
     if let node = values["defaults"] { defaults = serviceDefaults(node) }
     let services = services(values["services"], defaults: defaults, root: root)
     guard let name, let services else { return nil }
     return Topology(
-      name: name, file: file, data: data, coordinatorPort: coordinatorPort, ports: ports,
-      services: services)
+      name: name, file: file, data: data, busKey: busKey, coordinatorPort: coordinatorPort,
+      ports: ports, services: services)
   }
 
   private mutating func version(_ node: Node?, root: Node) {

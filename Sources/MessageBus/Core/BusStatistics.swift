@@ -4,8 +4,12 @@ import Synchronization
 package struct BusStatistics: Hashable, Sendable {
   /// Messages that were not of our format, in whole or in part.
   package var malformedMessages: UInt64 = 0
-  /// Connections whose other side did not speak ZMTP.
+  /// Connections whose other side did not speak ZMTP, or not the same way, or has another key.
   package var failedHandshakes: UInt64 = 0
+  /// Of those that came: because they showed no accepted key, or encrypt where this bus does not.
+  package var refusedPeers: UInt64 = 0
+  /// Of those that this bus made: because the peer does not accept its key, or has none.
+  package var refusedLinks: UInt64 = 0
   /// Publications not sent because the queue was full or the publication too long. Subscribers see a
   /// jump in the sequence.
   package var droppedPublications: UInt64 = 0

@@ -22,7 +22,8 @@ import NIOCore
 /// Links: DEALER to ROUTER carries requests, ROUTER to DEALER answers and failures. The ROUTER knows
 /// a link only by the routing id that it made up for the connection, so an answer can never reach a
 /// later connection. PUB to SUB carries publications behind a first frame that holds the topic of their
-/// class, see ``PublicationClass/topic``.
+/// class, see ``PublicationClass/topic``. Two requests are of the buses themselves, see ``BusLoop/leave(_:)``:
+/// they have number 0 and no answer.
 enum WireFormat {
   static let magic: UInt16 = 0x4353
   static let version: UInt8 = 1

@@ -25,6 +25,7 @@ extension BusLoop {
     guard links.removeValue(forKey: node) != nil else { return }
     failRequests(of: node)
     subscriptions.noteLoss(from: node)
+    sendsNoMore(node)
   }
 
   /// Takes in what happened to the connection of a link, in order.
@@ -40,16 +41,17 @@ extension BusLoop {
         try link.dealer.processEvents()
         link.status.established()
         link.isStalled = false
+        link.retry = nil
         logger.info("connected to peer", metadata: metadata(of: link.peer))
       case .disconnected:
+        sendsNoMore(link.peer.node)
         guard link.status.disconnected() else { continue }
         // Answers that came before the break count, but libzmq may tell of the break before it hands
         // over the last of them.
         link.breakDeadline = .now() + Self.breakDelay
         subscriptions.noteLoss(from: link.peer.node)
         logger.warning("lost the connection to peer", metadata: metadata(of: link.peer))
-      case .handshakeFailed:
-        queue.statistics.update { $0.failedHandshakes += 1 }
+      case .handshakeFailed(let failure): noteFailedHandshake(of: link, failure)
       }
     }
   }

@@ -70,7 +70,7 @@ extension BusLoop {
     }
   }
 
-  private func send(_ message: ByteBuffer, to link: PeerLink) -> Bool {
+  func send(_ message: ByteBuffer, to link: PeerLink) -> Bool {
     do throws(ZeroMQError) {
       return try link.dealer.send(message.readableBytesSpan)
     } catch {
@@ -125,6 +125,7 @@ extension BusLoop {
           noteMalformed("holds no request where one was due")
           continue
         }
+        if takeFarewell(subject, from: message.header.source) { continue }
         let destination = AnswerDestination.remote(route, id: id)
         if let target = message.header.target, target != nodeID {
           answer(

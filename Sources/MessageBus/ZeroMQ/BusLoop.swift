@@ -18,7 +18,7 @@ final class AnswerRoute {
 /// happens, read. Made, used and ended on that thread; it owns all sockets.
 ///
 /// The parts: links to peers (`+Links`), requests and answers (`+Requests`), publications
-/// (`+Publications`).
+/// (`+Publications`), who may connect (`+Keys`), and the end (`+Leaving`).
 final class BusLoop {
   struct Endpoints: Sendable {
     let request: String
@@ -43,10 +43,12 @@ final class BusLoop {
   let context: Context
   let router: Socket
   let publisher: Socket
+  /// Decides who may connect; `nil` for a bus without a key.
+  let gate: BusGate?
   private let routerMonitor: SocketMonitor
   private let publisherMonitor: SocketMonitor
   let frame = Message()
-  private var pollSet = PollSet()
+  var pollSet = PollSet()
 
   var links: [NodeID: PeerLink] = [:]
   /// Answers that wait, by connection; only those with something in them.
@@ -63,6 +65,10 @@ final class BusLoop {
   private var outgoing = ByteBuffer()
   private var malformedLog = LogThrottle(interval: .seconds(1))
   private var failureLog = LogThrottle(interval: .seconds(1))
+  /// Say who did not get in.
+  var refusalLogs: [Refusal: LogThrottle] = [:]
+  /// Who asked this bus to wait for the last of its peers' requests, and for whom it waits.
+  var leaving: Leaving?
 
   init(
     nodeID: NodeID, start: UInt64, configuration: ZeroMQBusConfiguration, queue: SubmissionQueue,
@@ -75,14 +81,15 @@ final class BusLoop {
     self.logger = logger
     pending = PendingRequests(limitPerPeer: configuration.pendingRequestsPerPeer)
     let context = try Context()
+    gate = try configuration.key.map { key throws(ZeroMQError) in try BusGate(key, in: context) }
     let router = try Socket(.router, in: context)
-    try router.set(configuration.connectionOptions)
+    try router.set(configuration.connectionOptions + configuration.listenerOptions)
     // No handover: the names of connections are made up here, and nobody may take one over.
     try router.set([.routerMandatory(true), .linger(configuration.drainTime.wholeMilliseconds)])
     let routerMonitor = try SocketMonitor(router, in: context)
     try router.bind(configuration.requestBind)
     let publisher = try Socket(.publish, in: context)
-    try publisher.set(configuration.connectionOptions)
+    try publisher.set(configuration.connectionOptions + configuration.listenerOptions)
     try publisher.set([
       .sendHighWaterMark(1024), .linger(configuration.drainTime.wholeMilliseconds),
     ])
@@ -148,6 +155,7 @@ final class BusLoop {
     case .publish(let publication): publish(publication)
     case .request(let request): handle(request)
     case .answer(let destination, let result): answer(destination, result)
+    case .leave(let completion): leave(completion)
     }
   }
 
@@ -160,6 +168,7 @@ final class BusLoop {
     for link in links.values where link.breakDeadline.map({ $0 <= now }) ?? false {
       finishBreak(of: link)
     }
+    for link in links.values where link.retry.map({ $0 <= now }) ?? false { tryAgain(link) }
     for link in links.values where link.status.endGrace(by: now) {
       failRequests(of: link.peer.node)
       logger.warning("no connection to peer", metadata: metadata(of: link.peer))
@@ -171,6 +180,7 @@ final class BusLoop {
     guard queue.prepareToSleep() else { return 0 }
     var deadlines = links.values.compactMap(\.status.graceDeadline)
     deadlines += links.values.compactMap(\.breakDeadline)
+    deadlines += links.values.compactMap(\.retry)
     if let next = pending.nextDeadline { deadlines.append(next) }
     if !routes.isEmpty { deadlines.append(now + Self.routeRetry) }
     guard let earliest = deadlines.min() else { return -1 }
@@ -186,6 +196,7 @@ final class BusLoop {
     let first = pollSet.add(router)
     routerMonitor.withSocket { pollSet.add($0) }
     publisherMonitor.withSocket { pollSet.add($0) }
+    if let gate { pollSet.add(gate.socket) }
     for link in links.values {
       link.dealerIndex = pollSet.add(link.dealer, writable: link.isStalled)
       link.monitor.withSocket { link.monitorIndex = pollSet.add($0) }
@@ -200,8 +211,9 @@ final class BusLoop {
 
   private func read(_ first: Int) throws(ZeroMQError) {
     if pollSet.isReadable(first) { try readRequests() }
-    if pollSet.isReadable(first + 1) { try countFailedHandshakes(routerMonitor) }
-    if pollSet.isReadable(first + 2) { try countFailedHandshakes(publisherMonitor) }
+    if pollSet.isReadable(first + 1) { try noteFailedHandshakes(routerMonitor) }
+    if pollSet.isReadable(first + 2) { try noteFailedHandshakes(publisherMonitor) }
+    if let gate, pollSet.isReadable(first + 3) { try answerQuestions(at: gate) }
     // Reading takes submissions, so a link may have been dropped or replaced by its turn.
     for link in links.values where links[link.peer.node] === link {
       if link.isStalled, pollSet.isWritable(link.dealerIndex) { link.isStalled = false }
@@ -210,12 +222,6 @@ final class BusLoop {
       if link.subscriber != nil, pollSet.isReadable(link.subscriberIndex) {
         try readPublications(of: link)
       }
-    }
-  }
-
-  private func countFailedHandshakes(_ monitor: borrowing SocketMonitor) throws(ZeroMQError) {
-    while let event = try monitor.next() {
-      if event == .handshakeFailed { queue.statistics.update { $0.failedHandshakes += 1 } }
     }
   }
 
@@ -268,28 +274,5 @@ final class BusLoop {
 
   func metadata(of peer: BusPeer) -> Logger.Metadata {
     ["peer": "\(peer.node)", "endpoint": "\(peer.requestEndpoint)"]
-  }
-
-  // MARK: End
-
-  private func finish() {
-    let end = NIODeadline.now() + configuration.drainTime
-    while !routes.isEmpty, NIODeadline.now() < end {
-      pollSet.removeAll()
-      pollSet.add(queue.wakeUp)
-      queue.wakeUp.clear()
-      do { try pollSet.wait(milliseconds: 1) } catch { break }
-      sendAnswers()
-    }
-    // The last answers are with libzmq now. A peer that sees the connection close before it has read them
-    // takes the link for broken, so they get a moment's head start.
-    pollSet.removeAll()
-    pollSet.add(queue.wakeUp)
-    queue.wakeUp.clear()
-    try? pollSet.wait(milliseconds: 25)
-    for entry in pending.removeAll() {
-      completions.add(entry.completion, .failure(.closed(nodeID)))
-    }
-    completions.deliver()
   }
 }

@@ -7,6 +7,9 @@ struct LinkStatus {
     case connecting(until: NIODeadline)
     /// The handshake is done: requests are sent. Goes to `down`.
     case up
+    /// The peer is about to end and has been told that no more requests come: they fail at once, and what was
+    /// sent before may still be answered. Goes to `down`.
+    case leaving
     /// Requests fail at once. Goes to `up`: libzmq keeps trying.
     case down
   }
@@ -16,7 +19,7 @@ struct LinkStatus {
   init(graceUntil deadline: NIODeadline) { phase = .connecting(until: deadline) }
 
   var isUp: Bool { phase == .up }
-  var acceptsRequests: Bool { phase != .down }
+  var acceptsRequests: Bool { phase != .down && phase != .leaving }
 
   /// When to look at the grace again.
   var graceDeadline: NIODeadline? {
@@ -25,9 +28,12 @@ struct LinkStatus {
 
   mutating func established() { phase = .up }
 
+  /// The peer leaves, and nothing more is sent to it.
+  mutating func leave() { if isUp { phase = .leaving } }
+
   /// A connection ended; answers whether the link was up. A failed attempt does not end the grace.
   mutating func disconnected() -> Bool {
-    guard isUp else { return false }
+    guard isUp || phase == .leaving else { return false }
     phase = .down
     return true
   }

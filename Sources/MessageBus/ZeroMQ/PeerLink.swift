@@ -22,6 +22,12 @@ final class PeerLink {
   var isStalled = false
   /// When what was sent before a break fails; `nil` while nothing waits for that.
   var breakDeadline: NIODeadline?
+  /// When to connect anew after a handshake that failed.
+  var retry: NIODeadline?
+  var refusalLog = LogThrottle(interval: BusLoop.refusalLogInterval)
+  /// The keys under which the peer may be found, and the one that is tried now.
+  private let serverKeys: [CurveKey]
+  private var serverKeyIndex = 0
   /// Places in the poll set of the current round.
   var dealerIndex = 0
   var monitorIndex = 0
@@ -36,8 +42,10 @@ final class PeerLink {
     outbound = OutboundQueue(
       maximumCount: configuration.outboundMessagesPerPeer,
       maximumBytes: configuration.outboundBytesPerPeer)
+    serverKeys = configuration.key?.knownKeys ?? []
+    let keyOptions = Self.keyOptions(configuration.key, server: serverKeys.first)
     let dealer = try Socket(.dealer, in: context)
-    try dealer.set(configuration.connectionOptions)
+    try dealer.set(configuration.connectionOptions + keyOptions)
     // Without `immediate`, requests would wait in libzmq for a peer that may have restarted since.
     try dealer.set([.immediate(true), .linger(0)])
     let monitor = try SocketMonitor(dealer, in: context)
@@ -46,7 +54,7 @@ final class PeerLink {
       subscriber = nil
     } else {
       let socket = try Socket(.subscribe, in: context)
-      try socket.set(configuration.connectionOptions)
+      try socket.set(configuration.connectionOptions + keyOptions)
       try socket.set([.linger(0), .receiveHighWaterMark(1024)])
       for prefix in topicPrefixes { try socket.set(.subscribe(prefix)) }
       try socket.connect(peer.publishEndpoint)
@@ -54,6 +62,31 @@ final class PeerLink {
     }
     self.dealer = dealer
     self.monitor = monitor
+  }
+
+  /// Whether no other key is left to try before all have been tried.
+  var isAtLastKey: Bool { serverKeyIndex >= serverKeys.count - 1 }
+
+  /// Connects anew, to a server with the next of the keys.
+  ///
+  /// - Parameter key: that of the bus.
+  func reconnect(_ key: BusKey?) throws(ZeroMQError) {
+    if !serverKeys.isEmpty { serverKeyIndex = (serverKeyIndex + 1) % serverKeys.count }
+    let server = serverKeys.isEmpty ? nil : serverKeys[serverKeyIndex]
+    let options = Self.keyOptions(key, server: server)
+    try dealer.disconnect(peer.requestEndpoint)
+    try dealer.set(options)
+    try dealer.connect(peer.requestEndpoint)
+    // Both sockets of a peer have one key.
+    guard let subscriber else { return }
+    try subscriber.socket.disconnect(peer.publishEndpoint)
+    try subscriber.socket.set(options)
+    try subscriber.socket.connect(peer.publishEndpoint)
+  }
+
+  private static func keyOptions(_ key: BusKey?, server: CurveKey?) -> [Socket.Option] {
+    guard let key, let server else { return [] }
+    return [.curveClient(key.pair, server: server)]
   }
 }
 

@@ -16,6 +16,8 @@ enum Submission: Sendable {
   case publish(OutgoingPublication)
   case request(OutgoingRequest)
   case answer(AnswerDestination, Result<ByteBuffer, BusError>)
+  /// Asks the peers to send nothing more, and tells when they do not.
+  case leave(@Sendable () -> Void)
 
   /// What counts against the bound on bytes.
   var byteCount: Int {

@@ -32,9 +32,11 @@ final class SubmissionQueue: Sendable {
 
   // MARK: Any thread
 
-  /// Hands over what changes the bus itself; never refused for want of room. Ignored after closing.
-  func control(_ submission: Submission) {
-    _ = submit(submission, capacityFactor: .max)
+  /// Hands over what changes the bus itself; never refused for want of room. After closing it is ignored, and
+  /// the answer `false`.
+  @discardableResult
+  func control(_ submission: Submission) -> Bool {
+    submit(submission, capacityFactor: .max) == nil
   }
 
   /// Hands over a request, or says why not.

@@ -8,6 +8,10 @@ package struct ZeroMQBusConfiguration: Sendable {
   /// Where peers subscribe.
   package var publishBind = "tcp://127.0.0.1:*"
 
+  /// Encrypts all links, and admits only peers that have the key. Default: none; every peer is admitted, and
+  /// what passes can be read on the wire.
+  package var key: BusKey?
+
   /// The largest payload of a request, an answer or a publication, in bytes; larger ones are refused.
   /// Default 16 MiB. A peer that sends larger frames is disconnected.
   package var maximumMessageBytes = 16 << 20
@@ -38,6 +42,9 @@ package struct ZeroMQBusConfiguration: Sendable {
   /// How long requests to a peer just linked wait for the connection before they fail as unreachable.
   /// Default 1 s.
   package var connectGrace = TimeAmount.seconds(1)
+  /// How long a shutdown waits for its peers to send no more. Default 500 ms; it takes that long only if one of
+  /// them does not answer.
+  package var farewellTime = TimeAmount.milliseconds(500)
   /// How long a shutdown waits for queued answers to go out. Default 200 ms.
   package var drainTime = TimeAmount.milliseconds(200)
 
@@ -45,6 +52,9 @@ package struct ZeroMQBusConfiguration: Sendable {
 
   /// Checks the bounds and the relations between settings.
   func validate() throws(BusStartError) {
+    if key != nil {
+      do { try BusKey.checkLibrary() } catch { throw BusStartError(error.message) }
+    }
     let bounds: [(name: String, value: Int)] = [
       ("maximumMessageBytes", maximumMessageBytes), ("submissionMessages", submissionMessages),
       ("submissionBytes", submissionBytes), ("outboundMessagesPerPeer", outboundMessagesPerPeer),

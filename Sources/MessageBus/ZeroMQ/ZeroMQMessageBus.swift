@@ -68,12 +68,19 @@ package final class ZeroMQMessageBus: MessageBus {
     }
   }
 
-  /// Ends the bus: sends queued answers for a moment, fails unanswered requests as closed, closes the
-  /// sockets and waits for the thread. Call off the event loops. Called from a handler it only begins the
-  /// end and does not wait; calls after the first do not wait either.
+  /// Ends the bus: lets its peers send what they have under way, sends queued answers for a moment, fails
+  /// unanswered requests as closed, closes the sockets and waits for the thread. What still serves requests is
+  /// to be stopped before, so that they are answered as not served. Call off the event loops. Called from a
+  /// handler it only begins the end and does not wait; calls after the first do not wait either.
   package func shutdown() {
+    guard !thread.isCurrent else { return queue.close() }
+    let hasLeft = DispatchSemaphore(value: 0)
+    if queue.control(.leave { hasLeft.signal() }) {
+      let limit = DispatchTimeInterval.nanoseconds(Int(configuration.farewellTime.nanoseconds))
+      _ = hasLeft.wait(timeout: .now() + limit)
+    }
     queue.close()
-    if !thread.isCurrent { thread.join() }
+    thread.join()
   }
 
   /// What another bus links with to reach this one.

@@ -31,7 +31,7 @@ func rawAnswer(to bytes: [UInt8], port: Int) throws -> String {
   }
 }
 
-private func connectRaw(toPort port: Int) throws -> Int32 {
+func connectRaw(toPort port: Int) throws -> Int32 {
   let descriptor = socket(AF_INET, Int32(SOCK_STREAM.rawValue), 0)
   guard descriptor >= 0 else { throw TestSetupError(what: "socket", code: errno) }
   var address = sockaddr_in()

@@ -30,6 +30,7 @@ final class TestCluster {
     let name: String
     let port: Int
     let functionPort: Int
+    let managementPort: Int
     fileprivate(set) var sidecar: TestProcess?
     fileprivate(set) var function: TestProcess?
 
@@ -37,9 +38,12 @@ final class TestCluster {
       self.name = name
       port = try freePort()
       functionPort = try freePort()
+      managementPort = try freePort()
     }
 
     var address: String { "127.0.0.1:\(port)" }
+    /// Where it answers with ``TestCluster/hasManagement``.
+    var managementAddress: String { "127.0.0.1:\(managementPort)" }
   }
 
   let folder: TemporaryDirectory
@@ -47,6 +51,9 @@ final class TestCluster {
   private let function: Function
   private let shards: Int
   private let nodeArguments: [String]
+  private let coordinatorArguments: [String]
+  /// Whether the nodes have management listeners.
+  private let hasManagement: Bool
   private let dataFolder: String
   private let coordinatorPort: Int
   private(set) var coordinator: TestProcess?
@@ -54,7 +61,8 @@ final class TestCluster {
   /// Starts everything and waits until each node is ready.
   init(
     nodes count: Int = 3, function: Function = .swift, shards: Int = 16,
-    nodeArguments: [String] = [], dataFolder: String? = nil
+    nodeArguments: [String] = [], coordinatorArguments: [String] = [],
+    hasManagement: Bool = false, dataFolder: String? = nil
   ) async throws {
     folder = try TemporaryDirectory()
     self.dataFolder = dataFolder ?? folder.path
@@ -63,6 +71,8 @@ final class TestCluster {
     self.function = function
     self.shards = shards
     self.nodeArguments = nodeArguments
+    self.coordinatorArguments = coordinatorArguments
+    self.hasManagement = hasManagement
     try await start()
   }
 
@@ -101,7 +111,7 @@ final class TestCluster {
       [
         "--bus", "tcp://127.0.0.1:\(coordinatorPort)", "--data", "\(folder.path)/coordinator",
         "--expect", "cart=\(nodes.count)", "--log-level", "info",
-      ])
+      ] + coordinatorArguments)
   }
 
   func killCoordinator() async throws {
@@ -158,6 +168,7 @@ final class TestCluster {
       "tcp://127.0.0.1:\(coordinatorPort)", "--data", "\(dataFolder)/\(node.name)", "--shards",
       "\(shards)", "--ready-file", readyFile(of: node),
     ]
+    if hasManagement { arguments += ["--management", node.managementAddress] }
     let program: String
     switch function {
     case .embedded: program = "shopping-cart-node"
@@ -167,6 +178,15 @@ final class TestCluster {
       arguments += ["--function", "127.0.0.1:\(node.functionPort)"]
     }
     node.sidecar = try TestProcess(builtProduct(program), arguments + nodeArguments)
+  }
+
+  /// Asks a node to stop, and waits for its end.
+  func stopSidecar(_ node: Node) async throws {
+    node.sidecar?.signal(SIGTERM)
+    let exit = try await node.sidecar?.waitForExit(within: .seconds(30))
+    let talk = node.sidecar?.output(.standardError) ?? ""
+    #expect(exit == .code(0), "\(node.name): \(talk.suffix(2000))")
+    node.sidecar = nil
   }
 
   func killSidecar(_ node: Node) async throws {

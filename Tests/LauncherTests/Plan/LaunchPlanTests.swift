@@ -142,6 +142,20 @@ struct LaunchPlanTests {
     #expect(node.directory == "/t/sub")
   }
 
+  @Test("the key of the bus is given to the coordinator and every node, and to no function")
+  func busKey() throws {
+    let plan = try plan(
+      "bus_key: keys/bus.key\nservices: [{name: a, nodes: 2, function: {command: x}}]")
+    let having = plan.processes.filter { process in
+      zip(process.arguments, process.arguments.dropFirst()).contains {
+        $0 == ("--bus-key", "/t/keys/bus.key")
+      }
+    }
+    #expect(having.map(\.name) == ["coordinator", "a-1", "a-2"])
+    let open = try LauncherTests.plan("services: [{name: a, function: {command: x}}]")
+    #expect(!open.processes.contains { $0.arguments.contains("--bus-key") })
+  }
+
   @Test("functions on Unix sockets; a path that is too long is refused")
   func unixSocket() throws {
     let yaml = "services: [{name: a, function: {command: x, socket: unix}}]"

@@ -46,7 +46,7 @@ struct Mistake: Sendable, CustomTestStringConvertible {
     .with(
       "zebra: 1",
       "3:1: unknown key 'zebra' in a topology; known keys are version, name, data, ephemeral, "
-        + "defaults, coordinator, ports, services"),
+        + "defaults, coordinator, ports, bus_key, services"),
     .with(
       "data: x\nephemeral: true", "3:7: data and ephemeral: true exclude each other; keep one"),
     .with("ephemeral: maybe", "3:12: ephemeral is 'maybe'; write true or false"),
