@@ -75,7 +75,8 @@ package final class GRPCServer: Sendable {
     try? await allClosed.get()
   }
 
-  private static func configure(
+  /// Puts the handlers of a connection into its channel.
+  static func configure(
     _ channel: any Channel, _ configuration: GRPCServerConfiguration,
     _ router: any GRPCServerRouter, _ http: (any HTTPServerRouter)?, _ logger: Logger
   ) throws {
