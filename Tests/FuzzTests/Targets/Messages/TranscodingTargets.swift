@@ -11,6 +11,11 @@ extension FuzzTarget {
     let isSyntax = (try? DescriptorPool.checkSyntax(ofJSON: text)) != nil
     guard let binary = try? pool.binary(fromJSON: text, message: type) else { return }
     try demand(isSyntax, "what is no JSON was read")
+    do {
+      _ = try pool.json(fromBinary: binary, message: type, printDefaults: false)
+    } catch let error as TranscodingError {
+      try demand(error.kind != .malformedBinary, "\(text) became the broken message \(binary)")
+    }
     try checkRoundTrip(binary, type, pool)
   }
 
