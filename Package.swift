@@ -322,7 +322,8 @@ let testTargets: [Target] = [
 // What reads bytes from outside, fed with bytes that nobody would send. One folder, two uses: a test that
 // replays the corpus, and programs that libFuzzer drives (see CONTRIBUTING.md).
 let fuzzed: [Target.Dependency] = [
-  "GRPCTransport", "Ingress", "AccessControl", "DynamicProtobuf", "MessageBus", "ShardStore", "RocksDB",
+  "GRPCTransport", "Ingress", "AccessControl", "DynamicProtobuf", "MessageBus", "ShardStore",
+  "RocksDB",
   "ReplicatedData", "Launcher", "CommandLineKit", "CloudstateModel", "CloudstateProtocol", "Gzip",
   nioCore, nioEmbedded, nioHTTP1, nioHTTP2, nioHPACK, logging, protobuf,
 ]

@@ -5,7 +5,8 @@ import Testing
 /// Every input that a fuzzer kept, and every one that once broke something, in seconds.
 @Suite("The corpus of the fuzzers")
 struct CorpusTests {
-  @Test("is taken without a crash, and with all that must hold", arguments: FuzzTarget.all.map(\.name))
+  @Test(
+    "is taken without a crash, and with all that must hold", arguments: FuzzTarget.all.map(\.name))
   func replay(name: String) throws {
     let target = try #require(FuzzTarget.all.first { $0.name == name })
     let folder = "\(repositoryFolder)/Tests/FuzzTests/Corpus/\(name)"

@@ -17,7 +17,8 @@ package struct FuzzTarget: Sendable {
 
   /// All targets, those that talk to the public port first.
   package static let all: [FuzzTarget] = [
-    .http1, .http2, .http2Frames, .http2Client, .grpcMessages, .headerValues, .urlText, .httpRequests,
+    .http1, .http2, .http2Frames, .http2Client, .grpcMessages, .headerValues, .urlText,
+    .httpRequests,
     .pathTemplates, .json, .protobuf, .descriptors, .subjects, .busMessages, .records,
     .replicatedData, .topologies,
   ]

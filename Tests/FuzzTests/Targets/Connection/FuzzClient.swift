@@ -97,7 +97,10 @@ final class FuzzClient {
     case 4: call.act { $0.cancel() }
     case 5: call.act { $0.setReading(false) }
     case 6: call.act { $0.setReading(true) }
-    default: call.act { while $0.isWritable, call.goesOn { $0.send(ByteBuffer(repeating: 1, count: 9000)) } }
+    default:
+      call.act {
+        while $0.isWritable, call.goesOn { $0.send(ByteBuffer(repeating: 1, count: 9000)) }
+      }
     }
   }
 

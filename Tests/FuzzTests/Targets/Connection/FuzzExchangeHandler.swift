@@ -29,7 +29,8 @@ final class FuzzExchangeHandler: HTTPServerExchangeHandler {
   func begin() {
     switch conduct {
     case .echo, .unknown, .finishAtFirst: respond(request.body)
-    case .echoLater, .pause: service.later { [weak self] in self.map { $0.respond($0.request.body) } }
+    case .echoLater, .pause:
+      service.later { [weak self] in self.map { $0.respond($0.request.body) } }
     case .stream, .headersFirst: goOn()
     case .finishAtOnce:
       act { $0.abort() }

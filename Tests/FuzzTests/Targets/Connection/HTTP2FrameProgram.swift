@@ -89,7 +89,8 @@ struct HTTP2FrameProgram {
 
   // MARK: Frames
 
-  private func frame(_ type: UInt8, _ flags: UInt8, _ stream: UInt32, _ payload: [UInt8]) -> [UInt8] {
+  private func frame(_ type: UInt8, _ flags: UInt8, _ stream: UInt32, _ payload: [UInt8]) -> [UInt8]
+  {
     let length = payload.count
     return [
       UInt8(truncatingIfNeeded: length >> 16), UInt8(truncatingIfNeeded: length >> 8),
@@ -123,7 +124,8 @@ struct HTTP2FrameProgram {
     var payload: [UInt8] = []
     for _ in 0..<input.number(below: 4) {
       let values: [UInt32] = [0, 1, 100, 16_384, 65_535, 1 << 20, 0x7fff_ffff, 0xffff_ffff]
-      payload += [0, UInt8(input.number(below: 10))] + word(values[input.number(below: values.count)])
+      payload +=
+        [0, UInt8(input.number(below: 10))] + word(values[input.number(below: values.count)])
     }
     return frame(4, 0, 0, payload)
   }

@@ -23,7 +23,9 @@ extension FuzzTarget {
         try use(method.outputType, message, pool)
       }
     }
-    for name in pool.fileNames.prefix(8) { _ = reflection.answer(.with { $0.fileByFilename = name }) }
+    for name in pool.fileNames.prefix(8) {
+      _ = reflection.answer(.with { $0.fileByFilename = name })
+    }
     for name in ["test.M", "test.B", "M", ""] { try use(name, message, pool) }
     _ = pool.fileName(containingSymbol: "test.S.Do")
   }

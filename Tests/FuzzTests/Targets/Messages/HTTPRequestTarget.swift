@@ -79,7 +79,9 @@ private final class FuzzDispatcher: CommandDispatcher, @unchecked Sendable {
   ) -> any ActionCall {
     FuzzAction { payload in
       self.payloads.append(payload)
-      for _ in 0..<(self.conduct & 3) { self.tasks.append { owner.received(self.answer(to: payload)) } }
+      for _ in 0..<(self.conduct & 3) {
+        self.tasks.append { owner.received(self.answer(to: payload)) }
+      }
       self.tasks.append { owner.ended(nil) }
     }
   }

@@ -20,7 +20,8 @@ enum TypesOfEveryKind {
   private static func field(
     _ name: String, _ number: Int, _ type: String, _ label: String = "OPTIONAL", more: String = ""
   ) -> String {
-    let type = type.hasPrefix(".") ? "type: TYPE_MESSAGE type_name: \"\(type)\"" : "type: TYPE_\(type)"
+    let type =
+      type.hasPrefix(".") ? "type: TYPE_MESSAGE type_name: \"\(type)\"" : "type: TYPE_\(type)"
     return "field { name: \"\(name)\" number: \(number) \(type) label: LABEL_\(label) \(more) }\n"
   }
 

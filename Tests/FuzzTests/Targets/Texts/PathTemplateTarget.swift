@@ -42,7 +42,8 @@ private struct PathOracle {
     case .segment, .rest:
       for length in 0...path.count {
         let taken = path.prefix(length)
-        if part == .segment, taken.contains(UInt8(ascii: "/")) || taken.contains(UInt8(ascii: ":")) {
+        if part == .segment, taken.contains(UInt8(ascii: "/")) || taken.contains(UInt8(ascii: ":"))
+        {
           return false
         }
         if matches(path.dropFirst(length), rest) { return true }

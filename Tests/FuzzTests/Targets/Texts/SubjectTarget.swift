@@ -15,7 +15,8 @@ extension FuzzTarget {
     var patterns: [SubjectPattern] = []
     while !input.isEmpty, patterns.count < 32 {
       guard let pattern = SubjectPattern(input.text()) else { continue }
-      let isMatch = matches(pattern.tokens.map { Array($0.utf8) }[...], tokens.map { Array($0) }[...])
+      let isMatch = matches(
+        pattern.tokens.map { Array($0.utf8) }[...], tokens.map { Array($0) }[...])
       try demandEqual(pattern.matches(subject), isMatch, "'\(pattern)' for '\(subject)'")
       if isMatch { expected.append(patterns.count) }
       tree.insert(patterns.count, for: pattern)
@@ -38,7 +39,8 @@ extension FuzzTarget {
     }
     guard let unescaped = SubjectToken.unescape(text) else { return }
     try demand(
-      SubjectToken.escape(unescaped).utf8.elementsEqual(text.utf8), "'\(text)' is escaped in two ways")
+      SubjectToken.escape(unescaped).utf8.elementsEqual(text.utf8),
+      "'\(text)' is escaped in two ways")
   }
 
   /// The definition, word for word.
@@ -47,7 +49,9 @@ extension FuzzTarget {
   ) -> Bool {
     guard let first = pattern.first else { return subject.isEmpty }
     if first == Array(">".utf8) { return !subject.isEmpty }
-    guard let token = subject.first, first == Array("*".utf8) || first == token else { return false }
+    guard let token = subject.first, first == Array("*".utf8) || first == token else {
+      return false
+    }
     return matches(pattern.dropFirst(), subject.dropFirst())
   }
 }
