@@ -57,8 +57,10 @@ extension FuzzTarget {
   private static func checkKeys(_ bytes: [UInt8], _ type: String, _ pool: DescriptorPool) throws {
     let extractor = try pool.keyExtractor(
       message: type, fieldNumbers: TypesOfEveryKind.keyFields)
-    let key = bytes.withUnsafeBytes { try? extractor.key(of: $0) }
-    guard let canonical = try? pool.canonicalBinary(bytes, message: type) else { return }
+    // libprotobuf takes some tags that no encoder writes.
+    guard let key = bytes.withUnsafeBytes({ try? extractor.key(of: $0) }),
+      let canonical = try? pool.canonicalBinary(bytes, message: type)
+    else { return }
     let same = canonical.withUnsafeBytes { try? extractor.key(of: $0) }
     try demandEqual(key, same, "the key of a message and of its canonical form")
   }
