@@ -7,6 +7,9 @@ import PackageDescription
 // The checks set this, users do not: a newer compiler may know warnings that are no reason to stop.
 let warningsAreErrors = Context.environment["CS_WARNINGS_AS_ERRORS"] == "1"
 
+// Scripts/fuzz sets this: the fuzzers then stand in the place of the test that replays their corpus.
+let isFuzzing = Context.environment["CS_FUZZ"] == "1"
+
 let swiftSettings: [SwiftSetting] =
   [
     .swiftLanguageMode(.v6),
@@ -322,6 +325,32 @@ let testTargets: [Target] = [
     exclude: ["Browser", "Clients", "Hostile", "Kinds"], swiftSettings: swiftSettings),
 ]
 
+// What reads bytes from outside, fed with bytes that nobody would send. One folder, two uses: a test that
+// replays the corpus, and programs that libFuzzer drives (see CONTRIBUTING.md).
+let fuzzed: [Target.Dependency] = [
+  "GRPCTransport", "Ingress", "AccessControl", "DynamicProtobuf", "MessageBus", "ShardStore",
+  "RocksDB",
+  "ReplicatedData", "Launcher", "CommandLineKit", "CloudstateModel", "CloudstateProtocol", "Gzip",
+  nioCore, nioEmbedded, nioHTTP1, nioHTTP2, nioHPACK, logging, protobuf,
+]
+
+let fuzzTargets: [Target] =
+  isFuzzing
+  ? [
+    .target(
+      name: "FuzzTargets", dependencies: fuzzed, path: "Tests/FuzzTests/Targets",
+      swiftSettings: swiftSettings),
+    .target(name: "FuzzCoverage", path: "Tests/FuzzTests/Coverage"),
+    .executableTarget(
+      name: "fuzz", dependencies: ["FuzzTargets", "FuzzCoverage"], path: "Tests/FuzzTests/Program",
+      swiftSettings: swiftSettings,
+      linkerSettings: [
+        .unsafeFlags(
+          ["8bit_counters", "pcs"].flatMap { ["-Xlinker", "--wrap=__sanitizer_cov_\($0)_init"] })
+      ]),
+  ]
+  : [tests("FuzzTests", fuzzed, exclude: ["Program", "Coverage", "Corpus", "Dictionaries"])]
+
 let package = Package(
   name: "cloudstate-swift",
   platforms: [.macOS(.v15)],
@@ -350,6 +379,7 @@ let package = Package(
     .package(url: "https://github.com/jpsim/Yams", from: "6.2.0"),
   ],
   targets: cModules + vocabulary + wrappers + ports + features + assemblies + commandLine
-    + compatibility + nodePrograms + embedding + samples + programs + samplePrograms + testTargets,
+    + compatibility + nodePrograms + embedding + samples + programs + samplePrograms + testTargets
+    + fuzzTargets,
   cxxLanguageStandard: .cxx17
 )

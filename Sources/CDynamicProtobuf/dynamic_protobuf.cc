@@ -32,6 +32,9 @@ constexpr int maximum_any_depth = 64;
 
 struct dpb_pool {
   pb::DescriptorPool descriptors;
+  // Whether a message or an extension is a proto2 group. libprotobuf's JSON knows no groups: it prints their fields
+  // among those of the message around them, and reads them into bytes without an end.
+  bool has_groups = false;
   // Makes and keeps prototypes; locks by itself. Destroyed before the descriptors it refers to.
   std::unique_ptr<pb::DynamicMessageFactory> factory;
   // Stateless over the descriptors.
@@ -126,6 +129,38 @@ const dpb_file *wrap(const pb::FileDescriptor *file) {
 
 std::string not_a(const pb::Descriptor *type) { return "the bytes are not a " + type->full_name(); }
 
+std::string no_json_form(const pb::FieldDescriptor *group) {
+  return "the group " + group->full_name() + " has no JSON form";
+}
+
+bool has_groups(const pb::FieldDescriptor *field) {
+  return field->type() == pb::FieldDescriptor::TYPE_GROUP;
+}
+
+bool has_groups(const pb::Descriptor *type) {
+  for (int index = 0; index < type->field_count(); ++index) {
+    if (has_groups(type->field(index))) return true;
+  }
+  for (int index = 0; index < type->extension_count(); ++index) {
+    if (has_groups(type->extension(index))) return true;
+  }
+  // Nested as deeply as the parser of descriptors lets them be.
+  for (int index = 0; index < type->nested_type_count(); ++index) {
+    if (has_groups(type->nested_type(index))) return true;
+  }
+  return false;
+}
+
+bool has_groups(const pb::FileDescriptor *file) {
+  for (int index = 0; index < file->extension_count(); ++index) {
+    if (has_groups(file->extension(index))) return true;
+  }
+  for (int index = 0; index < file->message_type_count(); ++index) {
+    if (has_groups(file->message_type(index))) return true;
+  }
+  return false;
+}
+
 std::string make_canonical(
     dpb_pool *pool, const pb::Descriptor *type, std::string *binary, int any_depth);
 
@@ -159,6 +194,7 @@ std::string make_contents_canonical(dpb_pool *pool, pb::Message *message, int an
   reflection->ListFields(*message, &fields);
   for (const pb::FieldDescriptor *field : fields) {
     if (field->cpp_type() != pb::FieldDescriptor::CPPTYPE_MESSAGE) continue;
+    if (field->type() == pb::FieldDescriptor::TYPE_GROUP) return no_json_form(field);
     const int count = field->is_repeated() ? reflection->FieldSize(*message, field) : 1;
     for (int index = 0; index < count; ++index) {
       pb::Message *embedded = field->is_repeated()
@@ -212,11 +248,14 @@ dpb_status dpb_pool_build(
         return give("not a google.protobuf.FileDescriptorProto", error, DPB_MALFORMED);
       }
       ErrorTexts errors;
-      if (result->descriptors.BuildFileCollectingErrors(file, &errors) == nullptr) {
+      const pb::FileDescriptor *built =
+          result->descriptors.BuildFileCollectingErrors(file, &errors);
+      if (built == nullptr) {
         return give(
             errors.text().empty() ? file.name() + ": is not valid" : errors.text(), error,
             DPB_INVALID);
       }
+      if (has_groups(built)) result->has_groups = true;
     }
     result->factory = std::make_unique<pb::DynamicMessageFactory>(&result->descriptors);
     result->resolver.reset(
@@ -443,6 +482,13 @@ dpb_status dpb_binary_from_json(
           pool->resolver.get(), std::string(url_prefix) + "/" + unwrap(message)->full_name(),
           &input, &target);
       if (!status.ok()) return give(status.message().ToString(), output, DPB_INVALID);
+    }
+    if (pool->has_groups) {
+      // Only groups break what was made here.
+      std::string copy = binary;
+      if (!make_canonical(pool, unwrap(message), &copy, 0).empty()) {
+        return give("a proto2 group has no JSON form", output, DPB_INVALID);
+      }
     }
     return give(binary, output);
   });

@@ -161,8 +161,8 @@ final class ClientCall: MessageStream, GRPCClientStream, DeadlineHolder {
     guard isOpen else { return }
     if !hasResponseBegun {
       let httpStatus = headers.first(name: ":status") ?? ""
-      // Informational responses precede the real one.
-      if httpStatus.hasPrefix("1") { return }
+      // Informational responses precede the real one; with the end of the stream there is none.
+      if httpStatus.hasPrefix("1"), !isRemoteEnded { return }
       hasResponseBegun = true
       guard httpStatus == "200" else {
         let status =

@@ -108,7 +108,8 @@ final class ClientSession: ChannelInboundHandler {
     owner?.roomFreed(in: self)
   }
 
-  private func configure(_ channel: any Channel, for target: GRPCAddress) throws {
+  /// Puts the handlers of the session into its channel.
+  func configure(_ channel: any Channel, for target: GRPCAddress) throws {
     // Closed while the name was being resolved.
     guard phase == .connecting else { throw ChannelError.ioOnClosedChannel }
     let settings: HTTP2Settings = [

@@ -32,6 +32,8 @@ package final class GRPCClientConnection: GRPCClientTransport, @unchecked Sendab
   private var lastFailure = ""
   private var random = SystemRandomNumberGenerator()
   private var stateObserver: ((GRPCConnectivity) -> Void)?
+  /// Gives a session its channel; a test may have one without a socket.
+  var dial: (ClientSession, GRPCAddress) -> Void = { $0.connect(to: $1) }
 
   /// May be called from any thread; connects nothing yet.
   package init(
@@ -178,7 +180,7 @@ package final class GRPCClientConnection: GRPCClientTransport, @unchecked Sendab
     let session = ClientSession(owner: self, configuration: configuration, logger: logger)
     self.session = session
     stateObserver?(.connecting)
-    session.connect(to: target)
+    dial(session, target)
   }
 
   private func withCommonMetadata(_ metadata: GRPCMetadata) -> GRPCMetadata {

@@ -61,6 +61,7 @@ struct PublicationTracker {
       last = [publicationClass: number.sequence]
       return .restarted
     }
-    return number.sequence == known + 1 ? .inOrder : .classGap
+    // No honest source gets to the last number, behind which there is none.
+    return known < .max && number.sequence == known + 1 ? .inOrder : .classGap
   }
 }

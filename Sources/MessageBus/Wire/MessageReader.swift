@@ -39,14 +39,19 @@ struct IncomingMessage {
 extension ByteBuffer {
   fileprivate mutating func readShortText() -> String? {
     guard let length: UInt8 = readInteger() else { return nil }
-    return readString(length: Int(length))
+    return readValidText(length: Int(length))
+  }
+
+  /// `nil` for what is no UTF-8, too: mended, it would be another text than the one that was sent.
+  private mutating func readValidText(length: Int) -> String? {
+    try? readUTF8ValidatedString(length: length)
   }
 
   fileprivate mutating func readEnvelope() throws(MalformedMessage) -> Envelope {
     guard let kindByte: UInt8 = readInteger(), let flags: UInt8 = readInteger(),
       let number: UInt64 = readInteger(), let subjectLength: UInt16 = readInteger(),
       let payloadLength: UInt32 = readInteger(),
-      let subjectText = readString(length: Int(subjectLength)),
+      let subjectText = readValidText(length: Int(subjectLength)),
       let payload = readSlice(length: Int(payloadLength))
     else { throw MalformedMessage(reason: "ends within an envelope") }
     guard let kind = EnvelopeKind(rawValue: kindByte), flags == 0 else {

@@ -75,8 +75,6 @@ final class HTTP1Peer: Sendable {
     return certificate?.serialNumber.map { String($0, radix: 16, uppercase: true) }.joined()
   }
 
-  func send(_ bytes: ByteBuffer) async throws { try await channel.writeAndFlush(bytes) }
-
   func send(_ text: String) async throws {
     try await channel.writeAndFlush(ByteBuffer(string: text))
   }

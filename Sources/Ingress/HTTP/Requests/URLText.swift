@@ -38,19 +38,20 @@ struct RequestTarget: Hashable {
 
   /// Still percent-encoded, as path templates want it.
   let path: [UInt8]
-  private let query: Substring
+  private let query: ArraySlice<UInt8>
 
+  /// Goes by bytes: with a combining mark behind it, a delimiter would be part of another character.
   init(_ target: String) {
-    var rest = target[...]
+    var rest = Array(target.utf8)[...]
     // What a proxy is asked for names the server before the path.
-    if !target.hasPrefix("/") {
-      for scheme in ["http://", "https://"] where rest.lowercased().hasPrefix(scheme) {
-        rest = rest.dropFirst(scheme.count).drop { $0 != "/" && $0 != "?" && $0 != "#" }
+    if rest.first != UInt8(ascii: "/") {
+      for scheme in ["http://", "https://"] where Self.begins(rest, with: scheme) {
+        rest = rest.dropFirst(scheme.utf8.count).drop { !"/?#".utf8.contains($0) }
       }
     }
-    rest = rest.prefix { $0 != "#" }
-    let path = rest.prefix { $0 != "?" }
-    self.path = path.isEmpty ? [UInt8(ascii: "/")] : Array(path.utf8)
+    rest = rest.prefix { $0 != UInt8(ascii: "#") }
+    let path = rest.prefix { $0 != UInt8(ascii: "?") }
+    self.path = path.isEmpty ? [UInt8(ascii: "/")] : Array(path)
     query = rest.dropFirst(path.count + 1)
   }
 
@@ -60,15 +61,28 @@ struct RequestTarget: Hashable {
   /// The parameters in order. Those without a `=` mean nothing.
   func parameters() throws(HTTPProblem) -> [Parameter] {
     var parameters: [Parameter] = []
-    for pair in query.split(separator: "&") {
-      guard let equals = pair.firstIndex(of: "=") else { continue }
-      guard let name = URLText.decode(pair[..<equals].utf8, isForm: true),
-        let value = URLText.decode(pair[pair.index(after: equals)...].utf8, isForm: true)
+    for pair in query.split(separator: UInt8(ascii: "&")) {
+      guard let equals = pair.firstIndex(of: UInt8(ascii: "=")) else { continue }
+      guard let name = URLText.decode(pair[..<equals], isForm: true),
+        let value = URLText.decode(pair[(equals + 1)...], isForm: true)
       else {
-        throw .badRequest("the query parameter '\(pair)' has a broken percent-encoding")
+        throw .badRequest(
+          "the query parameter '\(String(decoding: pair, as: UTF8.self))' has a broken "
+            + "percent-encoding")
       }
       parameters.append(Parameter(name: name, value: value))
     }
     return parameters
   }
+
+  /// - Parameter scheme: in lower case; the target may have capitals.
+  private static func begins(_ target: ArraySlice<UInt8>, with scheme: String) -> Bool {
+    target.prefix(scheme.utf8.count).elementsEqual(scheme.utf8) { given, wanted in
+      given == wanted || (wanted.isSmallLetter && given == wanted - 0x20)
+    }
+  }
+}
+
+extension UInt8 {
+  fileprivate var isSmallLetter: Bool { (UInt8(ascii: "a")...UInt8(ascii: "z")).contains(self) }
 }
