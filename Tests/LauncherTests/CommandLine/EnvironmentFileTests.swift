@@ -72,6 +72,11 @@ struct EnvironmentFileTests {
       "idempotency-retention", "loops", "log-level", "ready-file", "command-timeout",
       "max-message-bytes", "version-check", "shutdown-grace", "event-retry-delay",
       "event-max-retry-delay", "event-failures", "event-attempts", "event-poison",
+      "tls-cert", "tls-key", "tls-client-ca", "tls-client-auth", "tls-min-version",
+      "tls-reload-interval", "max-connections", "max-concurrent-streams", "max-header-bytes",
+      "window-bytes", "max-unread-bytes", "handshake-timeout", "connection-idle-timeout",
+      "http1-idle-timeout", "stall-timeout", "max-connection-age", "max-connection-age-grace",
+      "keepalive-interval", "keepalive-timeout", "min-ping-interval",
     ]
     let file = try EnvironmentFile(path: path, text: uncommented)
     let arguments = try file.arguments(
