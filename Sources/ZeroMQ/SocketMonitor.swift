@@ -1,5 +1,9 @@
 import CZeroMQ
 import Glibc
+import Synchronization
+
+/// Counts the monitors of the process.
+private let monitorNumbers = Atomic<UInt64>(0)
 
 /// Reports the connections of one socket, in order. Belongs to the thread of that socket.
 package struct SocketMonitor: ~Copyable {
@@ -16,7 +20,9 @@ package struct SocketMonitor: ~Copyable {
   package init(_ socket: borrowing Socket, in context: Context) throws(ZeroMQError) {
     socket.checkThread()
     let raw = socket.raw
-    let endpoint = "inproc://monitor-\(UInt(bitPattern: raw))"
+    // Never used twice: libzmq frees the name of a closed monitor later than the memory of its socket.
+    let number = monitorNumbers.wrappingAdd(1, ordering: .relaxed).newValue
+    let endpoint = "inproc://monitor-\(number)"
     let events =
       ZMQ_EVENT_ACCEPTED | ZMQ_EVENT_HANDSHAKE_SUCCEEDED | ZMQ_EVENT_DISCONNECTED
       | ZMQ_EVENT_HANDSHAKE_FAILED_NO_DETAIL | ZMQ_EVENT_HANDSHAKE_FAILED_PROTOCOL
