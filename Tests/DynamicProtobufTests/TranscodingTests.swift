@@ -149,6 +149,31 @@ struct TranscodingTests {
     #expect(error?.kind == .unprintable)
   }
 
+  @Test("a proto2 group has no JSON form, and no JSON becomes one")
+  func groups() throws {
+    var part = makeField("part", 1, .group, typeName: ".test.M.Part")
+    part.label = .optional
+    var message = makeMessage("M", part, makeField("a", 2))
+    message.nestedType = [makeMessage("Part", makeField("a", 2))]
+    var file = makeFile("m.proto", messages: [message])
+    file.syntax = "proto2"
+    let pool = try DescriptorPool(fileDescriptorSet: try makeSet(file))
+    #expect(throws: TranscodingError.self) {
+      try pool.binary(fromJSON: #"{"part":{"a":"x"}}"#, message: "test.M")
+    }
+    // Start of group 1, its field 2, its end.
+    let binary: [UInt8] = [0x0b, 0x12, 1, 0x78, 0x0c]
+    #expect(
+      throws: TranscodingError(
+        .unprintable, "test.M has no JSON form: the group test.M.part has no JSON form")
+    ) {
+      try pool.json(fromBinary: binary, message: "test.M", printDefaults: false)
+    }
+    let other = try pool.binary(fromJSON: #"{"a":"x"}"#, message: "test.M")
+    #expect(
+      try pool.json(fromBinary: other, message: "test.M", printDefaults: false) == #"{"a":"x"}"#)
+  }
+
   @Test("an Any of an unknown type has no JSON form")
   func unknownAny() throws {
     let reply = try Cloudstate_Reply.with {

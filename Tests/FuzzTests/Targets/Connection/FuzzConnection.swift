@@ -38,7 +38,8 @@ final class FuzzConnection {
       configuration.handshakeTimeout = .nanoseconds(1)
       configuration.http1IdleTimeout = .nanoseconds(1)
       configuration.stallTimeout = .nanoseconds(1)
-      configuration.connectionIdleTimeout = .nanoseconds(1)
+      // Its timer is armed again and again while there is a call.
+      configuration.connectionIdleTimeout = .microseconds(100)
     }
     if settings & 8 != 0 {
       configuration.keepalive = GRPCKeepalive(interval: .nanoseconds(1), timeout: .nanoseconds(1))
