@@ -18,6 +18,10 @@ struct NodeProgram: AsyncParsableCommand {
                 --coordinator tcp://127.0.0.1:5100 --data ./data-2
             a node of a cluster
 
+        cs-node --service cart --function 127.0.0.1:8080 --data ./data \\
+                --listen 0.0.0.0:9000 --tls-cert cert.pem --tls-key key.pem
+            a node that speaks TLS with its clients
+
         cs-node --config Config/node.env --data ./data
             settings from a file of KEY=VALUE lines; flags win
 

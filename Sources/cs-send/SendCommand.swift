@@ -15,6 +15,7 @@ struct SendCommand: AsyncParsableCommand {
         cs-send ShoppingCart/GetCart '{"userId":"user1"}' | jq .items
         cs-send ShoppingCart/AddItem @item.json --show-events
         cs-send cs.cmd.cart.GetCart '{"userId":"user1"}' -o json
+        cs-send -s https://cart.example:9000 --token-file t Carts/Get '{"id":"a"}'
         generate-items | cs-send ShoppingCart/AddItem --lines --auto-key --retry
         cs-send ShoppingCart/AddItem -T --count 10000 --concurrency 64 \\
           '{"userId":"u{{random 1 500}}","productId":"p{{count}}","quantity":1}'
