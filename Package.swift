@@ -74,6 +74,7 @@ let wrappers: [Target] = [
   library("RocksDB", ["CRocksDB"]),
   library("Gzip", ["CZlib"]),
   library("DynamicProtobuf", ["CDynamicProtobuf"]),
+  library("SettingsReading", [yams]),
 ]
 
 let ports: [Target] = [
@@ -86,7 +87,9 @@ let ports: [Target] = [
   library(
     "GRPCTransport",
     ["Gzip", nioCore, nioPosix, nioHTTP1, nioHTTP2, nioHPACK, nioSSL, collections, logging]),
-  library("AccessControl", ["CloudstateModel", jwt, crypto, nioCore, logging, yams]),
+  library(
+    "AccessControl",
+    ["CloudstateModel", "SettingsReading", jwt, crypto, nioCore, logging, yams]),
   library("ShardStore", ["CloudstateModel", "RocksDB", logging, nioCore]),
   library("MessageBus", ["CloudstateModel", "ZeroMQ", logging, nioCore, collections]),
 ]
@@ -140,13 +143,13 @@ let assemblies: [Target] = [
 ]
 
 let commandLine: [Target] = [
-  library("CommandLineKit", [argumentParser, "CLinux"]),
-  library("Launcher", ["CommandLineKit", "CLinux", yams]),
+  library("CommandLineKit", ["SettingsReading", argumentParser, "CLinux"]),
+  library("Launcher", ["CommandLineKit", "SettingsReading", "CLinux", yams]),
   library(
     "CommandClient",
     [
-      "CommandLineKit", "CloudstateModel", "CloudstateProtocol", "GRPCTransport",
-      "DynamicProtobuf", nioCore, nioPosix, logging, protobuf,
+      "CommandLineKit", "SettingsReading", "CloudstateModel", "CloudstateProtocol",
+      "GRPCTransport", "DynamicProtobuf", nioCore, nioPosix, logging, protobuf,
     ]),
 ]
 
@@ -154,8 +157,8 @@ let compatibility: [Target] = [
   library(
     "CompatibilityKit",
     [
-      "Launcher", "CommandLineKit", "CloudstateProtocol", "TCKProtocol", "GRPCTransport", "CLinux",
-      nioCore, nioPosix, nioHTTP1, logging, protobuf, yams,
+      "Launcher", "CommandLineKit", "SettingsReading", "CloudstateProtocol", "TCKProtocol",
+      "GRPCTransport", "CLinux", nioCore, nioPosix, nioHTTP1, logging, protobuf, yams,
     ])
 ]
 
@@ -188,7 +191,7 @@ let programs: [Target] = [
   program("cs-node", ["NodeCommand", "CommandLineKit", "EntityRuntime", argumentParser]),
   program(
     "cs-coordinator", ["ClusterControl", "MessageBus", "CommandLineKit", argumentParser, logging]),
-  program("cs-up", ["Launcher", "CommandLineKit", argumentParser]),
+  program("cs-up", ["Launcher", "CommandLineKit", "SettingsReading", argumentParser]),
   program("cs-send", ["CommandClient", "CommandLineKit", "CloudstateModel", argumentParser]),
   program("cs-tail", ["CommandClient", "CommandLineKit", argumentParser]),
   program(
@@ -242,7 +245,10 @@ let testTargets: [Target] = [
     exclude: ["Peers"]),
   tests(
     "AccessControlTests",
-    ["AccessControl", "CloudstateModel", jwt, crypto, nioCore, nioPosix, logging]),
+    [
+      "AccessControl", "CloudstateModel", "SettingsReading", jwt, crypto, nioCore, nioPosix,
+      logging,
+    ]),
   tests("DynamicProtobufTests", ["DynamicProtobuf", "CloudstateProtocol", protobuf]),
   tests(
     "EntityRuntimeTests",
@@ -289,7 +295,7 @@ let testTargets: [Target] = [
       "TCKProtocol", "ShardStore", "CloudstateModel", "GRPCTransport", "cs-coordinator", nioCore,
       nioPosix, logging, protobuf,
     ]),
-  tests("LauncherTests", ["Launcher", "CommandLineKit", "cs-up"]),
+  tests("LauncherTests", ["Launcher", "CommandLineKit", "SettingsReading", "cs-up"]),
   tests(
     "CommandClientTests",
     [
