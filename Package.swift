@@ -198,7 +198,7 @@ let programs: [Target] = [
     "cs-admin",
     [
       "CommandClient", "AccessControl", "MessageBus", "CommandLineKit", "CloudstateModel",
-      argumentParser, logging,
+      "CloudstateProtocol", argumentParser, logging, protobuf,
     ]),
   program(
     "cs-bench",
@@ -313,7 +313,8 @@ let testTargets: [Target] = [
   .testTarget(
     name: "EndToEndTests",
     dependencies: [
-      "TestSupport", "ShardStore", "RocksDB", "CloudstateModel", "cs-node", "cs-coordinator",
+      "TestSupport", "ShardStore", "RocksDB", "CloudstateModel", jwt, crypto, "cs-node",
+      "cs-coordinator",
       "cs-up", "cs-send", "cs-tail", "cs-admin", "cs-bench", "cs-tck", "shopping-cart",
       "value-shopping-cart",
       "chat", "tck-model", "shopping-cart-node", "value-shopping-cart-node", "chat-node",
