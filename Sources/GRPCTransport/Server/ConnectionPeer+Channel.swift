@@ -3,6 +3,20 @@ import NIOCore
 extension ConnectionPeer {
   /// What a channel knows of its other end.
   init(of channel: any Channel) {
-    self.init(address: channel.remoteAddress.map { "\($0)" } ?? "unknown")
+    let address = channel.remoteAddress
+    self.init(
+      address: address.map { "\($0)" } ?? "unknown", isLocal: address?.isLocal ?? false)
+  }
+}
+
+extension SocketAddress {
+  /// Whether only this machine can have it (RFC 1122, 3.2.1.3, and RFC 4291, 2.5.3).
+  fileprivate var isLocal: Bool {
+    switch self {
+    case .v4, .v6:
+      guard let text = ipAddress else { return false }
+      return text == "::1" || text.hasPrefix("127.") || text.hasPrefix("::ffff:127.")
+    case .unixDomainSocket: return true
+    }
   }
 }

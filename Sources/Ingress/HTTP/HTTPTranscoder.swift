@@ -1,3 +1,4 @@
+import AccessControl
 import DynamicProtobuf
 package import GRPCTransport
 import NIOCore
@@ -7,13 +8,15 @@ import Synchronization
 /// connections.
 package final class HTTPTranscoder: HTTPServerRouter {
   private let current: Mutex<HTTPBindings>
-  private let ingress: Ingress
+  private let gate: AccessGate
 
-  /// - Parameter ingress: serves the calls that requests stand for.
-  package init(bindings: HTTPBindings, ingress: Ingress) {
+  /// - Parameter gate: before the API that serves the calls that requests stand for.
+  package init(bindings: HTTPBindings, gate: AccessGate) {
     current = Mutex(bindings)
-    self.ingress = ingress
+    self.gate = gate
   }
+
+  private var ingress: Ingress { gate.ingress }
 
   /// Serves these from the next request on.
   package func update(_ bindings: HTTPBindings) { current.withLock { $0 = bindings } }
@@ -21,9 +24,17 @@ package final class HTTPTranscoder: HTTPServerRouter {
   package func handle(
     _ request: HTTPServerRequest, on exchange: any HTTPServerExchange
   ) -> (any HTTPServerExchangeHandler)? {
+    gate.handle(request, on: exchange) { rights in
+      self.handle(request, rights, on: exchange)
+    }
+  }
+
+  private func handle(
+    _ request: HTTPServerRequest, _ rights: AccessRights, on exchange: any HTTPServerExchange
+  ) -> (any HTTPServerExchangeHandler)? {
     let accept = AcceptHeader(request.headers["accept"])
     do throws(HTTPProblem) {
-      return try open(request, accept, exchange)
+      return try open(request, rights, accept, exchange)
     } catch {
       let answer = HTTPErrorAnswer(error, accept: accept)
       exchange.respond(answer.start, body: answer.body)
@@ -32,11 +43,22 @@ package final class HTTPTranscoder: HTTPServerRouter {
   }
 
   private func open(
-    _ request: HTTPServerRequest, _ accept: AcceptHeader, _ exchange: any HTTPServerExchange
+    _ request: HTTPServerRequest, _ rights: AccessRights, _ accept: AcceptHeader,
+    _ exchange: any HTTPServerExchange
   ) throws(HTTPProblem) -> any HTTPServerExchangeHandler {
     let target = RequestTarget(request.target)
     let bindings = current.withLock { $0 }
-    let (binding, captures) = try find(request.method, target, in: bindings)
+    let found: (HTTPBinding, [Range<Int>])
+    do {
+      found = try find(request.method, target, in: bindings)
+    } catch {
+      throw ingress.mayKnowAll(rights) ? error : HTTPProblem(AccessRefusal.denied)
+    }
+    let (binding, captures) = found
+    // Before anything of the body is looked at.
+    guard ingress.permits(binding.methodPath, rights) else {
+      throw HTTPProblem(AccessRefusal.denied)
+    }
     let pool = bindings.pool
     let message = try RequestMessageReader(pool: pool, binding: binding)
       .message(request, target: target, captures: captures)
@@ -44,7 +66,7 @@ package final class HTTPTranscoder: HTTPServerRouter {
       path: binding.methodPath, metadata: request.headers, exchange: exchange,
       form: ReplyForm(pool: pool, binding: binding, accept: accept), accept: accept,
       report: ingress.report)
-    guard let handler = ingress.handler(for: call) else {
+    guard let handler = ingress.handler(for: call, rights: rights) else {
       throw HTTPProblem(
         httpStatus: 501, code: .unimplemented,
         message: "this node does not serve \(binding.methodPath)")

@@ -1,3 +1,4 @@
+import AccessControl
 import CloudstateModel
 import CloudstateProtocol
 import DynamicProtobuf
@@ -97,7 +98,7 @@ struct HTTPFixture {
 
   /// Methods whose names begin with "Stream" or "Act" are actions, all others those of an entity with the key
   /// `id`.
-  init(_ methods: Method...) throws {
+  init(_ methods: Method..., authenticator: Authenticator? = nil) throws {
     pool = try Self.pool(methods)
     let keys = try pool.keyExtractor(message: "t.In", fieldNumbers: [1])
     let routes = methods.map { method in
@@ -112,10 +113,11 @@ struct HTTPFixture {
     }
     let reports = reports
     let ingress = Ingress(
-      configuration: IngressConfiguration(), routes: routes, dispatcher: dispatcher, mounts: [],
-      report: { reports.add($0) })
+      configuration: IngressConfiguration(), service: shop, routes: routes,
+      dispatcher: dispatcher, mounts: [], report: { reports.add($0) })
     transcoder = HTTPTranscoder(
-      bindings: try HTTPBindings(pool: pool, services: ["t.S"]), ingress: ingress)
+      bindings: try HTTPBindings(pool: pool, services: ["t.S"]),
+      gate: AccessGate(ingress: ingress, authenticator: authenticator))
   }
 
   /// Serves other rules from now on.
