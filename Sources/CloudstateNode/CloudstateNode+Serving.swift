@@ -1,3 +1,4 @@
+import AccessControl
 import CloudstateModel
 import ClusterControl
 import DynamicProtobuf
@@ -18,7 +19,9 @@ import Synchronization
 // every part.
 extension CloudstateNode {
   /// Starts everything and serves until the task is cancelled. What was started is in `teardown`.
-  func serve(_ teardown: Teardown) async throws {
+  ///
+  /// - Parameter access: finds out who makes a call; `nil` where no access is controlled.
+  func serve(_ access: Authenticator?, _ teardown: Teardown) async throws {
     let group = MultiThreadedEventLoopGroup(
       numberOfThreads: configuration.eventLoops ?? NodeConfiguration.defaultEventLoops)
     teardown.add("event loops") { try await group.shutdownGracefully() }
@@ -76,10 +79,12 @@ extension CloudstateNode {
       bus: bus, service: configuration.service, methods: methods, runner: runner, loops: loops)
     teardown.add("calls of other services") { calls.stop() }
     let door = try await openFrontDoor(
-      spec, bindings: bindings, methods: methods, runner: runner, streams: streams, report: report,
-      group: group, teardown)
+      spec, bindings: bindings, methods: methods, runner: runner, streams: streams,
+      access: access, report: report, group: group, teardown)
     prepareLocalCalls(ingress: door.ingress, runtime: runtime, loops: loops, teardown)
     teardown.add("event streams") { streams.stop() }
+    // Before the listener waits for its calls, some of which wait for this.
+    teardown.add("waiting for tokens") { access?.stop() }
     let consumers = try await startConsumers(
       spec, caller: EventCallRunner(runner: runner, actionTimeout: commandTimeout, report: report),
       store: store, runtime: runtime, loops: loops, reader: reader, teardown)

@@ -26,7 +26,9 @@ package final class CloudstateNode: Sendable {
     do {
       try await withThrowingTaskGroup(of: Void.self) { group in
         group.addTask { try await stopped() }
-        group.addTask { try await self.serve(teardown) }
+        let access = try await self.loadAccess(teardown)
+        group.addTask { try await self.serve(access?.authenticator, teardown) }
+        if let access { group.addTask { try await self.followAccessFile(access) } }
         defer { group.cancelAll() }
         try await group.next()
       }

@@ -15,6 +15,9 @@ package struct NodeConfiguration: Sendable {
   package var access: LocalAccess?
   /// The public listener. Port 0 takes a free port.
   package var listen: GRPCAddress
+  /// The file that says who may do what at the public listener (`Config/access.yaml`); `nil`: everybody may
+  /// do everything.
+  package var accessFile: String?
   /// The management listener (`/ready`, `/alive`); `nil` for none.
   package var management: GRPCAddress?
   /// Bus endpoints to bind; `*` as port takes a free one.
@@ -94,6 +97,7 @@ package struct NodeConfiguration: Sendable {
       eventMaximumRetryDelay >= eventRetryDelay && eventMaximumRetryDelay <= .seconds(24 * 3600),
       "event-max-retry-delay must be from event-retry-delay to 24h")
     check(eventAttempts ?? 1 > 0, "event-attempts must be at least 1, or 0 for no limit")
+    check(accessFile != "", "access must name a file")
     guard problems.isEmpty else {
       throw NodeError(.configuration, problems.joined(separator: "; "))
     }

@@ -53,16 +53,19 @@ package struct NodeOptions: ParsableArguments {
   @Flag(help: "Stop when the process that started this one ends.")
   package var stopWithParent = false
 
+  @OptionGroup package var accessOptions: AccessOptions
+
   package init() {}
 
   /// Long names of the options that a `--config` file may set; `config` itself is none.
-  private static let options = [
-    "service", "node-id", "listen", "management", "bus", "bus-publish", "coordinator", "data",
-    "shards", "passivation-timeout", "command-timeout", "owner-timeout", "max-streams",
-    "idempotency-retention", "loops", "max-message-bytes", "version-check", "shutdown-grace",
-    "ready-file", "log-level", "event-retry-delay", "event-max-retry-delay", "event-failures",
-    "event-attempts", "event-poison",
-  ]
+  private static let options =
+    [
+      "service", "node-id", "listen", "management", "bus", "bus-publish", "coordinator", "data",
+      "shards", "passivation-timeout", "command-timeout", "owner-timeout", "max-streams",
+      "idempotency-retention", "loops", "max-message-bytes", "version-check", "shutdown-grace",
+      "ready-file", "log-level", "event-retry-delay", "event-max-retry-delay", "event-failures",
+      "event-attempts", "event-poison",
+    ] + AccessOptions.names
   private static let flags = ["pass-metadata", "stop-with-parent"]
 
   /// What was typed, behind the settings of the `--config` file it names, so that what was typed wins.

@@ -67,8 +67,8 @@ struct EnvironmentFileTests {
     let uncommented = text.split(separator: "\n").filter { $0.hasPrefix("#CS_") }
       .map { $0.dropFirst() }.joined(separator: "\n")
     let options = [
-      "service", "node-id", "function", "listen", "management", "bus", "bus-publish",
-      "coordinator", "data", "shards", "passivation-timeout", "max-streams",
+      "service", "node-id", "function", "listen", "access", "management", "bus",
+      "bus-publish", "coordinator", "data", "shards", "passivation-timeout", "max-streams",
       "idempotency-retention", "loops", "log-level", "ready-file", "command-timeout",
       "max-message-bytes", "version-check", "shutdown-grace", "event-retry-delay",
       "event-max-retry-delay", "event-failures", "event-attempts", "event-poison",
