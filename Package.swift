@@ -78,6 +78,7 @@ let wrappers: [Target] = [
   library("RocksDB", ["CRocksDB"]),
   library("Gzip", ["CZlib"]),
   library("DynamicProtobuf", ["CDynamicProtobuf"]),
+  library("SettingsReading", [yams]),
 ]
 
 let ports: [Target] = [
@@ -92,7 +93,9 @@ let ports: [Target] = [
     [
       "Gzip", nioCore, nioPosix, nioHTTP1, nioHTTP2, nioHPACK, nioSSL, nioTLS, collections, logging,
     ]),
-  library("AccessControl", ["CloudstateModel", jwt, crypto, nioCore, logging, yams]),
+  library(
+    "AccessControl",
+    ["CloudstateModel", "SettingsReading", jwt, crypto, nioCore, logging, yams]),
   library("ShardStore", ["CloudstateModel", "RocksDB", logging, nioCore]),
   library("MessageBus", ["CloudstateModel", "ZeroMQ", logging, nioCore, collections]),
 ]
@@ -146,13 +149,13 @@ let assemblies: [Target] = [
 ]
 
 let commandLine: [Target] = [
-  library("CommandLineKit", [argumentParser, "CLinux"]),
-  library("Launcher", ["CommandLineKit", "CLinux", yams]),
+  library("CommandLineKit", ["SettingsReading", argumentParser, "CLinux"]),
+  library("Launcher", ["CommandLineKit", "SettingsReading", "CLinux", yams]),
   library(
     "CommandClient",
     [
-      "CommandLineKit", "CloudstateModel", "CloudstateProtocol", "GRPCTransport",
-      "DynamicProtobuf", nioCore, nioPosix, logging, protobuf,
+      "CommandLineKit", "SettingsReading", "CloudstateModel", "CloudstateProtocol",
+      "GRPCTransport", "DynamicProtobuf", nioCore, nioPosix, logging, protobuf,
     ]),
 ]
 
@@ -160,8 +163,8 @@ let compatibility: [Target] = [
   library(
     "CompatibilityKit",
     [
-      "Launcher", "CommandLineKit", "CloudstateProtocol", "TCKProtocol", "GRPCTransport", "CLinux",
-      nioCore, nioPosix, nioHTTP1, logging, protobuf, yams,
+      "Launcher", "CommandLineKit", "SettingsReading", "CloudstateProtocol", "TCKProtocol",
+      "GRPCTransport", "CLinux", nioCore, nioPosix, nioHTTP1, logging, protobuf, yams,
     ])
 ]
 
@@ -194,14 +197,14 @@ let programs: [Target] = [
   program("cs-node", ["NodeCommand", "CommandLineKit", "EntityRuntime", argumentParser]),
   program(
     "cs-coordinator", ["ClusterControl", "MessageBus", "CommandLineKit", argumentParser, logging]),
-  program("cs-up", ["Launcher", "CommandLineKit", argumentParser]),
+  program("cs-up", ["Launcher", "CommandLineKit", "SettingsReading", argumentParser]),
   program("cs-send", ["CommandClient", "CommandLineKit", "CloudstateModel", argumentParser]),
   program("cs-tail", ["CommandClient", "CommandLineKit", argumentParser]),
   program(
     "cs-admin",
     [
       "CommandClient", "AccessControl", "MessageBus", "CommandLineKit", "CloudstateModel",
-      argumentParser, logging,
+      "CloudstateProtocol", argumentParser, logging, protobuf,
     ]),
   program(
     "cs-bench",
@@ -248,7 +251,10 @@ let testTargets: [Target] = [
     exclude: ["Peers"]),
   tests(
     "AccessControlTests",
-    ["AccessControl", "CloudstateModel", jwt, crypto, nioCore, nioPosix, logging]),
+    [
+      "AccessControl", "CloudstateModel", "SettingsReading", jwt, crypto, nioCore, nioPosix,
+      logging,
+    ]),
   tests("DynamicProtobufTests", ["DynamicProtobuf", "CloudstateProtocol", protobuf]),
   tests(
     "EntityRuntimeTests",
@@ -298,7 +304,7 @@ let testTargets: [Target] = [
       nioPosix, logging, protobuf,
     ]),
   tests("NodeCommandTests", ["NodeCommand", "CommandLineKit"]),
-  tests("LauncherTests", ["Launcher", "CommandLineKit", "cs-up"]),
+  tests("LauncherTests", ["Launcher", "CommandLineKit", "SettingsReading", "cs-up"]),
   tests(
     "CommandClientTests",
     [
@@ -316,7 +322,8 @@ let testTargets: [Target] = [
   .testTarget(
     name: "EndToEndTests",
     dependencies: [
-      "TestSupport", "ShardStore", "RocksDB", "CloudstateModel", "cs-node", "cs-coordinator",
+      "TestSupport", "ShardStore", "RocksDB", "CloudstateModel", jwt, crypto, "cs-node",
+      "cs-coordinator",
       "cs-up", "cs-send", "cs-tail", "cs-admin", "cs-bench", "cs-tck", "shopping-cart",
       "value-shopping-cart",
       "chat", "tck-model", "shopping-cart-node", "value-shopping-cart-node", "chat-node",
@@ -330,7 +337,7 @@ let testTargets: [Target] = [
 let fuzzed: [Target.Dependency] = [
   "GRPCTransport", "Ingress", "AccessControl", "DynamicProtobuf", "MessageBus", "ShardStore",
   "RocksDB",
-  "ReplicatedData", "Launcher", "CommandLineKit", "CloudstateModel", "CloudstateProtocol", "Gzip",
+  "ReplicatedData", "Launcher", "SettingsReading", "CommandLineKit", "CloudstateModel", "CloudstateProtocol", "Gzip",
   nioCore, nioEmbedded, nioHTTP1, nioHTTP2, nioHPACK, logging, protobuf,
 ]
 

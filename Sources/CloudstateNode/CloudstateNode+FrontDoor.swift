@@ -1,3 +1,5 @@
+import AccessControl
+import CloudstateModel
 import DynamicProtobuf
 import EntityRuntime
 import Eventing
@@ -18,18 +20,22 @@ extension CloudstateNode {
 
   func openFrontDoor(
     _ spec: ServiceSpec, bindings: HTTPBindings, methods: EntityMethods, runner: CommandRunner,
-    streams: EventStreamsService, report: @escaping @Sendable (String) -> Void,
-    settings: GRPCServerConfiguration, group: any EventLoopGroup, _ teardown: Teardown
+    streams: EventStreamsService, access: Authenticator?,
+    report: @escaping @Sendable (String) -> Void, settings: GRPCServerConfiguration,
+    group: any EventLoopGroup, _ teardown: Teardown
   ) async throws -> FrontDoor {
     let health = HealthService(services: spec.entities.map(\.serviceName))
     let ingress = makeIngress(
-      spec, methods: methods, runner: runner, streams: streams, health: health, report: report)
+      spec, methods: methods, runner: runner,
+      mounts: mounts(spec, methods: methods, streams: streams, health: health, access: access),
+      report: report)
+    let gate = AccessGate(ingress: ingress, authenticator: access)
     let transcoder = HTTPTranscoder(
-      bindings: bindings, configuration: transcoderConfiguration, ingress: ingress)
-    let http = try httpChain(to: transcoder, calls: ingress)
+      bindings: bindings, configuration: transcoderConfiguration, gate: gate)
+    let http = try httpChain(to: transcoder, calls: gate)
     let server = try await bind {
       try await GRPCServer.start(
-        configuration: settings, router: ingress, http: http, group: group,
+        configuration: settings, router: gate, http: http, group: group,
         logger: logger)
     }
     let grace = configuration.shutdownGrace
@@ -59,20 +65,32 @@ extension CloudstateNode {
 
   private func makeIngress(
     _ spec: ServiceSpec, methods: EntityMethods, runner: CommandRunner,
-    streams: EventStreamsService, health: HealthService,
-    report: @escaping @Sendable (String) -> Void
+    mounts: [Ingress.Mount], report: @escaping @Sendable (String) -> Void
   ) -> Ingress {
     var settings = IngressConfiguration()
     settings.capturesMetadata = configuration.entities.passesMetadata
+    return Ingress(
+      configuration: settings, service: configuration.service, routes: methods.routes,
+      dispatcher: runner, mounts: mounts, report: report)
+  }
+
+  /// What is served beside the methods of the user function, each with its check of who may have it.
+  private func mounts(
+    _ spec: ServiceSpec, methods: EntityMethods, streams: EventStreamsService,
+    health: HealthService, access: Authenticator?
+  ) -> [Ingress.Mount] {
+    let service = configuration.service
     let reflection = ReflectionService(
       pool: spec.pool, services: spec.entities.map(\.serviceName))
-    return Ingress(
-      configuration: settings, routes: methods.routes, dispatcher: runner,
-      mounts: [
-        { streams.handler(for: $0) }, { reflection.handler(for: $0) },
-        { health.handler(for: $0) },
-      ],
-      report: report)
+    let administration = AccessService(authenticator: access)
+    return [
+      { call, rights in streams.handler(for: call, service: service, rights: rights) },
+      { call, rights in
+        reflection.handler(for: call) { methods.isVisible($0, of: service, to: rights) }
+      },
+      { call, rights in administration.handler(for: call, rights: rights) },
+      { call, _ in health.handler(for: call) },
+    ]
   }
 
   func httpBindings(

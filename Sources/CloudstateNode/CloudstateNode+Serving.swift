@@ -1,3 +1,4 @@
+import AccessControl
 import CloudstateModel
 import ClusterControl
 import DynamicProtobuf
@@ -18,7 +19,9 @@ import Synchronization
 // every part.
 extension CloudstateNode {
   /// Starts everything and serves until the task is cancelled. What was started is in `teardown`.
-  func serve(_ teardown: Teardown) async throws {
+  ///
+  /// - Parameter access: finds out who makes a call; `nil` where no access is controlled.
+  func serve(_ access: Authenticator?, _ teardown: Teardown) async throws {
     let group = MultiThreadedEventLoopGroup(
       numberOfThreads: configuration.eventLoops ?? NodeConfiguration.defaultEventLoops)
     teardown.add("event loops") { try await group.shutdownGracefully() }
@@ -83,9 +86,11 @@ extension CloudstateNode {
       spec, caller: EventCallRunner(runner: runner, actionTimeout: commandTimeout, report: report),
       store: store, runtime: runtime, loops: loops, reader: reader, teardown)
     let door = try await openFrontDoor(
-      spec, bindings: bindings, methods: methods, runner: runner, streams: streams, report: report,
-      settings: listener, group: group, teardown)
+      spec, bindings: bindings, methods: methods, runner: runner, streams: streams,
+      access: access, report: report, settings: listener, group: group, teardown)
     prepareLocalCalls(ingress: door.ingress, runtime: runtime, loops: loops, teardown)
+    // Before the listener waits for its calls, some of which wait for this.
+    teardown.add("waiting for tokens") { access?.stop() }
     // Tails would keep their connections open for ever; they go on at another node.
     teardown.add("event streams") { streams.stop() }
     teardown.add("acceptance of connections") { await door.server.beginShutdown() }

@@ -34,7 +34,9 @@ package final class CloudstateNode: Sendable {
           // Everything goes on meanwhile.
           try await Task.sleep(for: self.configuration.drainDelay)
         }
-        group.addTask { try await self.serve(teardown) }
+        let access = try await self.loadAccess(teardown)
+        group.addTask { try await self.serve(access?.authenticator, teardown) }
+        if let access { group.addTask { try await self.followAccessFile(access) } }
         defer { group.cancelAll() }
         try await group.next()
       }
@@ -55,6 +57,7 @@ package final class CloudstateNode: Sendable {
     Exposure(
       listener: configuration.listen, management: configuration.management,
       busEndpoints: [configuration.busRequests, configuration.busPublications],
-      hasBusKey: configuration.busKey != nil, hasTLS: configuration.listener.tls != nil)
+      hasBusKey: configuration.busKey != nil, hasTLS: configuration.listener.tls != nil,
+      hasAccessRules: configuration.accessFile != nil)
   }
 }

@@ -20,6 +20,9 @@ package struct NodeConfiguration: Sendable {
   package var cors = CORSConfiguration()
   /// Protection and limits of the public listener.
   package var listener = ListenerConfiguration()
+  /// The file that says who may do what at the public listener (`Config/access.yaml`); `nil`: everybody may
+  /// do everything.
+  package var accessFile: String?
   /// The management listener (`/ready`, `/alive`); `nil` for none.
   package var management: GRPCAddress?
   /// Bus endpoints to bind; `*` as port takes a free one.
@@ -127,6 +130,7 @@ package struct NodeConfiguration: Sendable {
       problems.append(error.message)
     }
     problems += listener.problems()
+    check(accessFile != "", "access must name a file")
     guard problems.isEmpty else {
       throw NodeError(.configuration, problems.joined(separator: "; "))
     }

@@ -1,3 +1,5 @@
+import SettingsReading
+
 /// A configuration file of `KEY=VALUE` lines, as `cs-node --config` and `cs-coordinator --config` read.
 ///
 /// One setting a line; blank lines and lines that begin with `#` are skipped, and `export ` before the

@@ -1,4 +1,5 @@
 package import ArgumentParser
+import SettingsReading
 
 /// Options about talk and output that every program has.
 package struct OutputOptions: ParsableArguments {

@@ -105,9 +105,13 @@ package final class EventStreamsService: Sendable {
   }
 
   /// The handler of a call to one of the two paths, else `nil`. Called on the call's event loop.
-  package func handler(for call: any GRPCServerCall) -> (any GRPCServerCallHandler)? {
+  ///
+  /// - Parameter access: which events the caller may follow.
+  package func handler(
+    for call: any GRPCServerCall, access: TailAccess = .all
+  ) -> (any GRPCServerCallHandler)? {
     switch call.path {
-    case Self.tailPath: TailCall(call: call, context: context)
+    case Self.tailPath: TailCall(call: call, context: context, access: access)
     case Self.describePath: DescribeCall(call: call, context: context)
     default: nil
     }

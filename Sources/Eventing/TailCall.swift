@@ -9,6 +9,7 @@ final class TailCall: GRPCServerCallHandler {
     .unavailable, "the node is shutting down; go on at another node")
 
   private let context: StreamsContext
+  private let access: TailAccess
   private let eventLoop: any EventLoop
   /// `nil` once the call is over.
   private var call: (any GRPCServerCall)?
@@ -20,9 +21,10 @@ final class TailCall: GRPCServerCallHandler {
   private var timer: Scheduled<Void>?
   private var timerDeadline: NIODeadline?
 
-  init(call: any GRPCServerCall, context: StreamsContext) {
+  init(call: any GRPCServerCall, context: StreamsContext, access: TailAccess) {
     self.call = call
     self.context = context
+    self.access = access
     eventLoop = call.eventLoop
   }
 
@@ -39,6 +41,10 @@ final class TailCall: GRPCServerCallHandler {
       return finish(GRPCStatus(.invalidArgument, invalid.message))
     } catch {
       return finish(GRPCStatus(.invalidArgument, "the tail request cannot be decoded: \(error)"))
+    }
+    guard access.allows(plan.patterns, of: context.service) else {
+      access.refuse(call)
+      return release()
     }
     let bound = NIOLoopBound(self, eventLoop: eventLoop)
     switch context.hub.subscribe(on: eventLoop, deliver: { bound.value.woken($0) }) {

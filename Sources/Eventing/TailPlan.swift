@@ -13,6 +13,8 @@ package struct TailPlan: Sendable {
     case last(Int)
   }
 
+  /// The patterns as they were asked for; none means every event of the service.
+  package var patterns: [SubjectPattern]
   package var filter: SubjectFilter
   package var start: Start
   /// Shards whose events are continued behind a known position.
@@ -68,6 +70,7 @@ package struct TailPlan: Sendable {
       }
       cursors[cursor.shard] = Position(cursor.position)
     }
+    self.patterns = patterns
     filter = SubjectFilter(patterns: patterns, service: service)
     start = try Self.start(of: request)
     self.cursors = cursors

@@ -2,15 +2,20 @@
 package struct ConnectionPeer: Hashable, Sendable {
   /// `ADDRESS:PORT`, or what the system calls it; for logs.
   package var address: String
+  /// Whether it is on the same machine: the connection is over a loopback interface or a socket of the
+  /// file system.
+  package var isLocal: Bool
   /// Whether the connection is protected by TLS.
   package var isEncrypted: Bool
   /// What the client's certificate says, once it has been verified.
   package var certificate: PeerCertificate?
 
   package init(
-    address: String = "unknown", isEncrypted: Bool = false, certificate: PeerCertificate? = nil
+    address: String = "unknown", isLocal: Bool = false, isEncrypted: Bool = false,
+    certificate: PeerCertificate? = nil
   ) {
     self.address = address
+    self.isLocal = isLocal
     self.isEncrypted = isEncrypted
     self.certificate = certificate
   }

@@ -1,6 +1,7 @@
 package import CommandLineKit
 import FoundationEssentials
 import Glibc
+import SettingsReading
 
 /// What to launch and how.
 package struct LaunchRequest {
@@ -48,7 +49,7 @@ package func launch(
   let problems = topology.portProblems()
   guard problems.isEmpty else {
     throw ProgramError(
-      InvalidTopology(file: topology.file, problems: problems).description, status: .usage)
+      InvalidSettings(file: topology.file, problems: problems).description, status: .usage)
   }
   try makeFolders(layout.data)
   let lock = try RunLock(layout)

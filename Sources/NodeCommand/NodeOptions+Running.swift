@@ -59,6 +59,7 @@ extension NodeOptions {
     var configuration = NodeConfiguration(
       service: serviceName, nodeID: identifier, function: function,
       listen: try Self.address("listen", listen), data: data)
+    configuration.accessFile = accessOptions.access
     configuration.management =
       management == "off" ? nil : try Self.address("management", management)
     configuration.busRequests = bus

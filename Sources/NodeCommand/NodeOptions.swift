@@ -57,6 +57,8 @@ package struct NodeOptions: ParsableArguments {
   @Flag(help: "Stop when the process that started this one ends.")
   package var stopWithParent = false
 
+  @OptionGroup package var accessOptions: AccessOptions
+
   package init() {}
 
   /// Long names of the options that a `--config` file may set; `config` itself is none.
@@ -68,6 +70,7 @@ package struct NodeOptions: ParsableArguments {
       "ready-file", "log-level", "event-retry-delay", "event-max-retry-delay", "event-failures",
       "event-attempts", "event-poison", "bus-key", "drain-delay",
     ] + HTTPOptions.options + CORSOptions.options + TLSOptions.names + ListenerOptions.names
+    + AccessOptions.names
   /// Likewise, of what is on or off.
   package static let flags =
     ["pass-metadata", "stop-with-parent"] + HTTPOptions.flags + CORSOptions.flags

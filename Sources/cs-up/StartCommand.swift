@@ -1,6 +1,7 @@
 import ArgumentParser
 import CommandLineKit
 import Launcher
+import SettingsReading
 
 /// `cs-up FILE`: starts a topology and supervises it until it is stopped.
 struct StartCommand: ParsableCommand {

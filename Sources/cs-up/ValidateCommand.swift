@@ -1,6 +1,7 @@
 import ArgumentParser
 import CommandLineKit
 import Launcher
+import SettingsReading
 
 /// `cs-up validate`: checks topology files without starting anything.
 struct ValidateCommand: ParsableCommand {
@@ -35,7 +36,7 @@ struct ValidateCommand: ParsableCommand {
     }
   }
 
-  private func json(_ file: String, _ result: Result<Topology, InvalidTopology>) -> JSONText {
+  private func json(_ file: String, _ result: Result<Topology, InvalidSettings>) -> JSONText {
     switch result {
     case .success(let topology):
       let services = topology.services.map {

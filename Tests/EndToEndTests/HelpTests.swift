@@ -6,7 +6,7 @@ struct HelpTests {
   @Test(
     "Help begins with examples, each on a line of its own",
     arguments: [
-      "cs-node", "cs-coordinator", "cs-up", "cs-send", "cs-tail", "cs-bench", "cs-tck",
+      "cs-node", "cs-coordinator", "cs-up", "cs-send", "cs-tail", "cs-admin", "cs-bench", "cs-tck",
       "shopping-cart-node",
     ])
   func examples(program: String) async throws {

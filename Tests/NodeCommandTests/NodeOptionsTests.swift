@@ -23,7 +23,7 @@ struct NodeOptionsTests {
     try writeAtomically(path, "CS_LISTEN=127.0.0.1:1\nCS_CORS_CREDENTIALS=true\n")
     #expect(
       try NodeOptions.withConfigFile(["--config", path, "--shards", "8"])
-        == ["--listen", "127.0.0.1:1", "--cors-credentials", "--config", path, "--shards", "8"])
+        == ["--listen=127.0.0.1:1", "--cors-credentials", "--config", path, "--shards", "8"])
     try writeAtomically(path, "\nCS_TLS_CRET=x\n")
     let error = #expect(throws: ProgramError.self) {
       try NodeOptions.withConfigFile(["--config=\(path)"])

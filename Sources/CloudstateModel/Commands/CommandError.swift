@@ -41,6 +41,10 @@ package struct CommandError: Error, Hashable, Sendable, CustomStringConvertible 
     case consistencyNotReached = "consistency-not-reached"
     /// The function answered an action with an error of its own.
     case actionFailed = "action-failed"
+    /// The caller has not shown who it is.
+    case unauthenticated
+    /// The caller may not do this, or there is no such thing.
+    case permissionDenied = "permission-denied"
   }
 
   package var code: Code
@@ -65,11 +69,13 @@ package struct CommandError: Error, Hashable, Sendable, CustomStringConvertible 
     case .actionFailed, .entityDeleted, .consistencyNotReached: 2
     case .invalidArgument: 3
     case .timeout: 4
+    case .permissionDenied: 7
     case .overloaded: 8
     case .idempotencyKeyReused: 9
     case .recoveryFailed, .storeFailed, .functionUnavailable, .shardUnavailable, .outcomeUnknown,
       .stopping:
       14
+    case .unauthenticated: 16
     }
   }
 
@@ -82,7 +88,7 @@ package struct CommandError: Error, Hashable, Sendable, CustomStringConvertible 
       true
     case .unexpectedReply, .unexpectedFailure, .unexpectedMessage, .recoveryFailed,
       .idempotencyKeyReused, .invalidArgument, .routingFailed, .tooManyHops,
-      .actionFailed, .entityDeleted, .consistencyNotReached:
+      .actionFailed, .entityDeleted, .consistencyNotReached, .unauthenticated, .permissionDenied:
       false
     }
   }

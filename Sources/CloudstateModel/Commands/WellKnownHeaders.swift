@@ -2,6 +2,8 @@
 package enum HeaderName {
   /// Request: the client's idempotency key.
   package static let idempotencyKey = "idempotency-key"
+  /// Request: the credentials of the caller (RFC 9110, 11.6.2). Never handed on.
+  package static let authorization = "authorization"
   /// Trailer of an entity command's answer: where its events lie, as ``Commitment/headerValue``.
   package static let commitment = "cs-commitment"
   /// Trailers of an error: its stable code, and whether a retry may succeed.

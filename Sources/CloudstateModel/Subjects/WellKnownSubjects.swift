@@ -54,6 +54,25 @@ extension Subject {
   }
 }
 
+extension SubjectPattern {
+  /// All commands to the entities of a service.
+  package static func everyCommand(of service: ServiceName) -> SubjectPattern {
+    below(["cs", "cmd", service.text])
+  }
+
+  /// All events of a service.
+  package static func everyEvent(of service: ServiceName) -> SubjectPattern {
+    below(["cs", "evt", service.text])
+  }
+
+  /// - Parameter tokens: plain words, at least one.
+  private static func below(_ tokens: [String]) -> SubjectPattern {
+    // A name of a service is a legal token, so the other value is never used.
+    SubjectPattern((tokens + [">"]).joined(separator: "."))
+      ?? SubjectPattern(Subject(tokens: tokens))
+  }
+}
+
 /// The last token of the subjects of replicated entities.
 package enum ReplicaTopic: String, Sendable {
   /// Publication: a change.

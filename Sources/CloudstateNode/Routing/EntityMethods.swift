@@ -1,3 +1,4 @@
+import AccessControl
 import CloudstateModel
 import DynamicProtobuf
 import EntityRuntime
@@ -36,6 +37,20 @@ struct EntityMethods: Sendable {
   }
 
   func serves(_ serviceName: String) -> Bool { byService[serviceName] != nil }
+
+  /// Whether a service has a method that the caller may send to. What describes services, by reflection or
+  /// in documents, leaves the others out.
+  ///
+  /// - Parameters:
+  ///   - serviceName: its full name, `package.Service`.
+  ///   - service: the topology's name of the stateful service.
+  func isVisible(
+    _ serviceName: String, of service: ServiceName, to rights: AccessRights
+  ) -> Bool {
+    byService[serviceName]?.keys.contains {
+      rights.allows(.send, Subject.command(service: service, method: $0))
+    } ?? false
+  }
 
   private static func target(
     of method: ServedMethod, in entity: ServedEntity

@@ -75,7 +75,7 @@ extension CommandError.Code {
       true
     case .unexpectedReply, .unexpectedFailure, .unexpectedMessage, .unexpectedTermination, .timeout,
       .idempotencyKeyReused, .invalidArgument, .routingFailed, .tooManyHops, .actionFailed,
-      .entityDeleted, .consistencyNotReached:
+      .entityDeleted, .consistencyNotReached, .unauthenticated, .permissionDenied:
       false
     }
   }

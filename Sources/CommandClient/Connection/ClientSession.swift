@@ -123,6 +123,10 @@ package struct ClientSession: Sendable {
         }
       case .failure(let status):
         last = status
+        // Another node would say the same.
+        if status.code == .unauthenticated || status.code == .permissionDenied {
+          throw status.programError(hint: "--token TOKEN or CS_TOKEN says who you are")
+        }
         guard status.code == .unimplemented else { continue }
         throw ProgramError(
           "\(addresses[index]) does not offer gRPC reflection",
@@ -175,7 +179,7 @@ package struct ClientSession: Sendable {
     }
   }
 
-  private func unary(
+  func unary(
     serverIndex: Int, path: String, message: ByteBuffer, deadline: NIODeadline
   ) async -> UnaryOutcome {
     let eventLoop = group.next()

@@ -1,5 +1,6 @@
 package import CloudstateModel
 package import CommandLineKit
+import SettingsReading
 
 /// A text with placeholders that are filled in anew for each command (`--template`).
 ///

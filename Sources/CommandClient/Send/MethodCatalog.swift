@@ -1,6 +1,7 @@
 import CloudstateModel
 package import CommandLineKit
 package import DynamicProtobuf
+import SettingsReading
 
 /// The methods a node serves, and what people call them.
 package struct MethodCatalog: Sendable {

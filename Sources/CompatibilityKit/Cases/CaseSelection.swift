@@ -1,4 +1,5 @@
 package import CommandLineKit
+import SettingsReading
 
 /// Chooses cases by patterns: the name of a case, of a group or of a part (`model`, `proxy`, `scripted`).
 /// Case does not count, and `*` stands for any characters.

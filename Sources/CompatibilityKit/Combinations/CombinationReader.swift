@@ -1,5 +1,6 @@
 package import CommandLineKit
 import Launcher
+import SettingsReading
 import Yams
 
 /// Reads a file of combinations, version 1; `Config/tck.yaml` is a commented example. Every problem is
@@ -20,7 +21,7 @@ func combinations(
   var reader = CombinationReader(folder: folder)
   let combinations = reader.read(text)
   guard reader.fields.problems.isEmpty else {
-    let invalid = InvalidTopology(file: file, problems: reader.fields.problems)
+    let invalid = InvalidSettings(file: file, problems: reader.fields.problems)
     throw ProgramError(invalid.description, status: .usage)
   }
   return combinations
@@ -31,19 +32,10 @@ private struct CombinationReader {
   var fields = YAMLFields()
 
   mutating func read(_ text: String) -> [Combination] {
-    let start = SourceLocation(line: 1, column: 1)
-    let root: Node
-    do {
-      guard let node = try compose(yaml: text) else {
-        fields.report(
-          TopologyProblem("the file is empty; write version and combinations", at: start))
-        return []
-      }
-      root = node
-    } catch {
-      fields.report(TopologyProblem("not valid YAML: \(error)", at: start))
-      return []
-    }
+    guard
+      let root = fields.root(
+        of: text, whenEmpty: "the file is empty; write version and combinations")
+    else { return [] }
     guard
       let values = fields.mapping(root, "the file", keys: ["version", "combinations"])
     else { return [] }

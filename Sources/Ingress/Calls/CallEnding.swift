@@ -1,5 +1,6 @@
 package import CloudstateModel
 package import GRPCTransport
+import NIOHPACK
 
 /// The end of a client's call (proxy behaviour, section 21).
 enum CallEnding {
@@ -8,10 +9,7 @@ enum CallEnding {
   ) {
     guard let failure = CallFailure(outcome) else { return call.finish(.ok, trailers: trailers) }
     var trailers = trailers
-    if let code = failure.errorCode {
-      trailers.add(HeaderName.errorCode, code)
-      trailers.add(HeaderName.retryable, failure.isWorthRetrying ? "true" : "false")
-    }
+    trailers.headers.add(contentsOf: failure.trailers.headers)
     call.finish(failure.status, trailers: trailers)
   }
 }
@@ -36,6 +34,16 @@ package struct CallFailure: Error, Hashable, Sendable {
     self.status = status
     errorCode = trailers[HeaderName.errorCode]
     isWorthRetrying = trailers[HeaderName.retryable] == "true"
+  }
+
+  /// What tells programs of the failure.
+  var trailers: GRPCMetadata {
+    var trailers = GRPCMetadata()
+    if let errorCode {
+      trailers.add(HeaderName.errorCode, errorCode)
+      trailers.add(HeaderName.retryable, isWorthRetrying ? "true" : "false")
+    }
+    return trailers
   }
 
   /// `nil` for a reply.

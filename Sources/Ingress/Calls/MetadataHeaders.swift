@@ -4,10 +4,11 @@ import NIOHPACK
 
 /// Between metadata entries and gRPC headers (proxy behaviour, sections 4.4 and 5).
 enum MetadataHeaders {
-  /// Request headers as metadata, in order, without those of the transport. `-bin` headers become bytes.
+  /// Request headers as metadata, in order, without those of the transport and without the caller's
+  /// credentials. `-bin` headers become bytes.
   static func metadata(_ headers: GRPCMetadata) -> [CommandMetadata] {
     headers.headers.compactMap { name, value, _ in
-      guard !isReserved(name) else { return nil }
+      guard !isReserved(name), name != HeaderName.authorization else { return nil }
       guard name.hasSuffix("-bin") else { return CommandMetadata(key: name, value: .text(value)) }
       return Base64.decode(value).map { CommandMetadata(key: name, value: .bytes($0)) }
     }

@@ -1,3 +1,4 @@
+import AccessControl
 import DynamicProtobuf
 package import GRPCTransport
 import NIOCore
@@ -23,16 +24,18 @@ package final class HTTPTranscoder: HTTPServerRouter {
 
   private let current: Mutex<Served>
   private let configuration: HTTPTranscoderConfiguration
-  private let ingress: Ingress
+  private let gate: AccessGate
 
-  /// - Parameter ingress: serves the calls that requests stand for.
+  /// - Parameter gate: before the API that serves the calls that requests stand for.
   package init(
-    bindings: HTTPBindings, configuration: HTTPTranscoderConfiguration, ingress: Ingress
+    bindings: HTTPBindings, configuration: HTTPTranscoderConfiguration, gate: AccessGate
   ) {
     current = Mutex(Served(bindings, configuration))
     self.configuration = configuration
-    self.ingress = ingress
+    self.gate = gate
   }
+
+  private var ingress: Ingress { gate.ingress }
 
   /// Serves these from the next request on.
   package func update(_ bindings: HTTPBindings) {
@@ -43,10 +46,18 @@ package final class HTTPTranscoder: HTTPServerRouter {
   package func handle(
     _ request: HTTPServerRequest, on exchange: any HTTPServerExchange
   ) -> (any HTTPServerExchangeHandler)? {
+    gate.handle(request, on: exchange) { rights in
+      self.handle(request, rights, on: exchange)
+    }
+  }
+
+  private func handle(
+    _ request: HTTPServerRequest, _ rights: AccessRights, on exchange: any HTTPServerExchange
+  ) -> (any HTTPServerExchangeHandler)? {
     let accept = AcceptHeader(request.headers["accept"])
     let exchange = compressing(exchange, for: request)
     do throws(HTTPProblem) {
-      return try open(request, accept, exchange)
+      return try open(request, rights, accept, exchange)
     } catch {
       let answer = HTTPErrorAnswer(error, accept: accept)
       exchange.respond(answer.start, body: answer.body)
@@ -64,19 +75,30 @@ package final class HTTPTranscoder: HTTPServerRouter {
   }
 
   private func open(
-    _ request: HTTPServerRequest, _ accept: AcceptHeader, _ exchange: any HTTPServerExchange
+    _ request: HTTPServerRequest, _ rights: AccessRights, _ accept: AcceptHeader,
+    _ exchange: any HTTPServerExchange
   ) throws(HTTPProblem) -> (any HTTPServerExchangeHandler)? {
     let target = RequestTarget(request.target)
     let served = current.withLock { $0 }
     let bindings = served.bindings
     let found = bindings.find(verb: request.method, path: target.path)
-    if case .nothing = found, target.pathText == OpenAPIDocument.path,
-      let document = served.document
-    {
-      try respond(document, to: request, exchange)
-      return nil
+    let binding: HTTPBinding
+    let captures: [Range<Int>]
+    do throws(HTTPProblem) {
+      if case .nothing = found, target.pathText == OpenAPIDocument.path,
+        let document = served.document, ingress.mayKnowAll(rights)
+      {
+        try respond(document, to: request, exchange)
+        return nil
+      }
+      (binding, captures) = try Self.binding(found, request.method, target, in: bindings)
+    } catch {
+      throw ingress.mayKnowAll(rights) ? error : HTTPProblem(AccessRefusal.denied)
     }
-    let (binding, captures) = try Self.binding(found, request.method, target, in: bindings)
+    // Before anything of the body is looked at.
+    guard ingress.permits(binding.methodPath, rights) else {
+      throw HTTPProblem(AccessRefusal.denied)
+    }
     let pool = bindings.pool
     let request =
       binding.body == .none
@@ -87,7 +109,7 @@ package final class HTTPTranscoder: HTTPServerRouter {
       path: binding.methodPath, metadata: request.headers, exchange: exchange,
       form: ReplyForm(pool: pool, binding: binding, accept: accept), accept: accept,
       isHead: request.method == "HEAD", report: ingress.report)
-    guard let handler = ingress.handler(for: call) else {
+    guard let handler = ingress.handler(for: call, rights: rights) else {
       throw HTTPProblem(
         httpStatus: 501, code: .unimplemented,
         message: "this node does not serve \(binding.methodPath)")

@@ -26,11 +26,18 @@ package struct ReflectionService: Sendable {
   }
 
   /// Handles a call of the reflection service, and answers `nil` for all other paths.
-  package func handler(for call: any GRPCServerCall) -> (any GRPCServerCallHandler)? {
+  ///
+  /// - Parameter isVisible: whether the caller may know of a service.
+  package func handler(
+    for call: any GRPCServerCall, isVisible: (_ service: String) -> Bool = { _ in true }
+  ) -> (any GRPCServerCallHandler)? {
     guard Self.paths.contains(call.path) else { return nil }
+    let visible = services.filter(isVisible)
+    let hidden = services.count == visible.count ? [] : services.filter { !visible.contains($0) }
     return ReflectionHandler(
       call: call,
-      session: ReflectionSession(pool: pool, services: services, ownPool: ownPool))
+      session: ReflectionSession(
+        pool: pool, services: visible, hiding: Set(hidden), ownPool: ownPool))
   }
 
   /// Without it, which the tests exclude, clients could still list and describe the other services.

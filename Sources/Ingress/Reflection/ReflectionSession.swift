@@ -13,16 +13,23 @@ package struct ReflectionSession: Sendable {
   private let ownPool: DescriptorPool?
   /// In the order in which they are listed.
   private let services: [String]
+  /// What the client may see; `nil`: everything.
+  private let view: ReflectionView?
   private var sentFiles: Set<String> = []
 
   /// - Parameters:
   ///   - pool: where files and symbols are looked up.
   ///   - services: full names of the public services; the reflection service is listed before them.
+  ///   - hidden: full names of services that the client must not learn of, nor of files for them alone.
   ///   - ownPool: a second pool to look in, for what the first does not know: the file of the
   ///     reflection service itself, so that clients can describe all they were told of.
-  package init(pool: DescriptorPool, services: [String], ownPool: DescriptorPool? = nil) {
+  package init(
+    pool: DescriptorPool, services: [String], hiding hidden: Set<String> = [],
+    ownPool: DescriptorPool? = nil
+  ) {
     self.pool = pool
     self.ownPool = ownPool
+    view = hidden.isEmpty ? nil : ReflectionView(of: services, hiding: hidden, in: pool)
     self.services = [Self.serviceName] + services.sorted()
   }
 
@@ -39,7 +46,9 @@ package struct ReflectionSession: Sendable {
     case .fileByFilename(let name):
       response.fileDescriptorResponse = files { $0.file(named: name).map { _ in name } }
     case .fileContainingSymbol(let symbol):
-      response.fileDescriptorResponse = files { $0.fileName(containingSymbol: symbol) }
+      response.fileDescriptorResponse =
+        view?.hides(symbol: symbol) ?? false
+        ? .init() : files { $0.fileName(containingSymbol: symbol) }
     case .fileContainingExtension(let wanted):
       response.fileDescriptorResponse = files {
         $0.fileName(containingExtension: wanted.extensionNumber, of: wanted.containingType)
@@ -47,7 +56,9 @@ package struct ReflectionSession: Sendable {
     case .allExtensionNumbersOfType(let name):
       response.allExtensionNumbersResponse = .with {
         $0.baseTypeName = name
-        $0.extensionNumber = pool.extensionNumbers(of: name)
+        $0.extensionNumber =
+          view?.shows(pool.fileName(containingSymbol: name)) ?? true
+          ? pool.extensionNumbers(of: name) : []
       }
     case nil:
       response.errorResponse = .with {
@@ -63,7 +74,10 @@ package struct ReflectionSession: Sendable {
     _ find: (DescriptorPool) -> String?
   ) -> Grpc_Reflection_V1alpha_FileDescriptorResponse {
     for pool in [pool, ownPool] {
-      if let pool, let name = find(pool) { return files(from: name, in: pool) }
+      guard let pool, let name = find(pool) else { continue }
+      // The reflection service's own file is for everybody.
+      guard pool === ownPool || view?.shows(name) ?? true else { continue }
+      return files(from: name, in: pool)
     }
     return Grpc_Reflection_V1alpha_FileDescriptorResponse()
   }
@@ -80,7 +94,8 @@ package struct ReflectionSession: Sendable {
       let name = queue[next]
       next += 1
       if let file = pool.file(named: name), sentFiles.insert(name).inserted {
-        response.fileDescriptorProto.append(.init(file))
+        let visible = pool === self.pool ? view?.visiblePart(of: file) ?? file : file
+        response.fileDescriptorProto.append(.init(visible))
       }
       for imported in pool.imports(ofFile: name) where reached.insert(imported).inserted {
         queue.append(imported)

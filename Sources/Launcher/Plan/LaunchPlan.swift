@@ -1,4 +1,5 @@
 package import CommandLineKit
+import SettingsReading
 
 /// Everything that `cs-up` will start, worked out before anything is started.
 package struct LaunchPlan: Hashable, Sendable {

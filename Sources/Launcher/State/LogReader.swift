@@ -1,5 +1,6 @@
 package import CommandLineKit
 import Glibc
+import SettingsReading
 
 /// Shows the logs of a data folder, of a run that goes on or has ended.
 package struct LogReader {

@@ -1,6 +1,7 @@
 import CLinux
 package import CommandLineKit
 import Glibc
+import SettingsReading
 
 /// What `cs-up ps` and `cs-up down` do with a run in a data folder.
 package struct RunControl: Sendable {

@@ -1,4 +1,5 @@
 package import CommandLineKit
+import SettingsReading
 
 extension RunState {
   /// What is told when a topology has become ready: addresses, and commands to try next.

@@ -1,5 +1,6 @@
 import CommandLineKit
 import Glibc
+import SettingsReading
 
 /// Carries out what a ``Supervisor`` decides, for the processes of one plan.
 ///

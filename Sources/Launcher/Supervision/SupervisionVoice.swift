@@ -1,4 +1,5 @@
 import CommandLineKit
+import SettingsReading
 
 /// What a supervisor says on standard error: lines of the processes, with the process's name before
 /// them, and notices of its own.

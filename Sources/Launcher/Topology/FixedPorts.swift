@@ -1,3 +1,5 @@
+package import SettingsReading
+
 /// A port that a topology fixes, and whose it is.
 package struct FixedPort: Hashable, Sendable {
   package let port: UInt16
@@ -15,9 +17,9 @@ extension Topology {
 
   /// All ports that the topology fixes, functions that already run included, and what does not fit
   /// below 65536.
-  func fixedPorts() -> (ports: [FixedPort], problems: [TopologyProblem]) {
+  func fixedPorts() -> (ports: [FixedPort], problems: [SettingsProblem]) {
     var fixed: [FixedPort] = []
-    var problems: [TopologyProblem] = []
+    var problems: [SettingsProblem] = []
     func add(
       _ number: Int, _ owner: String, _ location: SourceLocation, running: Bool = false
     ) {
@@ -27,7 +29,7 @@ extension Topology {
             port: port, isRunningFunction: running, owner: owner, location: location))
       } else {
         problems.append(
-          TopologyProblem("\(owner) would be \(number); the largest port is 65535", at: location))
+          SettingsProblem("\(owner) would be \(number); the largest port is 65535", at: location))
       }
     }
     if let coordinatorPort {
@@ -58,10 +60,10 @@ extension Topology {
 
   /// What is wrong with the topology's ports and number of nodes: ports used twice, ports that do not
   /// exist, too many nodes. Services may share one function.
-  package func portProblems() -> [TopologyProblem] {
+  package func portProblems() -> [SettingsProblem] {
     if nodeCount > Self.maximumNodes {
       return [
-        TopologyProblem(
+        SettingsProblem(
           "\(nodeCount) nodes; a topology has at most \(Self.maximumNodes)",
           at: services.last?.location ?? ports.location)
       ]
@@ -75,7 +77,7 @@ extension Topology {
       if let other = owners[fixed.port] {
         let (later, earlier) = fixed.location < other.location ? (other, fixed) : (fixed, other)
         problems.append(
-          TopologyProblem(
+          SettingsProblem(
             "port \(fixed.port) is \(later.owner) and also \(earlier.owner); choose another",
             at: later.location))
       } else {

@@ -1,4 +1,5 @@
 package import CommandLineKit
+import SettingsReading
 
 extension Topology {
   /// Changes numbers of nodes as `--nodes` says: `3` for all services, `cart=3` for one.

@@ -1,3 +1,5 @@
+package import SettingsReading
+
 /// What `cs-up` launches: a validated topology file.
 ///
 /// All paths are absolute, placeholders are expanded, and the values of `defaults` are merged into
@@ -114,21 +116,6 @@ package struct Topology: Hashable, Sendable {
   }
 }
 
-/// A place in a topology file, counted from 1.
-package struct SourceLocation: Hashable, Sendable, Comparable {
-  package var line: Int
-  package var column: Int
-
-  package init(line: Int, column: Int) {
-    self.line = line
-    self.column = column
-  }
-
-  package static func < (left: Self, right: Self) -> Bool {
-    (left.line, left.column) < (right.line, right.column)
-  }
-}
-
 /// A value with the place where it is written.
 package struct Located<Value: Hashable & Sendable>: Hashable, Sendable {
   package var value: Value
@@ -137,34 +124,5 @@ package struct Located<Value: Hashable & Sendable>: Hashable, Sendable {
   package init(_ value: Value, at location: SourceLocation) {
     self.value = value
     self.location = location
-  }
-}
-
-/// Something wrong with a topology file.
-package struct TopologyProblem: Hashable, Sendable {
-  package var location: SourceLocation
-  /// A sentence with, where possible, what to write instead.
-  package var message: String
-
-  package init(_ message: String, at location: SourceLocation) {
-    self.message = message
-    self.location = location
-  }
-}
-
-/// All that is wrong with a topology file, in the order of lines; each line of the description reads
-/// `file:line:column: message`.
-package struct InvalidTopology: Error, Hashable, Sendable, CustomStringConvertible {
-  package let file: String
-  package let problems: [TopologyProblem]
-
-  package init(file: String, problems: [TopologyProblem]) {
-    self.file = file
-    self.problems = problems.sorted { $0.location < $1.location }
-  }
-
-  package var description: String {
-    problems.map { "\(file):\($0.location.line):\($0.location.column): \($0.message)" }
-      .joined(separator: "\n")
   }
 }

@@ -1,5 +1,6 @@
 package import CommandLineKit
 import Glibc
+package import SettingsReading
 
 /// Reads the topology file at `path` and answers the topology or all that is wrong with it.
 ///
@@ -8,7 +9,7 @@ import Glibc
 package func readTopology(
   _ path: String, programs: String,
   environment: @escaping (String) -> String? = environmentVariable
-) throws(ProgramError) -> Result<Topology, InvalidTopology> {
+) throws(ProgramError) -> Result<Topology, InvalidSettings> {
   let text = try readFile(path, status: .usage)
   let absolute = normalizedPath(path, in: currentDirectory())
   let folder = absolute.split(separator: "/").dropLast().joined(separator: "/")

@@ -1,3 +1,4 @@
+import SettingsReading
 import Yams
 
 extension TopologyReader {

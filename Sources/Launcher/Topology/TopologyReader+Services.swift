@@ -1,4 +1,5 @@
 import CommandLineKit
+import SettingsReading
 import Yams
 
 /// What `defaults` may give to all services; a service's own value wins.
@@ -41,7 +42,7 @@ extension TopologyReader {
       guard let service = service(node, defaults: defaults) else { continue }
       if let line = lineOfName[service.name] {
         fields.report(
-          TopologyProblem(
+          SettingsProblem(
             "service '\(service.name)' is already defined in line \(line)", at: service.location))
       }
       lineOfName[service.name] = service.location.line

@@ -1,4 +1,5 @@
 import CommandLineKit
+package import SettingsReading
 import Yams
 
 /// Reads a topology file, version 1; `Topologies/` has commented examples.
@@ -32,40 +33,16 @@ package struct TopologyReader {
   }
 
   /// Reads the content of the file.
-  package mutating func read(_ text: String) throws(InvalidTopology) -> Topology {
-    let topology = root(of: text).flatMap { self.topology($0) }
+  package mutating func read(_ text: String) throws(InvalidSettings) -> Topology {
+    let root = fields.root(
+      of: text, whenEmpty: "the file is empty; a topology has version, name and services")
+    let topology = root.flatMap { self.topology($0) }
     guard let topology, fields.problems.isEmpty else {
-      throw InvalidTopology(file: file, problems: fields.problems)
+      throw InvalidSettings(file: file, problems: fields.problems)
     }
     let problems = topology.portProblems()
-    guard problems.isEmpty else { throw InvalidTopology(file: file, problems: problems) }
+    guard problems.isEmpty else { throw InvalidSettings(file: file, problems: problems) }
     return topology
-  }
-
-  private mutating func root(of text: String) -> Node? {
-    let start = SourceLocation(line: 1, column: 1)
-    func report(_ message: String, _ mark: Mark?) {
-      let location = mark.map { SourceLocation(line: $0.line, column: $0.column) }
-      fields.report(TopologyProblem(message, at: location ?? start))
-    }
-    do {
-      if let root = try compose(yaml: text) { return root }
-      report("the file is empty; a topology has version, name and services", nil)
-    } catch let error as YamlError {
-      switch error {
-      case .scanner(_, let problem, let mark, _), .parser(_, let problem, let mark, _),
-        .composer(_, let problem, let mark, _):
-        report("not valid YAML: \(problem)", mark)
-      case .duplicatedKeysInMapping(let duplicates, let context):
-        let keys = duplicates.map { "'\($0)'" }.joined(separator: ", ")
-        report("given twice in one mapping: \(keys)", context.mark)
-      default:
-        report("not valid YAML: \(error)", nil)
-      }
-    } catch {
-      report("not valid YAML: \(error)", nil)
-    }
-    return nil
   }
 
   private mutating func topology(_ root: Node) -> Topology? {

@@ -55,7 +55,7 @@ final class PeerLink {
     } else {
       let socket = try Socket(.subscribe, in: context)
       try socket.set(configuration.connectionOptions + keyOptions)
-      try socket.set([.linger(0), .receiveHighWaterMark(1024)])
+      try socket.set([.linger(0)])
       for prefix in topicPrefixes { try socket.set(.subscribe(prefix)) }
       try socket.connect(peer.publishEndpoint)
       subscriber = Subscriber(socket)
@@ -104,7 +104,10 @@ extension ZeroMQBusConfiguration {
       // Counted in messages, each of many envelopes: what does not fit waits in our own queues, which
       // are bounded in bytes.
       .sendHighWaterMark(16),
-      .receiveHighWaterMark(64),
+      // Without bound: a connection that breaks while libzmq 4.3.4 holds back its input aborts the process at
+      // its next heartbeat (zeromq/libzmq#4364). The bus thread waits for nothing but its sockets, and what
+      // peers may have under way is bounded where they send it.
+      .receiveHighWaterMark(0),
     ]
   }
 }

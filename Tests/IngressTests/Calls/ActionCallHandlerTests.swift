@@ -15,7 +15,8 @@ import Testing
       serviceName: "a.S", method: "M", target: .action(shape), inputTypeURL: "t/In",
       outputTypeURL: "t/Out")
     let ingress = Ingress(
-      configuration: IngressConfiguration(), routes: [route], dispatcher: dispatcher, mounts: [],
+      configuration: IngressConfiguration(), service: shop, routes: [route], dispatcher: dispatcher,
+      mounts: [],
       report: { _ in })
     let call = RecordedCall("/a.S/M", metadata: metadata)
     return (call, try #require(ingress.handler(for: call)))

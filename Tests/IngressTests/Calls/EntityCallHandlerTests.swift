@@ -25,7 +25,8 @@ import Testing
       }, inputTypeURL: "t/In", outputTypeURL: "t/Out")
     let reports = reports
     let ingress = Ingress(
-      configuration: configuration, routes: [route], dispatcher: dispatcher, mounts: [],
+      configuration: configuration, service: shop, routes: [route], dispatcher: dispatcher,
+      mounts: [],
       report: { reports.add($0) })
     let call = RecordedCall("/a.S/M", metadata: metadata)
     return (call, try #require(ingress.handler(for: call)))

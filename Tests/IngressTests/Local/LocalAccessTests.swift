@@ -11,7 +11,8 @@ struct LocalAccessTests {
   private let access = LocalAccess()
   private let calls = LocalCalls(
     ingress: Ingress(
-      configuration: IngressConfiguration(), routes: [], dispatcher: HeldDispatcher(), mounts: [],
+      configuration: IngressConfiguration(), service: shop, routes: [],
+      dispatcher: HeldDispatcher(), mounts: [],
       report: { _ in }),
     loops: [MultiThreadedEventLoopGroup.singleton.next()], maximumMessageBytes: 1,
     place: { _ in 0 })

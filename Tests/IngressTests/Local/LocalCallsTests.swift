@@ -27,7 +27,8 @@ struct LocalCallsTests {
     stream.method = "RepeatStreamed"
     stream.target = .action(.streamedOut)
     let ingress = Ingress(
-      configuration: configuration, routes: [entity, action, stream], dispatcher: dispatcher,
+      configuration: configuration, service: shop, routes: [entity, action, stream],
+      dispatcher: dispatcher,
       mounts: [], report: { _ in })
     calls = LocalCalls(
       ingress: ingress, loops: [MultiThreadedEventLoopGroup.singleton.next()],

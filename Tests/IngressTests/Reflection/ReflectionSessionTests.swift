@@ -103,4 +103,37 @@ struct ReflectionSessionTests {
     session = ReflectionSession(pool: pool, services: [], ownPool: own)
     #expect(try fileNames(.fileByFilename("cloudstate/entity.proto")).count == 4)
   }
+
+  @Test("A hidden service is as unknown as one that there is not, in whatever file it stands")
+  mutating func hidden() throws {
+    func file(_ name: String, _ services: [String], imports: [String] = []) throws -> [UInt8] {
+      try Google_Protobuf_FileDescriptorProto.with {
+        $0.name = name
+        $0.package = "p"
+        $0.dependency = imports
+        $0.messageType = [.with { $0.name = "Of" + services.joined() }]
+        $0.service = services.map { service in .with { $0.name = service } }
+      }.serializedBytes()
+    }
+    let pool = try DescriptorPool(files: [
+      file("types.proto", []), file("mixed.proto", ["Seen", "Unseen"], imports: ["types.proto"]),
+      file("secret.proto", ["Secret"]),
+    ])
+    let own = try DescriptorPool(files: [file("own.proto", ["Own"])])
+    session = ReflectionSession(
+      pool: pool, services: ["p.Seen"], hiding: ["p.Unseen", "p.Secret"], ownPool: own)
+    let list = session.answer(.with { $0.listServices = "" }).listServicesResponse
+    #expect(list.service.map(\.name) == [ReflectionSession.serviceName, "p.Seen"])
+    for unknown in ["p.Unseen", "p.Unseen.Method", "p.Secret", "p.OfSecret", "p.Nothing"] {
+      #expect(try fileNames(.fileContainingSymbol(unknown)) == [], "\(unknown)")
+    }
+    #expect(try fileNames(.fileByFilename("secret.proto")) == [])
+    #expect(try fileNames(.fileContainingSymbol("p.Own")) == ["own.proto"])
+    let answer = session.answer(.with { $0.fileContainingSymbol = "p.Seen" })
+    let files = try answer.fileDescriptorResponse.fileDescriptorProto.map {
+      try Google_Protobuf_FileDescriptorProto(serializedBytes: $0)
+    }
+    #expect(files.map(\.name) == ["mixed.proto", "types.proto"])
+    #expect(files.first?.service.map(\.name) == ["Seen"])
+  }
 }

@@ -1,3 +1,4 @@
+import AccessControl
 import CloudstateModel
 import CloudstateProtocol
 import DynamicProtobuf
@@ -124,12 +125,16 @@ struct HTTPFixture {
 
   /// Methods whose names begin with "Stream" or "Act" are actions, all others those of an entity with the key
   /// `id`.
-  init(_ methods: Method..., configuration: HTTPTranscoderConfiguration = .init()) throws {
-    try self.init(all: methods, configuration: configuration)
+  init(
+    _ methods: Method..., configuration: HTTPTranscoderConfiguration = .init(),
+    authenticator: Authenticator? = nil
+  ) throws {
+    try self.init(all: methods, configuration: configuration, authenticator: authenticator)
   }
 
   init(
-    all methods: [Method], configuration: HTTPTranscoderConfiguration = .init()
+    all methods: [Method], configuration: HTTPTranscoderConfiguration = .init(),
+    authenticator: Authenticator? = nil
   ) throws {
     pool = try Self.pool(methods)
     let keys = try pool.keyExtractor(message: "t.In", fieldNumbers: [1])
@@ -147,11 +152,11 @@ struct HTTPFixture {
     }
     let reports = reports
     let ingress = Ingress(
-      configuration: IngressConfiguration(), routes: routes, dispatcher: dispatcher, mounts: [],
-      report: { reports.add($0) })
+      configuration: IngressConfiguration(), service: shop, routes: routes,
+      dispatcher: dispatcher, mounts: [], report: { reports.add($0) })
     transcoder = HTTPTranscoder(
       bindings: try HTTPBindings(pool: pool, services: ["t.S"]), configuration: configuration,
-      ingress: ingress)
+      gate: AccessGate(ingress: ingress, authenticator: authenticator))
   }
 
   /// Serves other rules from now on.

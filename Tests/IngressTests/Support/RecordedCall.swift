@@ -8,6 +8,7 @@ final class RecordedCall: GRPCServerCall {
   let path: String
   let metadata: GRPCMetadata
   let deadline: NIODeadline? = nil
+  var peer = ConnectionPeer()
   var isWritable = true
   var isReading = true
   var headers: GRPCMetadata?

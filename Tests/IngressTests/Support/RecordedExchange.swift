@@ -5,6 +5,7 @@ import NIOEmbedded
 /// An exchange that keeps what its router does.
 final class RecordedExchange: HTTPServerExchange {
   let eventLoop: any EventLoop = EmbeddedEventLoop()
+  var peer = ConnectionPeer()
   var isWritable = true
   /// How the response began.
   var start: HTTPResponseStart?

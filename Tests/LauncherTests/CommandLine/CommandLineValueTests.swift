@@ -1,4 +1,5 @@
 import CommandLineKit
+import SettingsReading
 import Testing
 
 @Suite("Values of the command line")

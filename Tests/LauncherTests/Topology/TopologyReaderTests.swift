@@ -1,3 +1,4 @@
+import SettingsReading
 import TestSupport
 import Testing
 
@@ -15,7 +16,7 @@ private func problems(_ text: String) -> String {
   do {
     _ = try read(text)
     return "none"
-  } catch let error as InvalidTopology {
+  } catch let error as InvalidSettings {
     return error.description.replacing("t.yaml:", with: "")
   } catch {
     return "\(error)"

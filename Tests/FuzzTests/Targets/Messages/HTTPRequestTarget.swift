@@ -19,13 +19,16 @@ extension FuzzTarget {
     request.headers.add("accept", input.text())
     request.body = ByteBuffer(bytes: input.rest())
     let pool = try TypesOfEveryKind.usable()
+    guard let service = ServiceName("fuzz") else { throw FuzzViolation(description: "a name is refused") }
     let dispatcher = FuzzDispatcher(conduct: choice >> 2)
     let transcoder = HTTPTranscoder(
       bindings: try HTTPBindings(pool: pool, services: [TypesOfEveryKind.service]),
       configuration: HTTPTranscoderConfiguration(),
-      ingress: Ingress(
-        configuration: IngressConfiguration(), routes: routes(pool), dispatcher: dispatcher,
-        mounts: [], report: { _ in }))
+      gate: AccessGate(
+        ingress: Ingress(
+          configuration: IngressConfiguration(), service: service, routes: routes(pool),
+          dispatcher: dispatcher, mounts: [], report: { _ in }),
+        authenticator: nil))
     let exchange = FuzzExchange()
     let handler = transcoder.handle(request, on: exchange)
     while dispatcher.step() {}

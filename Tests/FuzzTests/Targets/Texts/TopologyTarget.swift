@@ -1,4 +1,5 @@
 import Launcher
+import SettingsReading
 
 extension FuzzTarget {
   /// A topology file.
@@ -10,7 +11,7 @@ extension FuzzTarget {
     do {
       let topology = try reader.read(text)
       try demand(topology.portProblems().isEmpty, "a topology with problems was read")
-    } catch let refusal as InvalidTopology {
+    } catch let refusal as InvalidSettings {
       try demand(!refusal.description.isEmpty, "a refusal without a reason")
     }
   }

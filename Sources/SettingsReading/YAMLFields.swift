@@ -1,11 +1,10 @@
-import CommandLineKit
 package import Yams
 
 /// Reads typed values out of a YAML tree and gathers every problem instead of stopping at the first.
 ///
 /// A value that cannot be read is reported and answered as `nil`; the caller goes on.
 package struct YAMLFields {
-  package private(set) var problems: [TopologyProblem] = []
+  package private(set) var problems: [SettingsProblem] = []
 
   package init() {}
 
@@ -15,10 +14,38 @@ package struct YAMLFields {
   }
 
   package mutating func report(_ message: String, at node: Node) {
-    problems.append(TopologyProblem(message, at: Self.location(node)))
+    problems.append(SettingsProblem(message, at: Self.location(node)))
   }
 
-  package mutating func report(_ problem: TopologyProblem) { problems.append(problem) }
+  package mutating func report(_ problem: SettingsProblem) { problems.append(problem) }
+
+  /// The tree of a whole file, if it is YAML at all.
+  ///
+  /// - Parameter whenEmpty: what to say of a file without content.
+  package mutating func root(of text: String, whenEmpty: String) -> Node? {
+    func report(_ message: String, _ mark: Mark?) {
+      let location = mark.map { SourceLocation(line: $0.line, column: $0.column) }
+      self.report(SettingsProblem(message, at: location ?? SourceLocation(line: 1, column: 1)))
+    }
+    do {
+      if let root = try compose(yaml: text) { return root }
+      report(whenEmpty, nil)
+    } catch let error as YamlError {
+      switch error {
+      case .scanner(_, let problem, let mark, _), .parser(_, let problem, let mark, _),
+        .composer(_, let problem, let mark, _):
+        report("not valid YAML: \(problem)", mark)
+      case .duplicatedKeysInMapping(let duplicates, let context):
+        let keys = duplicates.map { "'\($0)'" }.joined(separator: ", ")
+        report("given twice in one mapping: \(keys)", context.mark)
+      default:
+        report("not valid YAML: \(error)", nil)
+      }
+    } catch {
+      report("not valid YAML: \(error)", nil)
+    }
+    return nil
+  }
 
   /// The values of a mapping by key. Unknown keys are reported with the nearest known one.
   ///

@@ -1,5 +1,3 @@
-public import ArgumentParser
-
 /// Why a text is not a duration.
 package struct DurationSyntaxError: Error, Hashable, Sendable, CustomStringConvertible {
   package let text: String
@@ -65,15 +63,4 @@ extension Duration {
     }
     return total
   }
-}
-
-extension Duration: @retroactive ExpressibleByArgument {
-  /// Reads an option's value; see ``init(text:)``.
-  public init?(argument: String) {
-    guard let value = try? Duration(text: argument) else { return nil }
-    self = value
-  }
-
-  /// How help texts print a default.
-  public var defaultValueDescription: String { text }
 }

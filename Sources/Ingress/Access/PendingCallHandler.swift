@@ -1,0 +1,64 @@
+import AccessControl
+import DequeModule
+import GRPCTransport
+import NIOCore
+
+/// Holds a call until its token is verified, then gives it to who serves it. Loop-bound to its call.
+///
+/// Meanwhile the call is not read; what its transport delivers nevertheless waits here, no more than it
+/// would have buffered itself.
+final class PendingCallHandler: GRPCServerCallHandler {
+  private let call: any GRPCServerCall
+  private let open: (AccessRights) -> (any GRPCServerCallHandler)?
+  /// Who serves the call, once it goes on.
+  private var handler: (any GRPCServerCallHandler)?
+  private var waiting: Deque<ByteBuffer> = []
+  private var hasEnded = false
+  private var isDecided = false
+  private var isOver = false
+
+  init(
+    call: any GRPCServerCall, open: @escaping (AccessRights) -> (any GRPCServerCallHandler)?
+  ) {
+    self.call = call
+    self.open = open
+    call.setReading(false)
+  }
+
+  func verified(_ verification: Authenticator.Verification) {
+    guard !isOver, !isDecided else { return }
+    isDecided = true
+    guard case .admitted(let rights) = verification else {
+      if let refusal = verification.refusal { _ = AccessRefusal.refuse(call, refusal) }
+      waiting.removeAll()
+      return
+    }
+    guard let handler = open(rights) else {
+      waiting.removeAll()
+      return call.finish(GRPCStatus(.unimplemented, "unknown method \(call.path)"))
+    }
+    self.handler = handler
+    // First, so that the handler may stop it again.
+    call.setReading(true)
+    while !isOver, let message = waiting.popFirst() { handler.receive(message) }
+    if hasEnded, !isOver { handler.receiveEnd() }
+  }
+
+  func receive(_ message: ByteBuffer) {
+    if let handler { handler.receive(message) } else if !isDecided { waiting.append(message) }
+  }
+
+  func receiveEnd() {
+    hasEnded = true
+    handler?.receiveEnd()
+  }
+
+  func writabilityChanged(_ isWritable: Bool) { handler?.writabilityChanged(isWritable) }
+
+  func cancelled(_ status: GRPCStatus) {
+    isOver = true
+    waiting.removeAll()
+    handler?.cancelled(status)
+    handler = nil
+  }
+}
