@@ -20,8 +20,11 @@ import Testing
 
     // One node does not move; of the two others one is killed under load. Both of them are a majority.
     try await cluster.pause(cluster.nodes[2])
-    let unconfirmed = try await load.run(
-      at: 0, load.lines(count: 1, consistencies: ["ALL"], &random))
+    // An element that is new: a flag that is on already needs nobody to confirm it.
+    let change = load.lines(count: 100, consistencies: ["ALL"], &random).first {
+      $0.contains(#""gset""#)
+    }
+    let unconfirmed = try await load.run(at: 0, [try #require(change)])
     #expect(unconfirmed == 0, "a paused node cannot have confirmed")
     let survivor = try load.start(
       at: 0, load.lines(count: 150, consistencies: ["LOCAL", "MAJORITY"], &random))

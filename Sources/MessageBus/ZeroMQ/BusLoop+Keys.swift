@@ -68,6 +68,7 @@ extension BusLoop {
   /// A link did not get through its handshake. It tries again, with the next key if there are several.
   func noteFailedHandshake(of link: PeerLink, _ failure: HandshakeFailure) {
     queue.statistics.update { $0.failedHandshakes += 1 }
+    link.hasFailed = true
     let isLastKey = link.isAtLastKey
     // libzmq gives up after some failures and goes on after others; a link always goes on. Where libzmq goes on,
     // further failures come before the link's turn, and must not put it off.

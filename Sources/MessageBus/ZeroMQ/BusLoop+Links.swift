@@ -41,7 +41,7 @@ extension BusLoop {
         try link.dealer.processEvents()
         link.status.established()
         link.isStalled = false
-        link.retry = nil
+        try link.established(configuration.key)
         logger.info("connected to peer", metadata: metadata(of: link.peer))
       case .disconnected:
         sendsNoMore(link.peer.node)

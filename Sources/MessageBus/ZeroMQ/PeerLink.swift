@@ -24,6 +24,8 @@ final class PeerLink {
   var breakDeadline: NIODeadline?
   /// When to connect anew after a handshake that failed.
   var retry: NIODeadline?
+  /// Whether a handshake has failed since the link last stood.
+  var hasFailed = false
   var refusalLog = LogThrottle(interval: BusLoop.refusalLogInterval)
   /// The keys under which the peer may be found, and the one that is tried now.
   private let serverKeys: [CurveKey]
@@ -78,6 +80,20 @@ final class PeerLink {
     try dealer.set(options)
     try dealer.connect(peer.requestEndpoint)
     // Both sockets of a peer have one key.
+    try reconnectSubscriber(options)
+  }
+
+  /// The handshake is done. If one failed before, that of the subscriber may have failed for good, which nobody
+  /// has told: it is connected anew under the key that has proved right.
+  func established(_ key: BusKey?) throws(ZeroMQError) {
+    retry = nil
+    guard hasFailed else { return }
+    hasFailed = false
+    try reconnectSubscriber(
+      Self.keyOptions(key, server: serverKeys.isEmpty ? nil : serverKeys[serverKeyIndex]))
+  }
+
+  private func reconnectSubscriber(_ options: [Socket.Option]) throws(ZeroMQError) {
     guard let subscriber else { return }
     try subscriber.socket.disconnect(peer.publishEndpoint)
     try subscriber.socket.set(options)
