@@ -337,7 +337,8 @@ let testTargets: [Target] = [
 let fuzzed: [Target.Dependency] = [
   "GRPCTransport", "Ingress", "AccessControl", "DynamicProtobuf", "MessageBus", "ShardStore",
   "RocksDB",
-  "ReplicatedData", "Launcher", "SettingsReading", "CommandLineKit", "CloudstateModel", "CloudstateProtocol", "Gzip",
+  "ReplicatedData", "Launcher", "SettingsReading", "CommandLineKit", "CloudstateModel",
+  "CloudstateProtocol", "Gzip",
   nioCore, nioEmbedded, nioHTTP1, nioHTTP2, nioHPACK, logging, protobuf,
 ]
 

@@ -43,6 +43,7 @@ static const struct cover covers[] = {
     {"json", TARGETS "15DynamicProtobuf dpb_ make_canonical"},
     {"protobuf", TARGETS "15DynamicProtobuf dpb_ make_canonical"},
     {"descriptors", TARGETS "15DynamicProtobuf dpb_ make_canonical 7Ingress"},
+    {"descriptor-programs", TARGETS "15DynamicProtobuf dpb_ make_canonical 7Ingress"},
     {"subjects", TARGETS "15CloudstateModel"},
     {"bus-messages", TARGETS "10MessageBus 15CloudstateModel"},
     {"records", TARGETS "10ShardStore 15CloudstateModel"},

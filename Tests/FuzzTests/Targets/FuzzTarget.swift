@@ -19,7 +19,8 @@ package struct FuzzTarget: Sendable {
   package static let all: [FuzzTarget] = [
     .http1, .http2, .http2Frames, .http2Client, .grpcMessages, .headerValues, .urlText,
     .httpRequests,
-    .pathTemplates, .json, .protobuf, .descriptors, .subjects, .busMessages, .records,
+    .pathTemplates, .json, .protobuf, .descriptors, .descriptorPrograms, .subjects, .busMessages,
+    .records,
     .replicatedData, .topologies,
   ]
 }

@@ -156,7 +156,12 @@ final class HTTP1Connection: ChannelDuplexHandler, DeadlineHolder {
     let exchange = HTTP1Exchange(request, connection: self, eventLoop: context.eventLoop)
     self.exchange = exchange
     let handler = router.handle(request.request, on: exchange)
-    if self.exchange === exchange { exchange.handler = handler }
+    if self.exchange === exchange {
+      exchange.handler = handler
+    } else if exchange.isLost {
+      // A write of the router's own has found out, when there was nobody yet to be told.
+      handler?.cancelled()
+    }
   }
 
   private func refuse(_ refusal: HTTPRefusal) {

@@ -12,6 +12,8 @@ final class HTTP1Exchange: HTTPServerExchange {
   private let isHead: Bool
   private var keepsAlive: Bool
   private var hasBegun = false
+  /// Whether the connection went away before the response was over.
+  private(set) var isLost = false
 
   init(_ request: HTTP1Request, connection: HTTP1Connection, eventLoop: any EventLoop) {
     self.connection = connection
@@ -70,6 +72,7 @@ final class HTTP1Exchange: HTTPServerExchange {
 
   /// The connection is gone.
   func lost() {
+    isLost = true
     let handler = handler
     release()
     handler?.cancelled()

@@ -9,11 +9,27 @@ extension FuzzTarget {
   static let descriptors = FuzzTarget("descriptors") { input in
     var input = input
     let set = input.rest()
+    try use(set, message: Array(set.suffix(64)))
+  }
+
+  /// The same with a set that is built from the input.
+  static let descriptorPrograms = FuzzTarget("descriptor-programs") { input in
+    var rest = input
+    let message = Array(rest.rest().suffix(64))
+    var program = DescriptorProgram(input)
+    try use(program.fileDescriptorSet(), message: message)
+  }
+
+  private static let names = [
+    "test.M", "test.B", "M", "", "test.M0", "test.M1", "test.M2", "test.M0.M0", "test.M0.AEntry",
+    "M0", "a.b.M0", "M1",
+  ]
+
+  private static func use(_ set: [UInt8], message: [UInt8]) throws {
     guard
       let pool = try? DescriptorPool(
         fileDescriptorSet: set, supplying: WellKnownDescriptors.fileDescriptorSet)
     else { return }
-    let message = Array(set.suffix(64))
     var reflection = ReflectionSession(pool: pool, services: pool.serviceNames)
     for name in pool.serviceNames.prefix(8) {
       _ = try? HTTPBindings(pool: pool, services: [name])
@@ -26,7 +42,7 @@ extension FuzzTarget {
     for name in pool.fileNames.prefix(8) {
       _ = reflection.answer(.with { $0.fileByFilename = name })
     }
-    for name in ["test.M", "test.B", "M", ""] { try use(name, message, pool) }
+    for name in names { try use(name, message, pool) }
     _ = pool.fileName(containingSymbol: "test.S.Do")
   }
 

@@ -19,39 +19,43 @@ extension FuzzTarget {
     request.headers.add("accept", input.text())
     request.body = ByteBuffer(bytes: input.rest())
     let pool = try TypesOfEveryKind.usable()
-    guard let service = ServiceName("fuzz") else { throw FuzzViolation(description: "a name is refused") }
+    guard let bindings = try? bindings.get(), let service = ServiceName("fuzz") else {
+      throw FuzzViolation(description: "the rules are not valid")
+    }
     let dispatcher = FuzzDispatcher(conduct: choice >> 2)
     let transcoder = HTTPTranscoder(
-      bindings: try HTTPBindings(pool: pool, services: [TypesOfEveryKind.service]),
-      configuration: HTTPTranscoderConfiguration(),
+      bindings: bindings, configuration: HTTPTranscoderConfiguration(),
       gate: AccessGate(
         ingress: Ingress(
-          configuration: IngressConfiguration(), service: service, routes: routes(pool),
+          configuration: IngressConfiguration(), service: service, routes: routes,
           dispatcher: dispatcher, mounts: [], report: { _ in }),
         authenticator: nil))
     let exchange = FuzzExchange()
     let handler = transcoder.handle(request, on: exchange)
     while dispatcher.step() {}
-    if exchange.isOver {
-      try demand(exchange.violation == nil, exchange.violation ?? "")
-    } else {
+    if !exchange.isOver {
       try demand(handler != nil, "nobody hears of an open exchange")
       handler?.writabilityChanged(true)
       handler?.cancelled()
     }
+    try demand(exchange.violation == nil, exchange.violation ?? "")
     for payload in dispatcher.payloads { try checkRoundTrip(payload, "t.All", pool) }
   }
 
-  private static func routes(_ pool: DescriptorPool) -> [IngressRoute] {
-    let methods = pool.service(named: TypesOfEveryKind.service)?.methods ?? []
-    return methods.map { method in
+  private static let bindings = Result {
+    try HTTPBindings(pool: TypesOfEveryKind.usable(), services: [TypesOfEveryKind.service])
+  }
+
+  private static let routes: [IngressRoute] = {
+    let service = TypesOfEveryKind.pool?.service(named: TypesOfEveryKind.service)
+    return (service?.methods ?? []).map { method in
       IngressRoute(
         serviceName: TypesOfEveryKind.service, method: method.name,
         target: method.isServerStreaming
           ? .action(.streamedOut) : .entity(persistenceID: "p", entityID: { _ in "e" }),
         inputTypeURL: "type.googleapis.com/t.All", outputTypeURL: "type.googleapis.com/t.All")
     }
-  }
+  }()
 }
 
 /// Answers commands with their own payload, at once or later, or not in order.
