@@ -155,6 +155,7 @@ private func describe(
       pid: slot.pid, state: word(for: supervisor.states[index]),
       restarts: supervisor.restarts[index],
       publicAddress: slot.plan.publicAddress.map(\.description),
+      usesTLS: slot.plan.publicAddress.map { _ in slot.plan.usesTLS },
       managementAddress: slot.plan.managementAddress.map(\.description),
       log: layout.log(slot.plan.name))
   }

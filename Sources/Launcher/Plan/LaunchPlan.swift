@@ -175,6 +175,7 @@ package struct LaunchPlan: Hashable, Sendable {
       name: name, role: .node, service: service.name, arguments: arguments,
       environment: environment, directory: directory,
       readiness: .file(layout.readyFile(name)), dependencies: dependencies,
-      publicAddress: publicAddress, managementAddress: managementAddress)
+      publicAddress: publicAddress, usesTLS: service.frontDoor.tls != nil,
+      managementAddress: managementAddress)
   }
 }

@@ -31,6 +31,8 @@ package struct ProcessPlan: Hashable, Sendable {
   package var dependencies: [Int]
   /// Where clients reach a node.
   package var publicAddress: NetworkAddress?
+  /// Whether it speaks TLS there.
+  package var usesTLS = false
   /// Where operators and metrics reach a node.
   package var managementAddress: NetworkAddress?
 }

@@ -19,6 +19,8 @@ package struct RunState: Hashable, Sendable, Codable {
     package var state: String
     package var restarts: Int
     package var publicAddress: String?
+    /// Whether clients must speak TLS there; unknown in files of earlier versions.
+    package var usesTLS: Bool?
     package var managementAddress: String?
     package var log: String
   }
@@ -43,6 +45,7 @@ package struct RunState: Hashable, Sendable, Codable {
         ("pid", process.pid.map { .integer(Int64($0)) } ?? .null),
         ("state", .string(process.state)), ("restarts", .integer(Int64(process.restarts))),
         ("publicAddress", .optional(process.publicAddress)),
+        ("usesTLS", process.usesTLS.map(JSONText.bool) ?? .null),
         ("managementAddress", .optional(process.managementAddress)),
         ("log", .string(process.log)),
       ])

@@ -19,7 +19,8 @@ extension RunState {
     }
     lines += textTable(header: ["NODE", "PUBLIC", "MANAGEMENT"], rows: rows).map { "  \($0)" }
     lines.append("")
-    if let node = nodes.first, let address = node.publicAddress {
+    if let node = nodes.first, let publicAddress = node.publicAddress {
+      let address = (node.usesTLS == true ? "https://" : "") + publicAddress
       lines.append("try   cs-send -s \(address) SERVICE/METHOD '{...}'")
       lines.append("      cs-tail -s \(address) 'cs.evt.\(node.service ?? "*").>'")
     }

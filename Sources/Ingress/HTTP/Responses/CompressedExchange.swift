@@ -7,6 +7,8 @@ import NIOHPACK
 ///
 /// A stream is flushed with each message, so that none waits for the next one.
 final class CompressedExchange: HTTPServerExchange {
+  /// Larger bodies go as they are: a megabyte takes some ten milliseconds, in which the loop serves nobody.
+  private static let mostBytes = 1 << 20
   private static let types: Set<String> = [MediaType.json, MediaType.lines, MediaType.events]
 
   private let exchange: any HTTPServerExchange
@@ -28,7 +30,7 @@ final class CompressedExchange: HTTPServerExchange {
     guard body.readableBytes >= leastBytes, Self.isCompressible(start) else {
       return exchange.respond(start, body: body)
     }
-    guard accepted.admitsGzip,
+    guard body.readableBytes <= Self.mostBytes, accepted.admitsGzip,
       let bytes = try? Gzip.compress(body.readableBytesView, level: Gzip.fastLevel)
     else {
       return exchange.respond(Self.varying(start), body: body)
