@@ -185,6 +185,8 @@ final class ServerCall: MessageStream, GRPCServerCall, DeadlineHolder {
   override func discarded(bytes: Int) {
     guard phase == .lingering else { return }
     if isRemoteEnded { return endedByClient() }
+    // Some clients take a reset in the middle of an upload for a failure, though they have the answer.
+    guard !carriesPlainBytes else { return }
     discardedBytes += bytes
     if discardedBytes > Self.lingerBytes { resetLingering() }
   }

@@ -58,6 +58,13 @@ struct OpenAPIDocument {
     var templates: [String: TemplateText] = [:]
     var taken: Set<String> = []
     var operations: [OpenAPIOperation] = []
+    var identifiers: Set<String> = []
+    /// `A_B.C` and `A.B_C` would have the same.
+    func unique(_ identifier: String) -> String {
+      var unique = identifier
+      while !identifiers.insert(unique).inserted { unique += "_" }
+      return unique
+    }
     for binding in bindings.all.reversed() {
       let number = named[binding.methodPath, default: 0] + 1
       named[binding.methodPath] = number
@@ -76,7 +83,7 @@ struct OpenAPIDocument {
         operations.append(
           OpenAPIOperation(
             binding: binding, verb: verb,
-            identifier: binding.verb == nil ? "\(identifier)_\(verb)" : identifier,
+            identifier: unique(binding.verb == nil ? "\(identifier)_\(verb)" : identifier),
             template: template))
       }
     }

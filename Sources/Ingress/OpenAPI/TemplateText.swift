@@ -15,8 +15,10 @@ struct TemplateText: Hashable {
   private(set) var parameters: [Parameter] = []
   /// The text with all parameters alike: OpenAPI has one entry for each.
   private(set) var shape = ""
-  /// A path that the template matches.
+  /// A path that the template matches, and none that has text where this one has parameters.
   private(set) var sample = ""
+  /// What stands for parameters: a character that nobody writes into a template.
+  private static let sampleSegment = "\u{1}"
 
   init(_ binding: HTTPBinding) {
     var variable: Int?
@@ -64,6 +66,6 @@ struct TemplateText: Hashable {
     parameters.append(Parameter(name: name, field: field, isRest: isRest))
     text += "{\(name)}"
     shape += "{}"
-    sample += "x"
+    sample += Self.sampleSegment
   }
 }

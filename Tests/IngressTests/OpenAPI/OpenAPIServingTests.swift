@@ -28,6 +28,15 @@ import Testing
     #expect(try fixture.lastCommand() == #"{"id":"openapi.json"}"#)
   }
 
+  @Test("A path of which another rule has one value is in it")
+  func values() throws {
+    let fixture = try HTTPFixture(
+      .init("Get", rule(get: "/a/{id}")), .init("Other", rule(get: "/a/x")))
+    let document = fixture.send("GET", "/openapi.json").exchange.body
+    #expect(document.contains(#""/a/{id}""#))
+    #expect(document.contains(#""/a/x""#))
+  }
+
   @Test("It can be switched off")
   func off() throws {
     var configuration = HTTPTranscoderConfiguration()
