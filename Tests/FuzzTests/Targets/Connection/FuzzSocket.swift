@@ -45,6 +45,8 @@ final class FuzzSocket: ChannelDuplexHandler, RemovableChannelHandler {
 
   func handlerAdded(context: ChannelHandlerContext) { self.context = context }
 
+  func handlerRemoved(context: ChannelHandlerContext) { self.context = nil }
+
   func read(context: ChannelHandlerContext) { isReadWanted = true }
 
   func write(
@@ -115,7 +117,11 @@ final class FuzzSocket: ChannelDuplexHandler, RemovableChannelHandler {
       promise?.succeed(())
       channel.pipeline.fireUserInboundEventTriggered(ChannelEvent.outputClosed)
     }
-    if !isClosed { setWritable(true) }
+    // Not within a flush: there an assertion of the HTTP/2 library (`ControlFrameBuffer`), which release builds do
+    // not have, would end the case.
+    context.eventLoop.assumeIsolated().execute {
+      if !self.isClosed, self.pendingBytes <= Self.watermarks.low { self.setWritable(true) }
+    }
   }
 
   private func failAll() {
