@@ -162,6 +162,26 @@ bool has_groups(const pb::FileDescriptor *file) {
   return false;
 }
 
+// Both fields of a map entry are always written, set or not, and libprotobuf checks a type that calls itself one only
+// where a map uses it. One that holds itself would be written without end.
+bool is_map_entry(const pb::Descriptor *type) {
+  if (type->field_count() != 2 || type->extension_range_count() != 0) return false;
+  const pb::FieldDescriptor *key = type->FindFieldByNumber(1);
+  const pb::FieldDescriptor *value = type->FindFieldByNumber(2);
+  if (key == nullptr || key->is_repeated() || value == nullptr || value->is_repeated()) return false;
+  if (key->cpp_type() == pb::FieldDescriptor::CPPTYPE_MESSAGE) return false;
+  return value->message_type() == nullptr || !value->message_type()->options().map_entry();
+}
+
+// The first type that says it is a map entry and is none.
+const pb::Descriptor *false_map_entry(const pb::Descriptor *type) {
+  if (type->options().map_entry() && !is_map_entry(type)) return type;
+  for (int index = 0; index < type->nested_type_count(); ++index) {
+    if (auto found = false_map_entry(type->nested_type(index))) return found;
+  }
+  return nullptr;
+}
+
 std::string key_text(const pb::Message &entry) {
   const pb::FieldDescriptor *key = entry.GetDescriptor()->FindFieldByNumber(1);
   const pb::Reflection *reflection = entry.GetReflection();
@@ -296,6 +316,13 @@ dpb_status dpb_pool_build(
         return give(
             errors.text().empty() ? file.name() + ": is not valid" : errors.text(), error,
             DPB_INVALID);
+      }
+      for (int type = 0; type < built->message_type_count(); ++type) {
+        if (auto found = false_map_entry(built->message_type(type))) {
+          return give(
+              file.name() + ": " + found->full_name() + ": is called a map entry and is none", error,
+              DPB_INVALID);
+        }
       }
       if (has_groups(built)) result->has_groups = true;
     }
