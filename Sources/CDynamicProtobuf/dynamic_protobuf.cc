@@ -16,6 +16,7 @@
 #include <memory>
 #include <new>
 #include <string>
+#include <unordered_map>
 #include <vector>
 
 namespace pb = google::protobuf;
@@ -161,6 +162,66 @@ bool has_groups(const pb::FileDescriptor *file) {
   return false;
 }
 
+// Both fields of a map entry are always written, set or not, and libprotobuf checks a type that calls itself one only
+// where a map uses it. One that holds itself would be written without end.
+bool is_map_entry(const pb::Descriptor *type) {
+  if (type->field_count() != 2 || type->extension_range_count() != 0) return false;
+  const pb::FieldDescriptor *key = type->FindFieldByNumber(1);
+  const pb::FieldDescriptor *value = type->FindFieldByNumber(2);
+  if (key == nullptr || key->is_repeated() || value == nullptr || value->is_repeated()) return false;
+  if (key->cpp_type() == pb::FieldDescriptor::CPPTYPE_MESSAGE) return false;
+  return value->message_type() == nullptr || !value->message_type()->options().map_entry();
+}
+
+// The first type that says it is a map entry and is none.
+const pb::Descriptor *false_map_entry(const pb::Descriptor *type) {
+  if (type->options().map_entry() && !is_map_entry(type)) return type;
+  for (int index = 0; index < type->nested_type_count(); ++index) {
+    if (auto found = false_map_entry(type->nested_type(index))) return found;
+  }
+  return nullptr;
+}
+
+std::string key_text(const pb::Message &entry) {
+  const pb::FieldDescriptor *key = entry.GetDescriptor()->FindFieldByNumber(1);
+  const pb::Reflection *reflection = entry.GetReflection();
+  switch (key->cpp_type()) {
+    case pb::FieldDescriptor::CPPTYPE_INT32:
+      return std::to_string(reflection->GetInt32(entry, key));
+    case pb::FieldDescriptor::CPPTYPE_INT64:
+      return std::to_string(reflection->GetInt64(entry, key));
+    case pb::FieldDescriptor::CPPTYPE_UINT32:
+      return std::to_string(reflection->GetUInt32(entry, key));
+    case pb::FieldDescriptor::CPPTYPE_UINT64:
+      return std::to_string(reflection->GetUInt64(entry, key));
+    case pb::FieldDescriptor::CPPTYPE_BOOL:
+      return reflection->GetBool(entry, key) ? "true" : "false";
+    default:
+      return reflection->GetString(entry, key);
+  }
+}
+
+// Of the entries of a map with the same key the last one counts. Read without its type, a map is a list that may
+// hold the others too.
+void keep_last_entries(pb::Message *message, const pb::FieldDescriptor *map) {
+  const pb::Reflection *reflection = message->GetReflection();
+  const int count = reflection->FieldSize(*message, map);
+  std::vector<std::string> keys;
+  std::unordered_map<std::string, int> last;
+  for (int index = 0; index < count; ++index) {
+    keys.push_back(key_text(reflection->GetRepeatedMessage(*message, map, index)));
+    last[keys.back()] = index;
+  }
+  if (last.size() == keys.size()) return;
+  int kept = 0;
+  for (int index = 0; index < count; ++index) {
+    if (last[keys[index]] != index) continue;
+    if (kept != index) reflection->SwapElements(message, map, kept, index);
+    ++kept;
+  }
+  for (int index = count; index > kept; --index) reflection->RemoveLast(message, map);
+}
+
 std::string make_canonical(
     dpb_pool *pool, const pb::Descriptor *type, std::string *binary, int any_depth);
 
@@ -195,6 +256,7 @@ std::string make_contents_canonical(dpb_pool *pool, pb::Message *message, int an
   for (const pb::FieldDescriptor *field : fields) {
     if (field->cpp_type() != pb::FieldDescriptor::CPPTYPE_MESSAGE) continue;
     if (field->type() == pb::FieldDescriptor::TYPE_GROUP) return no_json_form(field);
+    if (field->is_map()) keep_last_entries(message, field);
     const int count = field->is_repeated() ? reflection->FieldSize(*message, field) : 1;
     for (int index = 0; index < count; ++index) {
       pb::Message *embedded = field->is_repeated()
@@ -254,6 +316,13 @@ dpb_status dpb_pool_build(
         return give(
             errors.text().empty() ? file.name() + ": is not valid" : errors.text(), error,
             DPB_INVALID);
+      }
+      for (int type = 0; type < built->message_type_count(); ++type) {
+        if (auto found = false_map_entry(built->message_type(type))) {
+          return give(
+              file.name() + ": " + found->full_name() + ": is called a map entry and is none", error,
+              DPB_INVALID);
+        }
       }
       if (has_groups(built)) result->has_groups = true;
     }

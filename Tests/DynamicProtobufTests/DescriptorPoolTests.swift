@@ -221,4 +221,18 @@ struct DescriptorPoolTests {
     #expect(fields.map(\.isMap) == [true])
     #expect(fields.map(\.isRepeated) == [true])
   }
+
+  @Test("a message that calls itself a map entry and holds itself is refused")
+  func falseMapEntry() throws {
+    // The library checks messages that are used so, and forgets groups.
+    var message = makeMessage("M", makeField("m", 1, .group, typeName: ".test.M"))
+    message.options.mapEntry = true
+    var file = makeFile("m.proto", messages: [message])
+    file.syntax = "proto2"
+    let set = try makeSet(file)
+    #expect(
+      throws: DescriptorError(
+        .invalid, "m.proto: test.M: is called a map entry and is none")
+    ) { try DescriptorPool(fileDescriptorSet: set) }
+  }
 }

@@ -149,6 +149,16 @@ struct TranscodingTests {
     #expect(error?.kind == .unprintable)
   }
 
+  @Test("of map entries with the same key the last one is printed")
+  func repeatedKeys() throws {
+    let first = try pool.binary(fromJSON: #"{"a":1,"b":2}"#, message: "google.protobuf.Struct")
+    let second = try pool.binary(fromJSON: #"{"a":3}"#, message: "google.protobuf.Struct")
+    #expect(
+      try pool.json(
+        fromBinary: first + second, message: "google.protobuf.Struct", printDefaults: false)
+        == #"{"b":2,"a":3}"#)
+  }
+
   @Test("a proto2 group has no JSON form, and no JSON becomes one")
   func groups() throws {
     var part = makeField("part", 1, .group, typeName: ".test.M.Part")

@@ -47,6 +47,7 @@ final class FuzzClient {
     let socket = FuzzSocket(channel)
     self.channel = channel
     self.socket = socket
+    socket.tellsWritability = false
     do {
       try session.configure(channel, for: .tcp(host: "127.0.0.1", port: 1))
       try channel.pipeline.syncOperations.addHandler(socket, position: .first)

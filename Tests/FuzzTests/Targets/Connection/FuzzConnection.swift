@@ -89,6 +89,7 @@ final class FuzzConnection {
   private func keepSocketFirst() throws {
     guard isOpen, (try? channel.pipeline.syncOperations.handler(type: FlushCoalescer.self)) != nil
     else { return }
+    socket.tellsWritability = false
     channel.pipeline.syncOperations.removeHandler(socket, promise: nil)
     try channel.pipeline.syncOperations.addHandler(socket, position: .first)
   }
