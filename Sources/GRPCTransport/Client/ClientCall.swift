@@ -103,7 +103,8 @@ final class ClientCall: MessageStream, GRPCClientStream, DeadlineHolder {
     compressesOutbound = connection.configuration.compressesRequests
     writeHeaders(
       HeaderBlocks.request(
-        path: path, authority: connection.target.authority,
+        scheme: connection.configuration.tls == nil ? "http" : "https", path: path,
+        authority: connection.target.authority,
         userAgent: connection.configuration.userAgent, timeout: deadline.map { $0 - .now() },
         compressed: compressesOutbound, metadata: metadata),
       endStream: false)

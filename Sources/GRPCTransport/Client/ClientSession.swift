@@ -188,6 +188,8 @@ final class ClientSession: ChannelInboundHandler {
   // MARK: Phases
 
   private func becameReady() {
+    // The server may have been refused already, by the check of its certificate.
+    guard failure == nil else { return }
     phase = .ready
     connectTimer?.cancel()
     if let keepalive = configuration.keepalive {

@@ -3,10 +3,10 @@ import NIOHTTP2
 
 /// What the HTTP/2 handlers of servers and clients have in common, and why it is not the default.
 enum HTTP2Setup {
-  /// Frames of one kind a peer may send in 30 s before its connection is closed. The library's 200
-  /// is below what grpc-go pings while it measures bandwidth, and below what clients that cancel
-  /// often reset. The library allocates eight bytes for each, hence no "unlimited".
-  private static let framesPer30Seconds = 10_000
+  /// Frames of one kind a peer may send within a second before its connection is closed. The library's 200
+  /// within 30 s is below what grpc-go pings, which measures bandwidth with nearly every call, and below what
+  /// clients that cancel often reset. The library allocates eight bytes for each, hence no "unlimited".
+  private static let framesPerSecond = 10_000
 
   /// Bytes in the socket's queue above which no stream of the connection is writable. Larger than
   /// the library's 64 KiB, because each crossing is told to every stream.
@@ -25,7 +25,8 @@ enum HTTP2Setup {
     // Headers, trailers and resets wait here while the socket is full; beyond the limit the connection is
     // closed, and with it calls that were answered.
     configuration.maximumBufferedControlFrames = max(10_000, 4 * concurrentStreams)
-    configuration.controlFrameRateLimit.maximumCount = framesPer30Seconds
+    configuration.controlFrameRateLimit.maximumCount = framesPerSecond
+    configuration.controlFrameRateLimit.windowLength = .seconds(1)
     // A frame for a stream that was reset longer ago than this many resets closes the connection.
     configuration.maximumRecentlyResetStreams = rememberedResets
     return configuration
@@ -34,8 +35,9 @@ enum HTTP2Setup {
   /// Limits on what peers do to streams.
   static func stream() -> NIOHTTP2Handler.StreamConfiguration {
     var configuration = NIOHTTP2Handler.StreamConfiguration()
-    configuration.streamResetFrameRateLimit.maximumCount = framesPer30Seconds
-    configuration.streamErrorRateLimit.maximumCount = framesPer30Seconds
+    configuration.streamResetFrameRateLimit.maximumCount = framesPerSecond
+    configuration.streamResetFrameRateLimit.windowLength = .seconds(1)
+    configuration.streamErrorRateLimit.maximumCount = framesPerSecond
     return configuration
   }
 

@@ -175,7 +175,7 @@ class MessageStream {
     defer { isDelivering = false }
     do throws(GRPCStatus) {
       while isOpen, isReading, let message = try decoder.next() {
-        progress.messageCompleted()
+        progress.messagePaused()
         receivedMessage(
           message.isCompressed
             ? try inboundEncoding.expand(
@@ -283,7 +283,8 @@ class MessageStream {
   /// has something to send, are given all the time they want.
   final func checkProgress() {
     if isOpen {
-      guard isReading, !carriesPlainBytes, decoder.hasUnread, !isRemoteEnded else { return }
+      guard isReading else { return progress.messagePaused() }
+      guard !carriesPlainBytes, decoder.hasUnread, !isRemoteEnded else { return }
       if progress.isMessageStalled() { messageStalled() }
     } else if isAttached, progress.isAnswerStalled(held: bufferedBytes) {
       answerStalled()

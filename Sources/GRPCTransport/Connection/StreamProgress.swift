@@ -12,8 +12,8 @@ struct StreamProgress {
 
   mutating func received(_ count: Int) { receivedBytes += count }
 
-  /// The message that was begun is complete.
-  mutating func messageCompleted() { inboundMark = -1 }
+  /// The message that was begun is complete, or the owner does not want more of it now.
+  mutating func messagePaused() { inboundMark = -1 }
 
   /// A look at a stream in the middle of a message.
   mutating func isMessageStalled() -> Bool {

@@ -29,6 +29,7 @@ final class ServerCall: MessageStream, GRPCServerCall, DeadlineHolder {
   private var areHeadersSent = false
   private var failure: GRPCStatus?
   private var discardedBytes = 0
+  private let openedAt = NIODeadline.now()
   /// Kept by the deadline queue.
   var deadlineSlot = -1
 
@@ -212,7 +213,7 @@ final class ServerCall: MessageStream, GRPCServerCall, DeadlineHolder {
     discardReceived()
     lostExchange?.lost()
     if wasOpen { lost?.cancelled(failure ?? GRPCStatus(.unavailable, "the connection was lost")) }
-    if wasOpen, failure != nil { connection.callCancelled() }
+    if wasOpen, failure != nil { connection.callCancelled(opened: openedAt) }
     connection.callClosed()
   }
 

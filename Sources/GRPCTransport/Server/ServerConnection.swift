@@ -22,6 +22,8 @@ final class ServerConnection: ChannelInboundHandler {
     case closing
   }
 
+  /// How long a client that is refused has to take the reason.
+  private static let farewellTime = TimeAmount.seconds(2)
   private static let goAwayPing = HTTP2PingData(withInteger: 0x676f_6177_6179)
   private static let keepalivePing = HTTP2PingData(withInteger: 0x616c_6976_653f)
 
@@ -52,6 +54,7 @@ final class ServerConnection: ChannelInboundHandler {
   private var progressTimer: Scheduled<Void>?
   private var pings: PingGuard
   private var resets = ResetGuard()
+  private var farewellTimer: Scheduled<Void>?
   private var output = OutputWatch()
 
   /// Begins with no call and no timer; the timers start in the pipeline.
@@ -75,8 +78,8 @@ final class ServerConnection: ChannelInboundHandler {
   }
 
   /// The client has cancelled a call that was not answered yet.
-  func callCancelled() {
-    guard phase != .closing, !resets.callCancelled(now: .now()) else { return }
+  func callCancelled(opened: NIODeadline) {
+    guard phase != .closing, !resets.callCancelled(opened: opened, now: .now()) else { return }
     refuse("too_many_cancelled_calls")
   }
 
@@ -199,7 +202,15 @@ final class ServerConnection: ChannelInboundHandler {
       payload: .goAway(
         lastStreamID: .maxID, errorCode: code,
         opaqueData: reason.map { ByteBuffer(string: $0) }))
-    context.writeAndFlush(wrapOutboundOut(goAway), promise: written)
+    guard reason != nil, let streams else {
+      return context.writeAndFlush(wrapOutboundOut(goAway), promise: written)
+    }
+    // Who is refused may be in the middle of a call of the multiplexer's, and may read nothing.
+    streams.write(goAway, promise: written)
+    streams.flush()
+    farewellTimer = context.eventLoop.assumeIsolated().scheduleTask(in: Self.farewellTime) {
+      self.context?.close(promise: nil)
+    }
   }
 
   private func write(_ payload: HTTP2Frame.FramePayload, _ context: ChannelHandlerContext) {
@@ -269,6 +280,7 @@ final class ServerConnection: ChannelInboundHandler {
     progressTimer?.cancel()
     handshakeTimer?.cancel()
     idleTimer?.cancel()
+    farewellTimer?.cancel()
     keepaliveTimer?.cancel()
     deadlines.close()
   }

@@ -57,13 +57,14 @@ enum HeaderBlocks {
   ///
   /// - Parameter timeout: left to the call when the headers are written.
   static func request(
-    path: String, authority: String, userAgent: String, timeout: TimeAmount?, compressed: Bool,
+    scheme: String, path: String, authority: String, userAgent: String, timeout: TimeAmount?,
+    compressed: Bool,
     metadata: GRPCMetadata
   ) -> HPACKHeaders {
     var headers = HPACKHeaders()
     headers.reserveCapacity(9 + metadata.headers.count)
     headers.add(name: ":method", value: "POST")
-    headers.add(name: ":scheme", value: "http")
+    headers.add(name: ":scheme", value: scheme)
     headers.add(name: ":path", value: path)
     headers.add(name: ":authority", value: authority)
     headers.add(name: "te", value: "trailers")

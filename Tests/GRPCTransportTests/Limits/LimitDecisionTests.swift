@@ -45,7 +45,8 @@ import Testing
     var refusedAt: Int?
     for number in 0..<5000 where refusedAt == nil {
       resets.callOpened()
-      if !resets.callCancelled(now: start + .microseconds(Int64(number))) { refusedAt = number }
+      let now = start + .microseconds(Int64(number))
+      if !resets.callCancelled(opened: now, now: now) { refusedAt = number }
     }
     // The first pair opened the window before it counted.
     #expect(refusedAt == ResetGuard.limit + 1)
@@ -55,10 +56,13 @@ import Testing
   func harmlessResets() {
     var resets = ResetGuard()
     for _ in 0..<50_000 { resets.callOpened() }
-    for _ in 0..<50_000 { expect(resets.callCancelled(now: start)) }
+    for _ in 0..<50_000 {
+      expect(resets.callCancelled(opened: start, now: start + ResetGuard.youth))
+    }
     for number in 0..<20_000 {
       resets.callOpened()
-      expect(resets.callCancelled(now: start + .seconds(10) + .milliseconds(Int64(number) * 3)))
+      let now = start + .seconds(10) + .milliseconds(Int64(number) * 3)
+      expect(resets.callCancelled(opened: now, now: now))
     }
   }
 
@@ -83,7 +87,7 @@ import Testing
     expect(!progress.isMessageStalled())
     progress.received(1024)
     expect(!progress.isMessageStalled())
-    progress.messageCompleted()
+    progress.messagePaused()
     progress.received(1)
     expect(!progress.isMessageStalled())
     progress.received(1023)

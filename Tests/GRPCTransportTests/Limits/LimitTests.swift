@@ -98,6 +98,33 @@ extension SocketTests {
       }
     }
 
+    @Test("A client may ping with each of many calls, as grpc-go does to measure bandwidth")
+    func bandwidthPings() async throws {
+      try await withHarness { harness in
+        let peer = try await HTTP1Peer.connect(to: harness.address)
+        try await peer.send(Self.hello + RawFrames.windowUpdate(1 << 30))
+        // More than the library lets through in thirty seconds by the settings it had.
+        let batches = 21
+        let size = 500
+        for batch in 0..<batches {
+          var frames = ByteBuffer()
+          for number in 0..<size {
+            let stream = UInt32(2 * (batch * size + number) + 1)
+            frames.writeImmutableBuffer(try RawFrames.call("/test.Test/Unary", stream: stream))
+            frames.writeImmutableBuffer(RawFrames.ping)
+          }
+          let before = peer.receivedBytes
+          try await peer.send(frames)
+          // The answer to a ping alone has 17 bytes.
+          try await eventually("answers") { peer.receivedBytes >= before + 17 * size }
+        }
+        try await eventually("all calls") {
+          harness.service.log.now.opened == batches * size || peer.isClosed
+        }
+        #expect(!peer.isClosed)
+      }
+    }
+
     @Test("At its age a connection is asked to finish, and after the grace it is closed")
     func age() async throws {
       let router = TestHTTPRouter()

@@ -5,8 +5,8 @@ struct FileStamp: Hashable, Sendable {
   private let device: UInt64
   private let inode: UInt64
   private let size: Int64
-  private let seconds: Int
-  private let nanoseconds: Int
+  private let seconds: [Int]
+  private let nanoseconds: [Int]
 
   /// `nil` for a file that is not there.
   init?(_ path: String) {
@@ -15,8 +15,9 @@ struct FileStamp: Hashable, Sendable {
     device = UInt64(facts.st_dev)
     inode = UInt64(facts.st_ino)
     size = Int64(facts.st_size)
-    seconds = facts.st_mtim.tv_sec
-    nanoseconds = facts.st_mtim.tv_nsec
+    // The second changes with permissions: a file that could not be read may become readable.
+    seconds = [facts.st_mtim.tv_sec, facts.st_ctim.tv_sec]
+    nanoseconds = [facts.st_mtim.tv_nsec, facts.st_ctim.tv_nsec]
   }
 }
 
