@@ -36,6 +36,12 @@ package final class GRPCServer: Sendable {
       // HTTP/1 has no pings: the kernel notices clients whose machine vanished.
       .childChannelOption(.socketOption(.so_keepalive), value: 1)
       .childChannelOption(.writeBufferWaterMark, value: HTTP2Setup.socketWatermarks)
+      // A turn of the loop takes little of each connection: one that floods it with small frames, of which some
+      // hundred fit into a packet, must not keep the others waiting.
+      .childChannelOption(.maxMessagesPerRead, value: 1)
+      .childChannelOption(
+        .recvAllocator,
+        value: AdaptiveRecvByteBufferAllocator(minimum: 1024, initial: 4096, maximum: 16 * 1024))
       .childChannelInitializer { channel in
         channel.eventLoop.makeCompletedFuture {
           switch connections.admit(channel) {
