@@ -8,7 +8,7 @@ import Testing
   func secure() async throws {
     let folder = try TemporaryDirectory()
     let secrets = "\(folder.path)/secrets"
-    let bin = String(builtProduct("cs-up").dropLast("/cs-up".count))
+    let bin = try String(builtProduct("cs-up").dropLast("/cs-up".count))
     for _ in 0..<2 {
       // What is there is kept.
       let made = try await runProgram(
