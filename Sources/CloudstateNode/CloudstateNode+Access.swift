@@ -16,8 +16,8 @@ extension CloudstateNode {
     let file: AccessFileLoader
   }
 
-  /// How often the access file and its keys are looked at.
-  private static let accessFilePeriod: Duration = .seconds(2)
+  /// How often the access file and its keys are looked at; a change is taken at the second look.
+  private static let accessFilePeriod: Duration = .seconds(1)
 
   /// Reads the access file and prepares to verify tokens.
   ///
@@ -48,14 +48,15 @@ extension CloudstateNode {
     var file = access.file
     while true {
       try await Task.sleep(for: Self.accessFilePeriod)
-      switch await file.reloadIfChanged() {
-      case .success(let settings):
-        access.authenticator.use(settings)
-        logger.notice("the access file has changed; \(settings.summary)")
-      case .failure(let failure):
+      guard let reload = await file.reloadIfChanged() else { continue }
+      if let failure = reload.failure {
         logger.error(
           "the access file has changed and cannot be used; what it said before stays: \(failure)")
-      case nil: break
+      }
+      if let settings = reload.settings {
+        access.authenticator.use(settings)
+        logger.notice(
+          "the access file or its keys have changed; \(settings.summary)")
       }
     }
   }
@@ -78,7 +79,11 @@ extension EventStreamsService {
       return AccessRefusal.deny(call)
     }
     let access = TailAccess(
-      allows: { rights.allows(.tail, all: $0) }, refuse: { AccessRefusal.deny($0) })
+      allows: { [weak call] pattern in
+        guard rights.allows(.tail, all: pattern) else { return false }
+        call?.rests(on: .tail, pattern)
+        return true
+      }, refuse: { AccessRefusal.deny($0) })
     return handler(for: call, access: access)
   }
 }

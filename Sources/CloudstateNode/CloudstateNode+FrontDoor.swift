@@ -89,7 +89,13 @@ extension CloudstateNode {
         reflection.handler(for: call) { methods.isVisible($0, of: service, to: rights) }
       },
       { call, rights in administration.handler(for: call, rights: rights) },
-      { call, _ in health.handler(for: call) },
+      { call, rights in
+        health.handler(for: call) {
+          // A service without methods that could be called is not for those who may call some.
+          methods.isVisible($0, of: service, to: rights)
+            || rights.allows(.send, all: .everyCommand(of: service))
+        }
+      },
     ]
   }
 

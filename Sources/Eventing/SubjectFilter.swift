@@ -6,7 +6,7 @@ package import CloudstateModel
 /// match are not read, batches of other entities are skipped whole, and only then is a subject built
 /// and matched.
 package struct SubjectFilter: Sendable {
-  /// Patterns that can match an event of the service.
+  /// What the patterns that were asked for have in common with the events of the service.
   private let patterns: [Candidate]
   private let matchesEverything: Bool
   private let service: ServiceName
@@ -21,16 +21,17 @@ package struct SubjectFilter: Sendable {
 
   package init(patterns: [SubjectPattern], service: ServiceName) {
     self.service = service
-    let prefix = ["cs", "evt", SubjectToken.escape(service.text)]
     var candidates: [Candidate] = []
     var everything = patterns.isEmpty
+    let events = Self.events(of: service)
     for pattern in patterns {
-      guard Self.canMatch(pattern.tokens, prefix: prefix) else { continue }
-      everything = everything || Self.matchesAllEvents(pattern.tokens)
+      // Who may follow a pattern was asked about nothing more than this.
+      guard let common = events.flatMap(pattern.intersection) else { continue }
+      everything = everything || common == events
       candidates.append(
         Candidate(
-          pattern: pattern, persistenceToken: Self.literal(pattern.tokens, at: 3),
-          entityToken: Self.literal(pattern.tokens, at: 4)))
+          pattern: common, persistenceToken: Self.literal(common.tokens[3]),
+          entityToken: Self.literal(common.tokens[4])))
     }
     self.patterns = candidates
     matchesEverything = everything
@@ -66,8 +67,8 @@ package struct SubjectFilter: Sendable {
     let persistenceToken = SubjectToken.escape(entity.persistenceID)
     let entityToken = SubjectToken.escape(entity.entityID)
     let fitting = patterns.filter {
-      ($0.persistenceToken ?? persistenceToken) == persistenceToken
-        && ($0.entityToken ?? entityToken) == entityToken
+      sameBytes($0.persistenceToken ?? persistenceToken, persistenceToken)
+        && sameBytes($0.entityToken ?? entityToken, entityToken)
     }
     guard !fitting.isEmpty else { return nil }
     return EntityFilter(service: service, entity: entity, patterns: fitting.map(\.pattern))
@@ -88,25 +89,11 @@ package struct SubjectFilter: Sendable {
     }
   }
 
-  private static func canMatch(_ tokens: [String], prefix: [String]) -> Bool {
-    let subjectLength = prefix.count + 3
-    for (index, token) in tokens.enumerated() {
-      if token == ">" { return index < subjectLength }
-      guard index < subjectLength else { return false }
-      if index < prefix.count, token != "*", token != prefix[index] { return false }
-    }
-    return tokens.count == subjectLength
+  /// The pattern of exactly the events of a service: unlike ``SubjectPattern/everyEvent(of:)`` with all six
+  /// tokens. `nil` for a name that is too long for any event.
+  private static func events(of service: ServiceName) -> SubjectPattern? {
+    SubjectPattern("cs.evt.\(SubjectToken.escape(service.text)).*.*.*")
   }
 
-  /// Called for patterns whose prefix fits only.
-  private static func matchesAllEvents(_ tokens: [String]) -> Bool {
-    tokens.dropFirst(3).allSatisfy { $0 == "*" || $0 == ">" }
-  }
-
-  private static func literal(_ tokens: [String], at index: Int) -> String? {
-    guard index < tokens.count, !tokens[...index].contains(">"), tokens[index] != "*" else {
-      return nil
-    }
-    return tokens[index]
-  }
+  private static func literal(_ token: String) -> String? { token == "*" ? nil : token }
 }

@@ -28,6 +28,7 @@ package struct TailAccess {
   func allows(_ patterns: [SubjectPattern], of service: ServiceName) -> Bool {
     let all = SubjectPattern.everyEvent(of: service)
     return patterns.isEmpty
+      // What has no event of the service in it is asked about as it stands; the filter leaves it out.
       ? allows(all) : patterns.allSatisfy { allows($0.intersection(all) ?? $0) }
   }
 }

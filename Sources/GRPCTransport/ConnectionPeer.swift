@@ -1,5 +1,7 @@
 /// Who is at the other end of a connection, as far as the transport knows.
 package struct ConnectionPeer: Hashable, Sendable {
+  /// Another number for each connection of the process; 0 for calls without one.
+  package var connection: UInt64
   /// `ADDRESS:PORT`, or what the system calls it; for logs.
   package var address: String
   /// Whether it is on the same machine: the connection is over a loopback interface or a socket of the
@@ -11,9 +13,11 @@ package struct ConnectionPeer: Hashable, Sendable {
   package var certificate: PeerCertificate?
 
   package init(
-    address: String = "unknown", isLocal: Bool = false, isEncrypted: Bool = false,
+    connection: UInt64 = 0, address: String = "unknown", isLocal: Bool = false,
+    isEncrypted: Bool = false,
     certificate: PeerCertificate? = nil
   ) {
+    self.connection = connection
     self.address = address
     self.isLocal = isLocal
     self.isEncrypted = isEncrypted

@@ -59,6 +59,8 @@ package final class Ingress: GRPCServerRouter {
     if let entry = routes[call.path] {
       guard rights.allows(.send, entry.subject) else { return AccessRefusal.deny(call) }
       let route = entry.route
+      call.rests(
+        on: .send, SubjectPattern(entry.subject), isStream: route.target.isStream)
       switch route.target {
       case .entity(let persistenceID, let entityID):
         return EntityCallHandler(

@@ -9,6 +9,15 @@ package struct IngressRoute: Sendable {
     /// The same, with one request and a stream of responses.
     case entityStream(persistenceID: String, entityID: EntityIDReader)
     case action(ActionShape)
+
+    /// Whether a call may go on without end.
+    var isStream: Bool {
+      switch self {
+      case .entity: false
+      case .entityStream: true
+      case .action(let shape): shape != .unary
+      }
+    }
   }
 
   package typealias EntityIDReader = @Sendable (UnsafeRawBufferPointer) throws -> String

@@ -1,8 +1,9 @@
-import AccessControl
 import Glibc
 import SettingsReading
 import TestSupport
 import Testing
+
+@testable import AccessControl
 
 /// A wrong access file and what is said about it.
 struct AccessMistake: Sendable, CustomTestStringConvertible {
@@ -92,6 +93,18 @@ struct AccessFileTests {
     rules(
       " - {who: ada, allow: send cs.cmd.a}", "its subjects have the form cs.cmd.SERVICE.METHOD"),
     rules(" - {who: ada, allow: [{send: x}]}", "allow is a mapping, not a text"),
+    rules(
+      " - {who: ada, deny: tail cs.evt.a.p.ada@x%2eorg.*}",
+      "'ada@x%2eorg' is in no subject: '%' stands before two upper-case hexadecimal digits of a byte "
+        + "that needs it; write 'ada@x%2Eorg'"),
+    rules(" - {who: ada, deny: tail cs.evt.a.p.a%40b.*}", "write 'a@b'"),
+    rules(" - {who: ada, deny: tail cs.evt.a.p.50%.*}", "write '50%25'"),
+    rules(" - {who: ada, deny: tail cs.evt.a.p.a%+1.*}", "write 'a%25+1'"),
+    rules(" - {who: ada, deny: tail cs.evt.a.p.%FF.*}", "its bytes are no UTF-8"),
+    rules(" - {who: \u{212A}en, allow: send cs.cmd.a.b}", "no token has the name '\u{212A}en'"),
+    tokens(
+      " - {name: ada, sha256: \(hash), groups: [K, \u{212A}]}",
+      "two groups differ only in how Unicode spells '\u{212A}'"),
   ]
 
   @Test("Each mistake is told with its line", arguments: mistakes)
@@ -149,39 +162,132 @@ struct AccessFileTests {
     }
   }
 
+  /// Looks twice, as a change is taken only then.
+  private func reload(
+    _ loader: inout AccessFileLoader
+  ) async throws -> AccessFileLoader.Reload? {
+    #expect(await loader.reloadIfChanged().isNone, "a change is not taken at the first look")
+    return await loader.reloadIfChanged()
+  }
+
+  private func isQuiet(_ loader: inout AccessFileLoader) async -> Bool {
+    for _ in 0..<3 where await !loader.reloadIfChanged().isNone { return false }
+    return true
+  }
+
   @Test("A change is read once, also one that is wrong, and one of the keys")
   func reload() async throws {
     let folder = try TemporaryDirectory()
     let path = "\(folder.path)/access.yaml"
+    let keys = "\(folder.path)/keys.pem"
     try write("version: 1\n\(Self.rule)", path)
     var loader = AccessFileLoader(path: path)
     #expect(try await loader.load().file.tokens.isEmpty)
-    #expect(await loader.reloadIfChanged().map { "\($0)" } == nil)
+    #expect(await isQuiet(&loader))
 
     let jwt = "version: 1\njwt: {keys: keys.pem, issuer: i, audience: a}\n\(Self.rule)"
     try write(jwt, path)
-    let missing = try #require(await loader.reloadIfChanged())
-    #expect(throws: AccessFileLoader.Failure.self) { try missing.get() }
+    let missing = try #require(try await reload(&loader))
+    #expect(missing.settings == nil)
     #expect("\(missing)".contains("keys.pem:1:1: cannot be read: No such file"))
-    #expect(await loader.reloadIfChanged().map { "\($0)" } == nil)
+    #expect(await isQuiet(&loader))
 
-    try write("nonsense", "\(folder.path)/keys.pem")
-    let wrong = try #require(await loader.reloadIfChanged())
+    try write("nonsense", keys)
+    let wrong = try #require(try await reload(&loader))
     #expect("\(wrong)".contains("neither a JSON Web Key Set nor public keys in PEM"))
-    #expect(await loader.reloadIfChanged().map { "\($0)" } == nil)
+    #expect(await isQuiet(&loader))
 
-    try write(Keys.set, "\(folder.path)/keys.pem")
-    let right = try #require(await loader.reloadIfChanged())
-    #expect(try right.get().file.webTokens?.audience == "a")
-    #expect(await loader.reloadIfChanged().map { "\($0)" } == nil)
+    try write(Keys.set, keys)
+    chmod(keys, 0o644)
+    let open = try #require(try await reload(&loader))
+    #expect("\(open)".contains("keys.pem: others can read or change this secret key; chmod 600"))
+    chmod(keys, 0o640)
+    let right = try #require(try await reload(&loader))
+    #expect(right.settings?.file.webTokens?.audience == "a")
+    #expect(right.failure == nil)
+    #expect(await isQuiet(&loader))
 
     try write("version: 7\n", path)
-    #expect("\(try #require(await loader.reloadIfChanged()))".contains("version is '7'"))
-    #expect(await loader.reloadIfChanged().map { "\($0)" } == nil)
+    #expect("\(try #require(try await reload(&loader)))".contains("version is '7'"))
+    #expect(await isQuiet(&loader))
     unlink(path)
-    #expect("\(try #require(await loader.reloadIfChanged()))".contains("cannot be read"))
-    #expect(await loader.reloadIfChanged().map { "\($0)" } == nil)
+    #expect("\(try #require(try await reload(&loader)))".contains("cannot be read"))
+    #expect(await isQuiet(&loader))
     try write("version: 1\n\(Self.rule)", path)
-    #expect(try await #require(loader.reloadIfChanged()).get().file.webTokens == nil)
+    let last = try #require(try await reload(&loader))
+    #expect(last.settings != nil && last.settings?.file.webTokens == nil)
   }
+
+  @Test("A file that is being written is not taken for a policy")
+  func halfWritten() async throws {
+    let folder = try TemporaryDirectory()
+    let path = "\(folder.path)/access.yaml"
+    let whole = "version: 1\nrules:\n - {who: anyone, allow: send cs.cmd.a.*}\n"
+    try write(whole, path)
+    var loader = AccessFileLoader(path: path)
+    _ = try await loader.load()
+    try write(whole + " - {who: anyone, allow: send cs.cmd.b.*}\n", path)
+    #expect(await loader.reloadIfChanged().isNone)
+    try write(
+      whole + " - {who: anyone, allow: send cs.cmd.b.*, deny: send cs.cmd.b.X}\n", path)
+    #expect(await loader.reloadIfChanged().isNone)
+    let reload = await loader.reloadIfChanged()
+    #expect(reload?.settings?.file.policy.rules.last?.deny.count == 1)
+    // Back to what it was before anybody took it: nothing has changed.
+    try write(whole, path)
+    #expect(await loader.reloadIfChanged().isNone)
+    try write(
+      whole + " - {who: anyone, allow: send cs.cmd.b.*, deny: send cs.cmd.b.X}\n", path)
+    #expect(await isQuiet(&loader))
+  }
+
+  @Test("A key that is taken away is gone although the access file is broken")
+  func revokedKey() async throws {
+    let folder = try TemporaryDirectory()
+    let path = "\(folder.path)/access.yaml"
+    let keysPath = "\(folder.path)/keys.pem"
+    let (old, new) = (try Keys(), try Keys())
+    try write(old.pem, keysPath)
+    try write(
+      "version: 1\njwt: {keys: keys.pem, issuer: i, audience: a}\n\(Self.rule)", path)
+    var loader = AccessFileLoader(path: path)
+    _ = try await loader.load()
+    try write("version: 1\nruels: []\n", path)
+    #expect(try await reload(&loader)?.settings == nil)
+    try write(new.pem, keysPath)
+    let reload = try #require(try await reload(&loader))
+    #expect(reload.failure == nil, "it was told already")
+    #expect(reload.settings?.file.webTokens?.issuer == "i")
+    let verifier = try #require(reload.settings?.verifier)
+    func reason(_ keys: Keys) async throws -> String {
+      let token = try await Keys.token(#""alg":"ES256""#, sign: keys.es256)
+      do throws(TokenRefusal) {
+        return try verifier.verify(token, now: 1000).principal.name
+      } catch {
+        return error.reason
+      }
+    }
+    #expect(try await reason(old) == "its signature is wrong")
+    #expect(try await reason(new) == "its issuer is wrong")
+    #expect(await isQuiet(&loader))
+    // Both at once: each is told.
+    try write("version: 1\nrolls: []\n", path)
+    try write(old.pem, keysPath)
+    let both = try #require(try await self.reload(&loader))
+    #expect(both.failure?.description.contains("rolls") == true)
+    #expect(both.settings != nil)
+    // Keys that are moved by a file whose new keys are not there stay watched where they are.
+    try write("version: 1\njwt: {keys: new.pem, issuer: i, audience: a}\n\(Self.rule)", path)
+    #expect(try await self.reload(&loader)?.failure?.description.contains("new.pem") == true)
+    try write(new.pem, keysPath)
+    let moved = try #require(try await self.reload(&loader))
+    #expect(moved.failure == nil && moved.settings != nil)
+    try write(old.pem, "\(folder.path)/new.pem")
+    #expect(try await self.reload(&loader)?.settings?.file.webTokens?.keysPath == "new.pem")
+    #expect(await isQuiet(&loader))
+  }
+}
+
+extension Optional<AccessFileLoader.Reload> {
+  fileprivate var isNone: Bool { if case .none = self { true } else { false } }
 }

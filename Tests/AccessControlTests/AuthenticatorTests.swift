@@ -1,4 +1,3 @@
-import AccessControl
 import CloudstateModel
 import Logging
 import NIOCore
@@ -7,21 +6,7 @@ import Synchronization
 import TestSupport
 import Testing
 
-/// A worker that does what it is given when the test says so.
-final class HeldWorker: Sendable {
-  private let work = Mutex<[@Sendable (Bool) -> Void]>([])
-
-  func add(_ body: @escaping @Sendable (Bool) -> Void) { work.withLock { $0.append(body) } }
-  var count: Int { work.withLock(\.count) }
-
-  func run(isActive: Bool = true) {
-    let all = work.withLock { work in
-      defer { work = [] }
-      return work
-    }
-    for body in all { body(isActive) }
-  }
-}
+@testable import AccessControl
 
 @Suite("Authentication")
 struct AuthenticatorTests {
@@ -54,7 +39,7 @@ struct AuthenticatorTests {
       try Self.file(lines), verifier: withKeys ? try await keys.verifier() : nil)
     return Authenticator(
       settings, limits: limits, worker: { [worker] in worker.add($0) },
-      now: { [now] in Timestamp(unixMilliseconds: now.value.load(ordering: .relaxed)) },
+      now: { [now] in now.read() },
       logger: Logger(label: "test") { _ in SwiftLogNoOpLogHandler() })
   }
 
@@ -218,6 +203,87 @@ struct AuthenticatorTests {
     #expect(name(authenticator, "Bearer \(token)") == "refused")
   }
 
+  @Test("Who waits while the settings change is admitted by the new ones or not at all")
+  func changedMeanwhile() async throws {
+    let authenticator = try await make()
+    let stranger = try await Keys().verifier()
+    let settings = AccessSettings(try Self.file(""), verifier: stranger)
+    let token = try await token()
+    // The settings change while the old ones verify, which asks for the time.
+    now.whenAsked { authenticator.use(settings) }
+    #expect(try await verify(authenticator, token) == "refused")
+  }
+
+  @Test("Rights say when they end, and of which settings they are")
+  func ends() async throws {
+    let authenticator = try await make()
+    let text = try await token()
+    #expect(try await verify(authenticator, text) == "ada")
+    func rights() throws -> AccessRights {
+      guard
+        case .admitted(let rights) = authenticator.authenticate(
+          Credentials(authorization: ["Bearer \(text)"]))
+      else { throw TokenRefusal("refused") }
+      return rights
+    }
+    let rights = try rights()
+    #expect(rights.expiry == 2030)
+    #expect(rights.generation == authenticator.generation)
+    #expect(!authenticator.hasExpired(rights))
+    authenticator.use(authenticator.settings)
+    #expect(rights.generation != authenticator.generation)
+    now.set(seconds: 2030)
+    #expect(authenticator.hasExpired(rights))
+  }
+
+  @Test("One connection has only so many calls wait; others go on")
+  func waitingOfConnection() async throws {
+    var limits = Authenticator.Limits()
+    limits.waitingOfConnection = 2
+    let authenticator = try await make(limits: limits)
+    let promises = (0..<4).map { _ in loop.makePromise(of: String.self) }
+    for (index, promise) in promises.enumerated() {
+      guard
+        case .unverified(let token) = authenticator.authenticate(
+          Credentials(authorization: ["Bearer a.b.\(index)"]))
+      else { return }
+      authenticator.verify(token, on: loop, connection: index < 3 ? 7 : 8) {
+        promise.succeed(Self.text($0))
+      }
+    }
+    #expect(try await promises[2].futureResult.get() == "overloaded")
+    worker.run()
+    for index in [0, 1, 3] {
+      #expect(try await promises[index].futureResult.get() == "refused")
+    }
+    // There is room again.
+    guard
+      case .unverified(let token) = authenticator.authenticate(
+        Credentials(authorization: ["Bearer a.b.c"]))
+    else { return }
+    let last = loop.makePromise(of: String.self)
+    authenticator.verify(token, on: loop, connection: 7) { last.succeed(Self.text($0)) }
+    worker.run()
+    #expect(try await last.futureResult.get() == "refused")
+  }
+
+  @Test("Rights of certificates are remembered by the bytes of the name, and so many at most")
+  func certificateRights() async throws {
+    var reader = AccessFileReader(file: "x")
+    let settings = AccessSettings(
+      try reader.read(
+        "version: 1\ncertificates: true\nrules: [{who: K, allow: send cs.cmd.a.*}]\n"),
+      verifier: nil)
+    let command = Subject(tokens: ["cs", "cmd", "a", "b"])
+    for _ in 0..<2 {
+      #expect(settings.rights(ofCertificate: "K").allows(.send, command))
+      #expect(!settings.rights(ofCertificate: "\u{212A}").allows(.send, command))
+    }
+    #expect(settings.rememberedCertificates == 2)
+    for index in 0..<2000 { _ = settings.rights(ofCertificate: "n\(index)") }
+    #expect(settings.rememberedCertificates <= 1024)
+  }
+
   @Test("Known and unknown tokens take the same way: a hash, and a look-up that compares it")
   func sameWay() {
     // Tokens that differ early, late or in length have hashes that differ everywhere, and hashes are
@@ -228,10 +294,4 @@ struct AuthenticatorTests {
     }
     #expect(TokenHash(hexadecimal: TokenHash(of: "adas").description) == TokenHash(of: "adas"))
   }
-}
-
-/// A time of day that tests set; begins 1000 seconds after 1970.
-final class Clock: Sendable {
-  let value = Atomic<Int64>(1_000_000)
-  func set(seconds: Int64) { value.store(seconds * 1000, ordering: .relaxed) }
 }

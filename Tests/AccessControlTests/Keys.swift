@@ -15,6 +15,9 @@ struct Keys: Sendable {
     rsa = try Insecure.RSA.PrivateKey(pem: rsaPEM)
   }
 
+  /// The key for ES256 in PEM.
+  var pem: String { ecdsa.publicKey.pemRepresentation }
+
   /// A key set of one shared secret.
   static let set =
     "{\"keys\":[{\"kty\":\"oct\",\"kid\":\"shared\",\"k\":\"\(Base64URL.encode(secret))\"}]}"

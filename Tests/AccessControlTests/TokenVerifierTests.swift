@@ -114,6 +114,56 @@ struct TokenVerifierTests {
     #expect(reason(stranger, by: verifier) == "its signature is wrong")
   }
 
+  @Test("Issuer, audience and groups are compared by their bytes")
+  func bytes() async throws {
+    var settings = Keys.settings
+    settings.issuer = "K"
+    settings.audience = "K"
+    let verifier = TokenVerifier(settings: settings, keys: try await keys.verifier().keys)
+    func reason(_ claims: String) async throws -> String? {
+      let token = try await Keys.token(
+        #""alg":"ES256""#, #""sub":"ada","exp":2000,"# + claims, sign: keys.es256)
+      return self.reason(token, by: verifier)
+    }
+    #expect(try await reason("\"iss\":\"\u{212A}\",\"aud\":\"K\"") == "its issuer is wrong")
+    #expect(try await reason("\"iss\":\"K\",\"aud\":\"\u{212A}\"") == "its audience is wrong")
+    #expect(
+      try await reason("\"iss\":\"K\",\"aud\":\"K\",\"groups\":[\"K\",\"\u{212A}\"]")
+        == "two of its groups differ only in how Unicode spells them")
+  }
+
+  @Test("Few keys are tried for a token without a key id, and few may have none")
+  func fewTries() async throws {
+    func secret(_ index: Int) -> [UInt8] { Array(repeating: UInt8(index + 1), count: 32) }
+    func set(_ count: Int, id: Bool) -> String {
+      let list = (0..<count).map { index in
+        let kid = id ? "\"kid\":\"\(index)\"," : ""
+        return "{\"kty\":\"oct\",\(kid)\"k\":\"\(Base64URL.encode(secret(index)))\"}"
+      }
+      return "{\"keys\":[\(list.joined(separator: ","))]}"
+    }
+    let verifier = TokenVerifier(
+      settings: Keys.settings, keys: try await VerificationKeys(reading: set(6, id: true)))
+    for (index, kid, expected) in [
+      (3, "", nil), (4, "", "its signature is wrong"), (4, #","kid":"4""#, nil),
+      (4, #","kid":"3""#, "its signature is wrong"),
+    ] {
+      let token = try await Keys.token(#""alg":"HS256""# + kid) {
+        try await Keys.hs256($0, secret: secret(index))
+      }
+      if let expected {
+        #expect(reason(token, by: verifier) == expected)
+      } else {
+        #expect(try outcome(token, by: verifier).get().principal.name == "ada")
+      }
+    }
+    _ = try await VerificationKeys(reading: set(4, id: false))
+    let error = await #expect(throws: VerificationKeys.Invalid.self) {
+      try await VerificationKeys(reading: set(5, id: false))
+    }
+    #expect(error?.message.hasPrefix("5 keys for HS256 have no kid; at most 4 may") == true)
+  }
+
   @Test("A public key is never a shared secret")
   func confusion() async throws {
     let verifier = try await keys.verifier()

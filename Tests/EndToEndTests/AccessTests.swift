@@ -194,6 +194,50 @@ import Testing
     try await eventually("the token is back") { try await status("sender") == 200 }
   }
 
+  @Test("A tail ends when its token expires, and when a changed file forbids it")
+  func endOfTails() async throws {
+    let cluster = try await TestCluster(nodes: 1, nodeArguments: ["--access", path])
+    let node = cluster.nodes[0]
+    _ = try await perform(.add, node, try await headers("root"))
+    func tail(_ token: String) async throws -> TestProcess {
+      let tail = try TestProcess(
+        builtProduct("cs-tail"), ["--all", "-s", cluster.servers, "--token", token])
+      try await tail.waitForLine(containing: "ItemAdded", in: .standardOutput)
+      return tail
+    }
+    let tailer = try await tail("token-of-tailer")
+    // The file allows 30 seconds for clocks that differ.
+    let expiring = try await tail(try await issuer.token(lifetime: -20))
+    #expect(try await expiring.waitForExit(within: .seconds(40)) == .code(6))
+    #expect(expiring.output(.standardError).contains("the token has expired"))
+    try String(contentsOfFile: path, encoding: .utf8)
+      .replacingOccurrences(of: "who: tailer, allow", with: "who: tailer, deny")
+      .write(toFile: path, atomically: true, encoding: .utf8)
+    #expect(try await tailer.waitForExit(within: .seconds(40)) == .code(6))
+    #expect(tailer.output(.standardError).contains("PERMISSION_DENIED"))
+  }
+
+  @Test("Strangers hear of the node's health, and of no service")
+  func health() async throws {
+    let cluster = try await TestCluster(nodes: 1, nodeArguments: ["--access", path])
+    func status(_ method: String, _ service: String, _ principal: String) async throws -> Int? {
+      try await grpcByCurl(
+        cluster.nodes[0], "/grpc.health.v1.Health/\(method)", Protobuf.text(1, service),
+        try await headers(principal)
+      ).grpcStatus
+    }
+    let cart = "com.example.shoppingcart.ShoppingCart"
+    for (principal, node, service, list) in [
+      ("nobody", 0, 5, 16), ("unknown", 0, 5, 16), ("expired", 0, 5, 16), ("tailer", 0, 5, 0),
+      ("reader", 0, 0, 0), ("signed", 0, 0, 0),
+    ] {
+      #expect(try await status("Check", "", principal) == node, "\(principal)")
+      #expect(try await status("Check", cart, principal) == service, "\(principal)")
+      #expect(try await status("Check", "no.Service", principal) == 5, "\(principal)")
+      #expect(try await status("List", "", principal) == list, "\(principal)")
+    }
+  }
+
   @Test("A node does not start with a file that is wrong")
   func wrongFile() async throws {
     try "version: 1\ntokens: [{name: ada, sha256: 12}]\nrules: []\n".write(

@@ -54,6 +54,24 @@ import Testing
       matches.map(\.subject.text) == Array(repeating: "cs.evt.cart.carts.user1.Added", count: 2))
   }
 
+  @Test(
+    "A service is named by its bytes, not by what Unicode takes for the same",
+    arguments: ["cs.evt.\u{212A}YC.>", "cs.evt.\u{212A}YC.*.*.*", "*.*.\u{212A}YC.carts.>"])
+  func bytes(_ text: String) throws {
+    let pattern = try #require(SubjectPattern(text))
+    let filter = SubjectFilter(
+      patterns: [pattern], service: try #require(ServiceName("KYC")))
+    #expect(filter.matchesNothing)
+    #expect(filter.narrowed(to: EntityKey(persistenceID: "carts", entityID: "a")) == nil)
+  }
+
+  @Test("An entity is named by its bytes, too")
+  func entityBytes() throws {
+    let filter = try filter("cs.evt.cart.\u{212A}.*.*")
+    #expect(filter.narrowed(to: EntityKey(persistenceID: "K", entityID: "a")) == nil)
+    #expect(filter.narrowed(to: EntityKey(persistenceID: "\u{212A}", entityID: "a")) != nil)
+  }
+
   @Test("The narrowed filter agrees with the pattern for random patterns and subjects")
   func agreesWithPatterns() throws {
     var random = SeededGenerator(seed: testSeed("subject filter"))

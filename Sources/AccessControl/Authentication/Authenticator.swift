@@ -38,6 +38,8 @@ package final class Authenticator: Sendable {
     package var remembered = 8192
     /// Calls that may wait for a verification. Default 1024; the next is refused.
     package var waiting = 1024
+    /// Those of them that may be of one connection. Default 8.
+    package var waitingOfConnection = 8
     /// Refusals that are logged in a second, at level debug. Default 10.
     package var logLines = 10
 
@@ -50,6 +52,7 @@ package final class Authenticator: Sendable {
 
   private struct Waiter {
     let eventLoop: any EventLoop
+    let connection: UInt64
     let completion: @Sendable (Verification) -> Void
   }
 
@@ -58,11 +61,14 @@ package final class Authenticator: Sendable {
     var verified: VerifiedTokens
     var waiters: [TokenHash: [Waiter]] = [:]
     var waiting = 0
+    /// How many wait by connection; never zero.
+    var waitingByConnection: [UInt64: Int] = [:]
     var isStopped = false
     var logRate: LogRate
   }
 
   private let state: Mutex<State>
+  private let changes = Atomic<UInt64>(0)
   private let limits: Limits
   private let worker: Worker
   private let now: @Sendable () -> Timestamp
@@ -88,22 +94,44 @@ package final class Authenticator: Sendable {
   /// The settings in use.
   package var settings: AccessSettings { state.withLock { $0.settings } }
 
+  /// Counts the changes of the settings: whoever finds another number than before has rights to look at again.
+  package var generation: UInt64 { changes.load(ordering: .acquiring) }
+
   /// Uses other settings from the next call on. Tokens that were verified by the old ones are forgotten.
   package func use(_ settings: AccessSettings) {
     state.withLock { state in
       state.settings = settings
       state.verified.removeAll()
+      changes.add(1, ordering: .releasing)
     }
   }
 
+  /// Whether rights have come to their end.
+  package func hasExpired(_ rights: AccessRights) -> Bool {
+    rights.expiry.map { $0 <= seconds } ?? false
+  }
+
+  /// How long rights last; `nil`: as long as the settings.
+  package func timeLeft(_ rights: AccessRights) -> TimeAmount? {
+    rights.expiry.map { .milliseconds(Int64(max(0, min($0 - seconds, 1e9)) * 1000) + 1) }
+  }
+
   package func authenticate(_ credentials: Credentials) -> Answer {
+    // First, so that the rights are never older than it says.
+    let generation = generation
+    let answer = answer(credentials)
+    guard case .admitted(var rights) = answer else { return answer }
+    rights.generation = generation
+    return .admitted(rights)
+  }
+
+  private func answer(_ credentials: Credentials) -> Answer {
     switch credentials.kind {
     case .token(let token): return authenticate(token: token)
     case .certificate(let name):
       let settings = settings
       guard settings.file.takesCertificates else { return authenticateNobody(settings) }
-      return .admitted(
-        settings.file.policy.rights(of: Principal(name: name, proof: .certificate)))
+      return .admitted(settings.rights(ofCertificate: name))
     case .nothing: return authenticateNobody(settings)
     case .unusable(let what): return refuse(what)
     }
@@ -131,16 +159,22 @@ package final class Authenticator: Sendable {
 
   /// Verifies a token; calls with the same token wait for one verification. `completion` is called once,
   /// on `eventLoop`, and never within this call.
+  ///
+  /// - Parameter connection: number of the call's connection, see `ConnectionPeer`; 0 for none.
   package func verify(
-    _ token: UnverifiedToken, on eventLoop: any EventLoop,
+    _ token: UnverifiedToken, on eventLoop: any EventLoop, connection: UInt64 = 0,
     completion: @escaping @Sendable (Verification) -> Void
   ) {
-    let waiter = Waiter(eventLoop: eventLoop, completion: completion)
+    let waiter = Waiter(eventLoop: eventLoop, connection: connection, completion: completion)
     enum Step { case wait, begin, end(Verification) }
     let step = state.withLock { state -> Step in
       if state.isStopped { return .end(.stopping) }
-      guard state.waiting < limits.waiting else { return .end(.overloaded) }
+      let ofConnection = state.waitingByConnection[connection, default: 0]
+      guard state.waiting < limits.waiting,
+        connection == 0 || ofConnection < limits.waitingOfConnection
+      else { return .end(.overloaded) }
       state.waiting += 1
+      state.waitingByConnection[connection] = ofConnection + 1
       state.waiters[token.hash, default: []].append(waiter)
       return state.waiters[token.hash]?.count == 1 ? .begin : .wait
     }
@@ -156,23 +190,43 @@ package final class Authenticator: Sendable {
 
   /// On the worker.
   private func run(_ token: UnverifiedToken) {
-    let (settings, isStopped) = state.withLock { ($0.settings, $0.isStopped) }
-    guard !isStopped else { return }
-    do throws(TokenRefusal) {
-      guard let verifier = settings.verifier else {
-        throw TokenRefusal("JSON Web Tokens are not taken any more")
+    while true {
+      let (settings, generation, isStopped) = state.withLock {
+        ($0.settings, changes.load(ordering: .relaxed), $0.isStopped)
       }
+      guard !isStopped else { return }
+      let result = verify(token, by: settings, generation)
+      let isCurrent = state.withLock { state in
+        guard state.settings === settings else { return false }
+        if case .success(let rights) = result, let expiry = rights.expiry {
+          state.verified.insert(rights, for: token.hash, until: expiry)
+        }
+        return true
+      }
+      // What other settings said counts no more.
+      guard isCurrent else { continue }
+      switch result {
+      case .success(let rights): finish(token.hash, with: .admitted(rights))
+      case .failure(let refusal):
+        log("a JSON Web Token: \(refusal.reason)")
+        finish(token.hash, with: .refused)
+      }
+      return
+    }
+  }
+
+  private func verify(
+    _ token: UnverifiedToken, by settings: AccessSettings, _ generation: UInt64
+  ) -> Result<AccessRights, TokenRefusal> {
+    guard let verifier = settings.verifier else {
+      return .failure(TokenRefusal("JSON Web Tokens are not taken any more"))
+    }
+    return Result { () throws(TokenRefusal) -> AccessRights in
       let verified = try verifier.verify(token.text, now: seconds)
-      let rights = settings.file.policy.rights(of: verified.principal)
-      state.withLock { state in
-        // What other settings said is not for remembering.
-        guard state.settings === settings else { return }
-        state.verified.insert(rights, for: token.hash, until: verified.expiry)
-      }
-      finish(token.hash, with: .admitted(rights))
-    } catch {
-      log("a JSON Web Token: \(error.reason)")
-      finish(token.hash, with: .refused)
+      var rights = settings.file.policy.rights(of: verified.principal)
+      rights.expiry = verified.expiry
+      rights.generation = generation
+      return rights
     }
   }
 
@@ -180,6 +234,10 @@ package final class Authenticator: Sendable {
     let waiters = state.withLock { state in
       let waiters = state.waiters.removeValue(forKey: hash) ?? []
       state.waiting -= waiters.count
+      for waiter in waiters {
+        let rest = state.waitingByConnection[waiter.connection, default: 1] - 1
+        state.waitingByConnection[waiter.connection] = rest > 0 ? rest : nil
+      }
       return waiters
     }
     for waiter in waiters { waiter.eventLoop.execute { waiter.completion(verification) } }
@@ -192,6 +250,7 @@ package final class Authenticator: Sendable {
       defer {
         state.waiters = [:]
         state.waiting = 0
+        state.waitingByConnection = [:]
       }
       return state.waiters.values.flatMap(\.self)
     }

@@ -1,3 +1,5 @@
+import CloudstateModel
+
 /// What an access file says, version 1; `Config/access.yaml` is a commented example.
 package struct AccessFile: Hashable, Sendable {
   /// A bearer token that the file names.
@@ -61,8 +63,8 @@ package struct AccessFile: Hashable, Sendable {
   ///
   /// - Parameter groups: further ones.
   package func principal(named name: String, groups: Set<String>) -> Principal {
-    let token = tokens.first { $0.name == name }
-    let isAnonymous = token == nil && name == anonymousName
+    let token = tokens.first { sameBytes($0.name, name) }
+    let isAnonymous = token == nil && anonymousName.map { sameBytes($0, name) } == true
     return Principal(
       name: name, groups: groups.union(token?.groups ?? []),
       proof: isAnonymous ? .none : token == nil ? .jwt : .token)

@@ -1,122 +1,176 @@
-import Glibc
+import CloudstateModel
 import SettingsReading
 
 /// Reads an access file and the keys it names, and notices when they change.
+///
+/// A change is taken when two looks in a row saw the same, so a file that is being written is not taken for a
+/// shorter policy. To write aside and then rename is safe at any time.
 package struct AccessFileLoader: Sendable {
   /// Why the settings cannot be used; each line names the file.
   package struct Failure: Error, Hashable, Sendable, CustomStringConvertible {
     package let description: String
   }
 
-  /// What was read: the content, or why there is none.
-  private enum Content: Hashable, Sendable {
-    case text(String)
-    case unreadable(String)
+  /// What a change has led to: one of these, or both.
+  package struct Reload: Sendable {
+    /// To be used from now on.
+    package var settings: AccessSettings?
+    /// Why what the files say cannot be used.
+    package var failure: Failure?
+  }
+
+  /// What one look saw.
+  private struct Look: Hashable {
+    var access: FileContent
+    /// The keys that the access file names, where it can be read.
+    var keys: Keys?
+    /// The keys of the settings in use.
+    var keysInUse: Keys?
+  }
+
+  private struct Keys: Hashable {
+    let path: String
+    let content: FileContent
   }
 
   private let path: String
-  private var keysPath: String?
-  private var seen: [Content] = []
+  /// What the settings in use came from.
+  private var inUse: AccessFile?
+  /// Where the access file that was seen last has its keys.
+  private var named: (access: FileContent, keysPath: String?)?
+  /// The last change that was taken, and one that was seen only once.
+  private var known: Look?
+  private var candidate: Look?
 
   package init(path: String) { self.path = path }
 
-  /// Reads the files.
+  /// Reads the files, as they are.
   package mutating func load() async throws(Failure) -> AccessSettings {
-    let content = Self.read(path)
-    seen = [content]
-    let access = try Self.parse(content, path)
-    guard let webTokens = access.webTokens else {
-      keysPath = nil
-      return AccessSettings(access, verifier: nil)
-    }
-    let keysPath = Self.path(webTokens.keysPath, besides: path)
-    self.keysPath = keysPath
-    let keysContent = Self.read(keysPath)
-    seen.append(keysContent)
-    let keys = try await Self.keys(keysContent, keysPath)
-    return AccessSettings(access, verifier: TokenVerifier(settings: webTokens, keys: keys))
+    let look = look()
+    known = look
+    let settings = try await settings(of: look)
+    adopt(settings, look)
+    return settings
   }
 
-  /// Reads the files again if one of them is not what it was when it was read last.
+  /// Looks at the files, and takes what they say if that is not what it was and is what it was at the last look.
   ///
-  /// - Returns: `nil` when nothing has changed since. A change that cannot be used is answered once.
-  package mutating func reloadIfChanged() async -> Result<AccessSettings, Failure>? {
-    let now = [path, keysPath].compactMap(\.self).map(Self.read)
-    // Of an access file that was wrong the keys were not looked at, and need not be.
-    guard zip(now, seen).contains(where: { $0 != $1 }) else { return nil }
+  /// When the access file cannot be used, the keys of the settings in use still count as they are: a key that
+  /// is taken away is gone.
+  ///
+  /// - Returns: `nil` when there is nothing new. A change that cannot be used is answered once.
+  package mutating func reloadIfChanged() async -> Reload? {
+    let look = look()
+    guard look != known else {
+      candidate = nil
+      return nil
+    }
+    guard look == candidate else {
+      candidate = look
+      return nil
+    }
+    let old = known
+    known = look
+    candidate = nil
+    var reload = Reload()
     do throws(Failure) {
-      return .success(try await load())
+      let settings = try await settings(of: look)
+      adopt(settings, look)
+      reload.settings = settings
     } catch {
-      return .failure(error)
+      if look.access != old?.access || look.keys != old?.keys { reload.failure = error }
+      await reloadKeysInUse(look, old, &reload)
+    }
+    return reload.settings == nil && reload.failure == nil ? nil : reload
+  }
+
+  /// The settings in use with their keys as they are now, if these have changed.
+  private func reloadKeysInUse(_ look: Look, _ old: Look?, _ reload: inout Reload) async {
+    guard let inUse, let webTokens = inUse.webTokens, let keys = look.keysInUse,
+      keys != old?.keysInUse
+    else { return }
+    do throws(Failure) {
+      let keys = try await Self.keys(keys)
+      reload.settings = AccessSettings(
+        inUse, verifier: TokenVerifier(settings: webTokens, keys: keys))
+    } catch {
+      if reload.failure == nil { reload.failure = error }
     }
   }
+
+  private mutating func adopt(_ settings: AccessSettings, _ look: Look) {
+    inUse = settings.file
+    // What the next look compares with.
+    known?.keysInUse = look.keys
+  }
+
+  private mutating func look() -> Look {
+    let access = FileContent(of: path)
+    if access != named?.access {
+      // One that is wrong names no keys.
+      let file = try? Self.parse(access, path)
+      named = (access, file.flatMap { keysPath(of: $0) })
+    }
+    var look = Look(access: access)
+    look.keys = named?.keysPath.map { Keys(path: $0, content: FileContent(of: $0)) }
+    if let path = inUse.flatMap({ keysPath(of: $0) }) {
+      // Read once, so that the two cannot differ.
+      look.keysInUse =
+        look.keys?.path == path ? look.keys : Keys(path: path, content: FileContent(of: path))
+    }
+    return look
+  }
+
+  private func settings(of look: Look) async throws(Failure) -> AccessSettings {
+    let access = try Self.parse(look.access, path)
+    guard let webTokens = access.webTokens, let keys = look.keys else {
+      return AccessSettings(access, verifier: nil)
+    }
+    return AccessSettings(
+      access, verifier: TokenVerifier(settings: webTokens, keys: try await Self.keys(keys)))
+  }
+
+  // MARK: The files
 
   /// Parses an access file without its keys.
   ///
   /// - Throws: ``Failure`` that names the lines.
   package static func parse(path: String) throws(Failure) -> AccessFile {
-    try parse(read(path), path)
+    try parse(FileContent(of: path), path)
   }
 
-  private static func parse(_ content: Content, _ path: String) throws(Failure) -> AccessFile {
+  private static func parse(_ content: FileContent, _ path: String) throws(Failure) -> AccessFile {
     var reader = AccessFileReader(file: path)
     do throws(InvalidSettings) {
-      return try reader.read(try text(content, path))
+      return try reader.read(try content.text(path))
     } catch {
       throw Failure(description: error.description)
     }
   }
 
-  private static func keys(
-    _ content: Content, _ path: String
-  ) async throws(Failure) -> VerificationKeys {
+  private static func keys(_ file: Keys) async throws(Failure) -> VerificationKeys {
     let text: String
     do throws(InvalidSettings) {
-      text = try Self.text(content, path)
+      text = try file.content.text(file.path)
     } catch {
       throw Failure(description: error.description)
     }
+    let keys: VerificationKeys
     do throws(VerificationKeys.Invalid) {
-      return try await VerificationKeys(reading: text)
+      keys = try await VerificationKeys(reading: text)
     } catch {
-      throw Failure(description: "\(path): \(error.message)")
+      throw Failure(description: "\(file.path): \(error.message)")
     }
+    if keys.holdSecrets, case .text(_, isOpen: true) = file.content {
+      throw Failure(description: "\(file.path): \(SecretFile.remedy(file.path))")
+    }
+    return keys
   }
 
-  private static func text(
-    _ content: Content, _ path: String
-  ) throws(InvalidSettings) -> String {
-    switch content {
-    case .text(let text): return text
-    case .unreadable(let reason):
-      throw InvalidSettings(
-        file: path, problems: [SettingsProblem(reason, at: SourceLocation(line: 1, column: 1))])
-    }
-  }
-
-  /// A path that is relative to the folder of another file.
-  private static func path(_ path: String, besides file: String) -> String {
-    guard !path.hasPrefix("/"), let slash = file.lastIndex(of: "/") else { return path }
-    return file[...slash] + path
-  }
-
-  private static func read(_ path: String) -> Content {
-    let descriptor = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK)
-    guard descriptor >= 0 else {
-      return .unreadable("cannot be read: \(String(cString: strerror(errno)))")
-    }
-    defer { close(descriptor) }
-    var bytes: [UInt8] = []
-    var chunk = [UInt8](repeating: 0, count: 65_536)
-    while bytes.count <= AccessFile.maximumBytes {
-      let count = Glibc.read(descriptor, &chunk, chunk.count)
-      if count == 0 { return .text(String(decoding: bytes, as: UTF8.self)) }
-      if count < 0, errno == EINTR { continue }
-      guard count > 0 else {
-        return .unreadable("cannot be read: \(String(cString: strerror(errno)))")
-      }
-      bytes.append(contentsOf: chunk[..<count])
-    }
-    return .unreadable("is larger than \(AccessFile.maximumBytes) bytes")
+  /// Where the keys are; a path that is relative begins at the folder of the access file.
+  private func keysPath(of file: AccessFile) -> String? {
+    guard let written = file.webTokens?.keysPath else { return nil }
+    guard !written.hasPrefix("/"), let slash = path.lastIndex(of: "/") else { return written }
+    return path[...slash] + written
   }
 }

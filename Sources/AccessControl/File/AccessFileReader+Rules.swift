@@ -43,7 +43,7 @@ extension AccessFileReader {
       return nil
     }
     let known = isGroup ? groups : names
-    if knowsAllNames, !known.contains(name) {
+    if knowsAllNames, !known.containsBytes(of: name) {
       let words = (isGroup ? known.map { "group:\($0)" } : Array(known)).sorted()
       let suggestion = nearest(to: text, among: words + ["anyone", "authenticated"])
       fields.report(
@@ -88,7 +88,17 @@ extension AccessFileReader {
         at: node)
       return nil
     }
-    return AccessRule.Permission(action, pattern)
+    let wrong = pattern.tokens.filter {
+      $0 != "*" && $0 != ">" && SubjectToken.unescape($0) == nil
+    }
+    for token in wrong {
+      // A grant would give nothing, and a denial, which is worse, deny nothing.
+      let hint = SubjectToken.respelled(token).map { "write '\($0)'" }
+      fields.report(
+        "'\(token)' is in no subject: '%' stands before two upper-case hexadecimal digits of a byte that "
+          + "needs it; \(hint ?? "its bytes are no UTF-8")", at: node)
+    }
+    return wrong.isEmpty ? AccessRule.Permission(action, pattern) : nil
   }
 
   private func form(_ action: AccessAction) -> String {

@@ -72,7 +72,11 @@ package struct AccessFileReader {
       if !hashes.insert(token.hash).inserted {
         fields.report("\(token.name) has the token of somebody else", at: node)
       }
-      groups.formUnion(token.groups)
+      for group in token.groups where !groups.insert(group).inserted {
+        if !groups.containsBytes(of: group) {
+          fields.report("two groups differ only in how Unicode spells '\(group)'", at: node)
+        }
+      }
       return token
     }
   }
@@ -85,7 +89,10 @@ package struct AccessFileReader {
     var groups: Set<String> = []
     if let list = values["groups"] {
       for group in fields.list(list, "groups") ?? [] {
-        if let group = self.name(group, "a group", missingAt: node) { groups.insert(group) }
+        guard let text = self.name(group, "a group", missingAt: node) else { continue }
+        if !groups.insert(text).inserted, !groups.containsBytes(of: text) {
+          fields.report("two groups differ only in how Unicode spells '\(text)'", at: group)
+        }
       }
     }
     guard let hashNode = values["sha256"] else {

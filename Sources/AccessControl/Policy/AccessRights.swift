@@ -16,6 +16,11 @@ package struct AccessRights: Sendable {
   }
 
   package let principal: Principal
+  /// When they end, in seconds since 1970: with the token that showed who it is. `nil` where there is no such
+  /// end.
+  package internal(set) var expiry: Double?
+  /// Of the settings that gave them, see ``Authenticator/generation``.
+  package internal(set) var generation: UInt64 = 0
   private let scope: Scope
 
   init(_ principal: Principal, grants: [Entry], denials: [Entry]) {

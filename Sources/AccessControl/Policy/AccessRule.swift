@@ -12,10 +12,11 @@ package struct AccessRule: Hashable, Sendable {
     /// Everybody who has shown a name.
     case authenticated
 
+    /// Names are equal when their bytes are.
     package func includes(_ principal: Principal) -> Bool {
       switch self {
-      case .name(let name): name == principal.name
-      case .group(let group): principal.groups.contains(group)
+      case .name(let name): sameBytes(name, principal.name)
+      case .group(let group): principal.groups.containsBytes(of: group)
       case .anyone: true
       case .authenticated: principal.proof != .none
       }

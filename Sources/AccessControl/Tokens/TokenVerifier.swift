@@ -1,3 +1,4 @@
+import CloudstateModel
 import FoundationEssentials
 import JWTKit
 
@@ -18,7 +19,7 @@ package struct TokenVerifier: Sendable {
     package var expiry: Double
   }
 
-  private struct Header: Decodable {
+  struct Header: Decodable {
     let alg: String
     let kid: String?
     /// Extensions that must be understood (RFC 7515, 4.1.11); none is.
@@ -86,8 +87,11 @@ package struct TokenVerifier: Sendable {
     if let begin = try claims.time("nbf"), now + settings.leeway < begin {
       throw TokenRefusal("it is not valid yet")
     }
-    guard claims.text("iss") == settings.issuer else { throw TokenRefusal("its issuer is wrong") }
-    guard claims.texts("aud").contains(settings.audience) else {
+    // RFC 7519, 2 and 4.1: these are compared byte by byte, without normalisation.
+    guard let issuer = claims.text("iss"), sameBytes(issuer, settings.issuer) else {
+      throw TokenRefusal("its issuer is wrong")
+    }
+    guard claims.texts("aud").contains(where: { sameBytes($0, settings.audience) }) else {
       throw TokenRefusal("its audience is wrong")
     }
     guard let name = claims.text(settings.nameClaim), !name.isEmpty else {
@@ -95,7 +99,12 @@ package struct TokenVerifier: Sendable {
     }
     let groups = claims.texts(settings.groupsClaim)
     guard groups.count <= Self.maximumGroups else { throw TokenRefusal("it has too many groups") }
+    let known = Set(groups)
+    // A set keeps one of those that are canonically equivalent; a denial may be about the other.
+    guard groups.allSatisfy(known.containsBytes) else {
+      throw TokenRefusal("two of its groups differ only in how Unicode spells them")
+    }
     return Verified(
-      principal: Principal(name: name, groups: Set(groups), proof: .jwt), expiry: expiry)
+      principal: Principal(name: name, groups: known, proof: .jwt), expiry: expiry)
   }
 }

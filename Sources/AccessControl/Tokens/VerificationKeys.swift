@@ -26,6 +26,9 @@ package struct VerificationKeys: Sendable {
 
   /// More would make tokens with unknown keys expensive.
   static let maximumCount = 64
+  /// Keys that are tried for a token without a key id, and keys without one for an algorithm: each try takes
+  /// time, whoever sent the token.
+  static let maximumTries = 4
 
   let keys: [Key]
 
@@ -41,13 +44,27 @@ package struct VerificationKeys: Sendable {
     guard keys.count <= Self.maximumCount else {
       throw Invalid(message: "there are \(keys.count) keys; at most \(Self.maximumCount) are used")
     }
+    for algorithm in Algorithm.allCases {
+      let count = keys.count { $0.algorithm == algorithm && $0.id == nil }
+      guard count <= Self.maximumTries else {
+        throw Invalid(
+          message:
+            "\(count) keys for \(algorithm.rawValue) have no kid; at most \(Self.maximumTries) may. "
+            + "Write a JSON Web Key Set with a kid in each key")
+      }
+    }
   }
 
-  /// The keys that may have signed a token with this header.
+  /// Whether a reader of the file could sign tokens.
+  var holdSecrets: Bool { keys.contains { $0.algorithm == .hs256 } }
+
+  /// The keys that may have signed a token with this header: those with its key id and those without one, or
+  /// the first ones for a token without.
   func candidates(_ algorithm: Algorithm, id: String?) -> [Key] {
-    keys.filter { key in
+    let fitting = keys.lazy.filter { key in
       key.algorithm == algorithm && (id == nil || key.id == nil || key.id == id)
     }
+    return id == nil ? Array(fitting.prefix(Self.maximumTries)) : Array(fitting)
   }
 
   // MARK: Key sets

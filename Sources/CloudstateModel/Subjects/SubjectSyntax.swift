@@ -51,6 +51,13 @@ enum SubjectSyntax {
 
 /// Whether two texts have the same bytes; `==` would compare canonical equivalence (Unicode UAX #15).
 /// Texts with the same bytes have the same `hashValue`, so the standard hash goes with it.
-func sameBytes(_ left: some StringProtocol, _ right: some StringProtocol) -> Bool {
+package func sameBytes(_ left: some StringProtocol, _ right: some StringProtocol) -> Bool {
   left.utf8.elementsEqual(right.utf8)
+}
+
+extension Set<String> {
+  /// Whether a text with the same bytes is in the set; `contains` would compare canonical equivalence.
+  package func containsBytes(of text: String) -> Bool {
+    firstIndex(of: text).map { sameBytes(self[$0], text) } ?? false
+  }
 }

@@ -40,6 +40,28 @@ package enum SubjectToken {
     return bytes.isEmpty ? nil : String(validating: bytes, as: UTF8.self)
   }
 
+  /// The token that was probably meant by one that is the escape of nothing: with digits in lower case, with
+  /// a byte escaped that need not be, or with a `%` that is not escaped itself.
+  ///
+  /// - Returns: `nil` where the bytes are no UTF-8.
+  package static func respelled(_ token: String) -> String? {
+    var bytes: [UInt8] = []
+    var rest = Array(token.utf8)[...]
+    while let byte = rest.popFirst() {
+      let digits = rest.prefix(2)
+      guard byte == UInt8(ascii: "%"), digits.count == 2,
+        digits.allSatisfy({ Character(UnicodeScalar($0)).isHexDigit }),
+        let value = UInt8(String(decoding: digits, as: UTF8.self), radix: 16)
+      else {
+        bytes.append(byte)
+        continue
+      }
+      bytes.append(value)
+      rest = rest.dropFirst(2)
+    }
+    return String(validating: bytes, as: UTF8.self).map(escape)
+  }
+
   private static let hexDigits = Array("0123456789ABCDEF".utf8)
 
   private static func needsEscape(_ byte: UInt8) -> Bool {

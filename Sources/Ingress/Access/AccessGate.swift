@@ -10,9 +10,6 @@ import NIOHPACK
 /// Whatever serves calls of clients belongs behind it; the ``Ingress`` itself lets everybody do everything,
 /// as calls from inside the process may.
 package final class AccessGate: GRPCServerRouter {
-  /// Probes ask for health without credentials.
-  private static let openPrefix = "/grpc.health.v1.Health/"
-
   private enum Admission {
     case admitted(AccessRights)
     case refused
@@ -29,21 +26,37 @@ package final class AccessGate: GRPCServerRouter {
   }
 
   package func handler(for call: any GRPCServerCall) -> (any GRPCServerCallHandler)? {
-    if call.path.hasPrefix(Self.openPrefix), ingress.route(call.path) == nil {
-      return ingress.handler(for: call, rights: .none)
-    }
+    // Probes ask for the node's health without credentials.
+    let isOpen = HealthService.isOpen(call.path) && ingress.route(call.path) == nil
     switch admission(call.peer, { call.metadata }) {
     case .admitted(let rights):
-      return ingress.handler(for: call, rights: rights)
+      return handler(for: call, rights: rights)
+    case .refused where isOpen:
+      return ingress.handler(for: call, rights: .none)
     case .refused:
       return AccessRefusal.refuse(call, AccessRefusal.unauthenticated)
     case .unverified(let token, let authenticator):
-      let pending = PendingCallHandler(call: call) { [ingress] rights in
-        ingress.handler(for: call, rights: rights)
+      let pending = PendingCallHandler(call: call, otherwise: isOpen ? AccessRights.none : nil) {
+        self.handler(for: call, rights: $0)
       }
       let bound = NIOLoopBound(pending, eventLoop: call.eventLoop)
-      authenticator.verify(token, on: call.eventLoop) { bound.value.verified($0) }
+      authenticator.verify(token, on: call.eventLoop, connection: call.peer.connection) {
+        bound.value.verified($0)
+      }
       return pending
+    }
+  }
+
+  /// Who serves a call of somebody with these rights, for as long as they last.
+  func handler(
+    for call: any GRPCServerCall, rights: AccessRights
+  ) -> (any GRPCServerCallHandler)? {
+    // What health tells for nothing needs no watch.
+    guard let authenticator, !HealthService.isOpen(call.path) else {
+      return ingress.handler(for: call, rights: rights)
+    }
+    return GuardedCall(call, rights: rights, authenticator: authenticator).start {
+      ingress.handler(for: $0, rights: rights)
     }
   }
 
@@ -65,17 +78,16 @@ package final class AccessGate: GRPCServerRouter {
     case .unverified(let token, let authenticator):
       let pending = PendingExchange(exchange, request: request, serve: serve)
       let bound = NIOLoopBound(pending, eventLoop: exchange.eventLoop)
-      authenticator.verify(token, on: exchange.eventLoop) { bound.value.verified($0) }
+      authenticator.verify(
+        token, on: exchange.eventLoop, connection: exchange.peer.connection
+      ) { bound.value.verified($0) }
       return pending
     }
   }
 
   private func admission(_ peer: ConnectionPeer, _ headers: () -> GRPCMetadata) -> Admission {
     guard let authenticator else { return .admitted(.uncontrolled(isLocal: peer.isLocal)) }
-    let credentials = Credentials(
-      authorization: headers().headers[HeaderName.authorization],
-      certificateName: peer.certificate?.name)
-    switch authenticator.authenticate(credentials) {
+    switch authenticator.authenticate(Credentials(headers(), peer)) {
     case .admitted(let rights): return .admitted(rights)
     case .refused: return .refused
     case .unverified(let token): return .unverified(token, authenticator)
@@ -83,14 +95,32 @@ package final class AccessGate: GRPCServerRouter {
   }
 }
 
+extension Credentials {
+  /// What a request shows, in its headers and by its connection.
+  init(_ headers: GRPCMetadata, _ peer: ConnectionPeer) {
+    self.init(
+      authorization: headers.headers[HeaderName.authorization],
+      certificateName: peer.certificate?.name)
+  }
+}
+
 extension PeerCertificate {
-  /// The common name, else the first alternative name.
+  /// The first alternative name, else the common name: whoever has alternative names is known by them alone
+  /// (RFC 6125, 6.4.4), and authorities check them, which they may not do with a common name.
   fileprivate var name: String? {
-    [commonName, alternativeNames.first].compactMap(\.self).first { !$0.isEmpty }
+    guard let name = alternativeNames.first else {
+      return commonName.flatMap { $0.isEmpty ? nil : $0 }
+    }
+    return name.isEmpty ? nil : name
   }
 }
 
 extension Authenticator.Verification {
+  /// What the caller may do, if the token is right.
+  var rights: AccessRights? {
+    if case .admitted(let rights) = self { rights } else { nil }
+  }
+
   /// Why a call cannot go on; `nil` if it can.
   var refusal: CommandError? {
     switch self {

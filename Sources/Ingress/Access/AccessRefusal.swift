@@ -10,6 +10,8 @@ package enum AccessRefusal {
   static let denied = CommandError(
     .permissionDenied,
     "you may not do this; who runs the node can ask 'cs-admin auth check' for the reason")
+  static let expired = CommandError(
+    .unauthenticated, "the token has expired; get another one and call again")
   static let overloaded = CommandError(
     .overloaded, "too many calls wait until their tokens are verified; try again later")
   static let stopping = CommandError(.stopping, "the node is stopping; go on at another node")

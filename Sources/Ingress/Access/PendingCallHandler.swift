@@ -9,6 +9,8 @@ import NIOCore
 /// would have buffered itself.
 final class PendingCallHandler: GRPCServerCallHandler {
   private let call: any GRPCServerCall
+  /// Of callers whose token is wrong; `nil`: they are refused.
+  private let otherwise: AccessRights?
   private let open: (AccessRights) -> (any GRPCServerCallHandler)?
   /// Who serves the call, once it goes on.
   private var handler: (any GRPCServerCallHandler)?
@@ -18,9 +20,11 @@ final class PendingCallHandler: GRPCServerCallHandler {
   private var isOver = false
 
   init(
-    call: any GRPCServerCall, open: @escaping (AccessRights) -> (any GRPCServerCallHandler)?
+    call: any GRPCServerCall, otherwise: AccessRights? = nil,
+    open: @escaping (AccessRights) -> (any GRPCServerCallHandler)?
   ) {
     self.call = call
+    self.otherwise = otherwise
     self.open = open
     call.setReading(false)
   }
@@ -28,7 +32,7 @@ final class PendingCallHandler: GRPCServerCallHandler {
   func verified(_ verification: Authenticator.Verification) {
     guard !isOver, !isDecided else { return }
     isDecided = true
-    guard case .admitted(let rights) = verification else {
+    guard let rights = verification.rights ?? otherwise else {
       if let refusal = verification.refusal { _ = AccessRefusal.refuse(call, refusal) }
       waiting.removeAll()
       return

@@ -109,7 +109,7 @@ package final class HTTPTranscoder: HTTPServerRouter {
       path: binding.methodPath, metadata: request.headers, exchange: exchange,
       form: ReplyForm(pool: pool, binding: binding, accept: accept), accept: accept,
       isHead: request.method == "HEAD", report: ingress.report)
-    guard let handler = ingress.handler(for: call, rights: rights) else {
+    guard let handler = gate.handler(for: call, rights: rights) else {
       throw HTTPProblem(
         httpStatus: 501, code: .unimplemented,
         message: "this node does not serve \(binding.methodPath)")

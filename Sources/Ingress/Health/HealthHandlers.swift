@@ -42,6 +42,7 @@ final class HealthCheckHandler: GRPCServerCallHandler {
 final class HealthWatchHandler: GRPCServerCallHandler {
   private let call: any GRPCServerCall
   private let health: HealthService
+  private let mayKnow: (String) -> Bool
   private var watch: HealthWatch
   /// What is watched, once it is known.
   private var service: String?
@@ -49,8 +50,11 @@ final class HealthWatchHandler: GRPCServerCallHandler {
   private var number: Int?
   private var isOver = false
 
-  init(call: any GRPCServerCall, health: HealthService) {
+  init(
+    call: any GRPCServerCall, health: HealthService, mayKnow: @escaping (String) -> Bool
+  ) {
     self.call = call
+    self.mayKnow = mayKnow
     self.health = health
     watch = HealthWatch(isWritable: call.isWritable)
   }
@@ -63,7 +67,7 @@ final class HealthWatchHandler: GRPCServerCallHandler {
     }
     service = request.service
     do throws(GRPCStatus) {
-      number = try health.add(self, on: call.eventLoop)
+      number = try health.add(self, of: call)
       refresh()
     } catch {
       finish(error)
@@ -82,7 +86,7 @@ final class HealthWatchHandler: GRPCServerCallHandler {
   /// Tells the client if there is something new.
   func refresh() {
     guard !isOver, let service else { return }
-    send(watch.changed(to: health.status(of: service) ?? .serviceUnknown))
+    send(watch.changed(to: health.status(of: service, mayKnow) ?? .serviceUnknown))
   }
 
   /// The node stops: the last state, then the end.

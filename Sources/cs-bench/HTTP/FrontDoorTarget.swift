@@ -30,11 +30,13 @@ struct FrontDoorTarget {
   }
 
   private static func calls(_ who: String, _ address: GRPCAddress, _ bodies: Bodies) -> [Self] {
-    let url = "http://\(address)\(Workload.unaryAction.path)"
+    let method = "http://\(address)\(Workload.unaryAction.path)"
+    // The path that the model's HTTP rule gives it.
+    let url = "http://\(address)/tck/model/action/unary"
     let json = ["content-type: application/json"]
     return [
       Self(
-        name: "\(who): action by gRPC", version: .http2, url: url,
+        name: "\(who): action by gRPC", version: .http2, url: method,
         headers: ["content-type: application/grpc", "te: trailers"], body: bodies.grpc),
       Self(
         name: "\(who): action by JSON, HTTP/2", version: .http2, url: url, headers: json,

@@ -21,7 +21,7 @@ package struct FuzzTarget: Sendable {
     .httpRequests,
     .pathTemplates, .json, .protobuf, .descriptors, .descriptorPrograms, .subjects, .busMessages,
     .records,
-    .replicatedData, .topologies,
+    .replicatedData, .topologies, .accessFiles, .credentials, .webBodies,
   ]
 }
 

@@ -7,17 +7,29 @@ import Synchronization
 /// An access file of these lines, behind `version: 1`, with a token `secret-NAME` for each of the names.
 func access(
   _ names: String..., keys: TokenVerifier? = nil, worker: @escaping Authenticator.Worker = { _ in },
-  limits: Authenticator.Limits = .init(), lines: String
+  limits: Authenticator.Limits = .init(), now: TestTime = TestTime(), lines: String
 ) throws -> Authenticator {
+  Authenticator(
+    try accessSettings(names, keys: keys, lines: lines), limits: limits, worker: worker,
+    now: { Timestamp(unixMilliseconds: now.milliseconds.load(ordering: .relaxed)) },
+    logger: Logger(label: "test") { _ in SwiftLogNoOpLogHandler() })
+}
+
+/// The time of day of a test; begins 1000 seconds after 1970.
+final class TestTime: Sendable {
+  let milliseconds = Atomic<Int64>(1_000_000)
+}
+
+/// What ``access(_:keys:worker:limits:now:lines:)`` uses.
+func accessSettings(
+  _ names: [String], keys: TokenVerifier? = nil, lines: String
+) throws -> AccessSettings {
   var reader = AccessFileReader(file: "access.yaml")
   let tokens = names.map { "\n - {name: \($0), sha256: \(TokenHash(of: "secret-\($0)"))}" }
   let list = tokens.isEmpty ? "" : "tokens:\(tokens.joined())"
   let jwt = keys == nil ? "" : "\njwt: {keys: k, issuer: i, audience: a}"
   let file = try reader.read("version: 1\n\(list)\(jwt)\n\(lines)")
-  return Authenticator(
-    AccessSettings(file, verifier: keys), limits: limits, worker: worker,
-    now: { Timestamp(unixMilliseconds: 1_000_000) },
-    logger: Logger(label: "test") { _ in SwiftLogNoOpLogHandler() })
+  return AccessSettings(file, verifier: keys)
 }
 
 /// The header of the owner of a token, or none.

@@ -101,13 +101,44 @@ import Testing
     #expect(call(gate, "all", "/no.Service/Get").status?.code == .unimplemented)
   }
 
-  @Test("Health is for everybody, and nothing else is by its name")
-  func health() throws {
+  @Test("Health is for everybody, with the rights of who asks, and nothing else is by its name")
+  func health() async throws {
     let gate = try gate()
-    for name in [nil, "unknown", "none", "all"] {
-      #expect(call(gate, name, "/grpc.health.v1.Health/Check").status == .ok)
+    for (name, owner) in [
+      (nil, "nobody"), ("unknown", "nobody"), ("none", "none"), ("all", "all"),
+    ] {
+      let call = call(gate, name, "/grpc.health.v1.Health/Check")
+      #expect(call.status == .ok)
+      #expect(call.headers?["owner"] == owner)
     }
-    #expect(call(gate, nil, "/grpc.health.v1.Health/Nothing").status?.code == .permissionDenied)
+    for path in ["Nothing", "List"] {
+      #expect(
+        call(gate, nil, "/grpc.health.v1.Health/\(path)").status?.code == .unauthenticated)
+    }
+    // Also with a token that has to be verified first, and is wrong.
+    let waiting = try await waitingGate()
+    let (wrong, _) = begin(waiting, "/grpc.health.v1.Health/Check", token: "a.b.c")
+    settle(wrong)
+    #expect(wrong.status == .ok)
+    #expect(wrong.headers?["owner"] == "nobody")
+  }
+
+  @Test(
+    "The first alternative name of a certificate is its owner's, else its common name",
+    arguments: [
+      (PeerCertificate(commonName: "all", alternativeNames: []), true),
+      (PeerCertificate(commonName: "eve", alternativeNames: ["all"]), true),
+      (PeerCertificate(commonName: "all", alternativeNames: ["eve"]), false),
+      (PeerCertificate(commonName: "all", alternativeNames: [""]), false),
+      (PeerCertificate(commonName: nil, alternativeNames: ["eve", "all"]), false),
+    ])
+  func certificates(certificate: PeerCertificate, isAllowed: Bool) throws {
+    let gate = gate(
+      try access(lines: "certificates: true\nrules: [{who: all, allow: send cs.cmd.shop.*}]"))
+    let call = RecordedCall("/a.S/Get")
+    call.peer.certificate = certificate
+    _ = gate.handler(for: call)
+    #expect((call.status == nil) == isAllowed)
   }
 
   @Test("Without an access file everybody is let in")
@@ -216,7 +247,12 @@ import Testing
 
 /// Answers at once.
 private final class Answering: GRPCServerCallHandler {
-  init(_ call: any GRPCServerCall, _ rights: AccessRights) { call.finish(.ok) }
+  init(_ call: any GRPCServerCall, _ rights: AccessRights) {
+    var headers = GRPCMetadata()
+    headers.add("owner", rights.principal.name)
+    call.sendHeaders(headers)
+    call.finish(.ok)
+  }
   func receive(_ message: ByteBuffer) {}
   func receiveEnd() {}
   func writabilityChanged(_ isWritable: Bool) {}

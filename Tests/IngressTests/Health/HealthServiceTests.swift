@@ -46,7 +46,8 @@ import Testing
       health.become(serving: false)
     }
     let unknown = try call("Check", "shop.Till")
-    #expect(unknown.status == GRPCStatus(.notFound, "there is no service shop.Till here"))
+    #expect(unknown.status?.code == .notFound)
+    #expect(unknown.status?.message.hasPrefix("there is no service shop.Till here") == true)
     #expect(unknown.sent.isEmpty)
   }
 
@@ -98,6 +99,45 @@ import Testing
     first.cancelled(GRPCStatus(.cancelled))
     let (call, _) = try watch("")
     #expect(try statuses(call) == [.notServing])
+  }
+
+  @Test("A service that the caller may not know of is answered like one there is not")
+  func unknownToCaller() throws {
+    health.become(serving: true)
+    func call(_ method: String, _ service: String) throws -> RecordedCall {
+      let call = RecordedCall("/grpc.health.v1.Health/\(method)")
+      let handler = try #require(health.handler(for: call) { $0 == "shop.Till" })
+      handler.receive(Grpc_Health_V1_HealthCheckRequest.with { $0.service = service }.encoded)
+      return call
+    }
+    #expect(try statuses(call("Check", "")) == [.serving])
+    let till = try call("Check", "shop.Till").status
+    let cart = try call("Check", "shop.Cart").status
+    #expect(till?.code == .notFound)
+    #expect(till?.message == cart?.message.replacing("Cart", with: "Till"))
+    #expect(try statuses(call("Watch", "shop.Cart")) == [.serviceUnknown])
+    let list = try call("List", "")
+    let response = try Grpc_Health_V1_HealthListResponse(decoding: #require(list.sent.first))
+    #expect(response.statuses.mapValues(\.status) == ["": .serving])
+  }
+
+  @Test("One connection has only so many watchers; one that leaves makes room")
+  func boundedByConnection() throws {
+    let health = HealthService(services: [])
+    func watch(_ connection: UInt64) throws -> (RecordedCall, any GRPCServerCallHandler) {
+      let call = RecordedCall("/grpc.health.v1.Health/Watch")
+      call.peer.connection = connection
+      let handler = try #require(health.handler(for: call))
+      handler.receive(Grpc_Health_V1_HealthCheckRequest().encoded)
+      return (call, handler)
+    }
+    let watches = try (0..<16).map { _ in try watch(7) }
+    #expect(watches.allSatisfy { $0.0.status == nil })
+    #expect(try watch(7).0.status?.code == .resourceExhausted)
+    #expect(try watch(8).0.status == nil)
+    watches[0].1.cancelled(GRPCStatus(.cancelled))
+    #expect(try watch(7).0.status == nil)
+    #expect(try watch(7).0.status?.code == .resourceExhausted)
   }
 
   @Test("A node that stops says that it serves no more, and ends all watches")

@@ -11,6 +11,8 @@ final class GRPCWebCall: GRPCServerCall {
   private let encoding: MessageEncoding
   private let timeout: TimeAmount?
   private var decoder: MessageDecoder
+  /// The body of the request, until somebody reads the call: whoever may not make it costs no decoding.
+  private var body: (bytes: ByteBuffer, format: GRPCWebFormat)?
   private var handler: (any GRPCServerCallHandler)?
   private var timer: Scheduled<Void>?
   private var isReading = true
@@ -40,11 +42,12 @@ final class GRPCWebCall: GRPCServerCall {
   var peer: ConnectionPeer { exchange.peer }
   var isWritable: Bool { !isOver && exchange.isWritable }
 
-  /// Hands the messages in `frames` to who serves the method.
+  /// Hands the messages in a body to who serves the method.
   ///
+  /// - Parameter format: of the request.
   /// - Returns: who is told what happens to the exchange; `nil` when the response is over.
   func start(
-    _ router: any GRPCServerRouter, frames: ByteBuffer
+    _ router: any GRPCServerRouter, body: ByteBuffer, format: GRPCWebFormat
   ) -> (any HTTPServerExchangeHandler)? {
     guard let handler = router.handler(for: self) else {
       finish(GRPCStatus(.unimplemented, "unknown method \(path)"))
@@ -58,7 +61,7 @@ final class GRPCWebCall: GRPCServerCall {
         self.abort(GRPCStatus(.deadlineExceeded, "the deadline of the call has passed"))
       }
     }
-    decoder.append(frames)
+    self.body = (body, format)
     deliver()
     return isOver ? nil : self
   }
@@ -103,6 +106,7 @@ final class GRPCWebCall: GRPCServerCall {
     isDelivering = true
     defer { isDelivering = false }
     do throws(GRPCStatus) {
+      try decodeBody()
       while isTaking, let message = try decoder.next() {
         handler?.receive(
           message.isCompressed
@@ -121,6 +125,17 @@ final class GRPCWebCall: GRPCServerCall {
     }
   }
 
+  private func decodeBody() throws(GRPCStatus) {
+    guard isTaking, let (bytes, format) = body else { return }
+    body = nil
+    guard let frames = format.decode(bytes) else {
+      let plain = GRPCWebFormat(isText: false, subtype: format.subtype)
+      throw GRPCStatus(
+        .internalError, "the body is not base64; send \(plain.contentType) for plain bytes")
+    }
+    decoder.append(frames)
+  }
+
   private var isTaking: Bool { !isOver && isReading && handler != nil }
 
   // MARK: Ends
@@ -137,6 +152,7 @@ final class GRPCWebCall: GRPCServerCall {
     handler = nil
     timer?.cancel()
     timer = nil
+    body = nil
     decoder.discard()
   }
 }

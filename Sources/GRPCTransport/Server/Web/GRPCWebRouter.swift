@@ -38,16 +38,10 @@ package struct GRPCWebRouter: HTTPServerRouter {
     let responseFormat = format.response(accept: request.headers["accept"])
     do throws(GRPCStatus) {
       let headers = try RequestHeaders(path: request.target, webHeaders: request.headers.headers)
-      guard let frames = format.decode(request.body) else {
-        throw GRPCStatus(
-          .internalError,
-          "the body is not base64; send \(GRPCWebFormat(isText: false, subtype: format.subtype).contentType) "
-            + "for plain bytes")
-      }
       let call = GRPCWebCall(
         headers, metadata: request.headers, maximumMessageBytes: maximumMessageBytes,
         exchange: exchange, format: responseFormat)
-      return call.start(calls, frames: frames)
+      return call.start(calls, body: request.body, format: format)
     } catch {
       let answer = GRPCWebAnswers.failure(
         error, trailers: GRPCMetadata(), format: responseFormat)

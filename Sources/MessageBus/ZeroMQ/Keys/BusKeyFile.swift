@@ -1,3 +1,4 @@
+import CloudstateModel
 import Glibc
 import ZeroMQ
 
@@ -16,10 +17,8 @@ extension BusKey {
     var facts = stat()
     guard fstat(descriptor, &facts) == 0 else { throw systemError("cannot look at \(path)") }
     guard facts.st_mode & S_IFMT == S_IFREG else { throw BusKeyError("\(path) is no file") }
-    // The group may read: that is how a file is shared with the user of a service.
-    guard facts.st_mode & (S_IRWXO | S_IWGRP) == 0 else {
-      throw BusKeyError(
-        "\(path): others can read or change this secret key; chmod 600 \(path) (640 for a group)")
+    guard !SecretFile.isOpen(mode: facts.st_mode) else {
+      throw BusKeyError("\(path): \(SecretFile.remedy(path))")
     }
     var bytes = [UInt8](repeating: 0, count: maximumBytes + 1)
     var count = 0

@@ -126,12 +126,15 @@ private final class FuzzAction: ActionCall {
 }
 
 /// An exchange that watches the order of what its router does.
-private final class FuzzExchange: HTTPServerExchange {
-  let eventLoop: any EventLoop = EmbeddedEventLoop()
+final class FuzzExchange: HTTPServerExchange {
+  private let loop = EmbeddedEventLoop()
+  var eventLoop: any EventLoop { loop }
   let isWritable = true
   private(set) var violation: String?
   private(set) var isOver = false
   private var hasBegun = false
+
+  func runLoop() { loop.run() }
 
   func respond(_ start: HTTPResponseStart, body: ByteBuffer) {
     begin(start)
