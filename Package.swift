@@ -91,7 +91,8 @@ let ports: [Target] = [
   library(
     "GRPCTransport",
     [
-      "Gzip", nioCore, nioPosix, nioHTTP1, nioHTTP2, nioHPACK, nioSSL, nioTLS, collections, logging,
+      "CloudstateModel", "Gzip", nioCore, nioPosix, nioHTTP1, nioHTTP2, nioHPACK, nioSSL, nioTLS,
+      collections, logging,
     ]),
   library(
     "AccessControl",
@@ -150,7 +151,7 @@ let assemblies: [Target] = [
 
 let commandLine: [Target] = [
   library("CommandLineKit", ["SettingsReading", argumentParser, "CLinux"]),
-  library("Launcher", ["CommandLineKit", "SettingsReading", "CLinux", yams]),
+  library("Launcher", ["CloudstateModel", "CommandLineKit", "SettingsReading", "CLinux", yams]),
   library(
     "CommandClient",
     [
@@ -282,7 +283,10 @@ let testTargets: [Target] = [
     ]),
   tests(
     "CloudstateNodeTests",
-    ["CloudstateNode", "CloudstateModel", "Eventing", "GRPCTransport", "MessageBus"]),
+    [
+      "CloudstateNode", "CloudstateModel", "Eventing", "GRPCTransport", "MessageBus", nioCore,
+      nioPosix,
+    ]),
   tests(
     "IngressTests",
     [

@@ -1,6 +1,5 @@
 import AccessControl
 import CloudstateModel
-import ClusterControl
 import DynamicProtobuf
 import EntityRuntime
 import Eventing
@@ -13,10 +12,8 @@ import NIOPosix
 import ReplicatedData
 import Replication
 import ShardStore
-import Synchronization
 
-// The start of a node, step by step, and what it watches while it serves. This is the only place that knows
-// every part.
+// The start of a node, step by step. This is the only place that knows every part.
 extension CloudstateNode {
   /// Starts everything and serves until the task is cancelled. What was started is in `teardown`.
   ///
@@ -64,6 +61,7 @@ extension CloudstateNode {
     let commands = RoutedCommandServer(
       bus: bus, service: configuration.service, shardCount: configuration.shardCount,
       methods: methods, runtime: runtime)
+    // What runs of them, the entities finish.
     teardown.add("routed commands") { commands.stop() }
 
     let streams = startStreams(
@@ -81,7 +79,8 @@ extension CloudstateNode {
     replicated?.effects.set(runner)
     let calls = TopologyCallServer(
       bus: bus, service: configuration.service, methods: methods, runner: runner, loops: loops)
-    teardown.add("calls of other services") { calls.stop() }
+    let grace = Self.timeAmount(configuration.shutdownGrace)
+    teardown.add("calls of other services") { await calls.stop(within: grace) }
     let consumers = try await startConsumers(
       spec, caller: EventCallRunner(runner: runner, actionTimeout: commandTimeout, report: report),
       store: store, runtime: runtime, loops: loops, reader: reader, teardown)
@@ -155,7 +154,7 @@ extension CloudstateNode {
     return function
   }
 
-  private var discoveryPolicy: DiscoveryPolicy {
+  var discoveryPolicy: DiscoveryPolicy {
     var policy = DiscoveryPolicy()
     policy.versionCheck = configuration.versionCheck
     return policy
@@ -261,120 +260,6 @@ extension CloudstateNode {
     let grace = Self.timeAmount(configuration.shutdownGrace)
     teardown.add("calls from inside") { await calls.close(within: grace) }
     access.prepare(calls)
-  }
-
-  // MARK: Membership
-
-  private func join(
-    _ cluster: ClusterReference, bus: ZeroMQMessageBus, store: any ShardStore,
-    publicAddress: String, runtime: EntityRuntime
-  ) async throws -> any ClusterHandle {
-    let info = NodeInfo(
-      node: configuration.nodeID, service: configuration.service,
-      requestEndpoint: bus.requestEndpoint, publishEndpoint: bus.publishEndpoint,
-      publicAddress: publicAddress,
-      incarnation: UInt64(clamping: ShardStoreConfiguration.systemTime().unixMilliseconds))
-    guard let coordinator = configuration.coordinator else {
-      let alone = StandaloneMembership(info: info, shardCount: configuration.shardCount)
-      cluster.join(alone)
-      return alone
-    }
-    readiness.become(.notReady("waiting for a plan of the coordinator at \(coordinator)"))
-    let counters = runtime.counters
-    let membership = try await ClusterMembership.start(
-      bus: bus,
-      configuration: MembershipConfiguration(
-        info: info, shardCount: configuration.shardCount, coordinatorEndpoint: coordinator),
-      loadView: { try store.metadata(Self.viewDocument) },
-      saveView: { try store.setMetadata(Self.viewDocument, to: $0) },
-      load: {
-        NodeLoad(
-          commands: counters.commands.load(ordering: .relaxed),
-          activeEntities: UInt32(clamping: counters.activeEntities.load(ordering: .relaxed)),
-          openCalls: 0)
-      }, logger: logger)
-    cluster.join(membership) { try await membership.stop() }
-    return membership
-  }
-
-  private static let viewDocument = "cluster-view"
-
-  /// Follows plans, the function and the bus until the task is cancelled.
-  private func watch(
-    _ cluster: any ClusterHandle, runtime: EntityRuntime, consumers: EventConsumers,
-    replicator: Replicator?, function: UserFunction, spec: ServiceSpec,
-    transcoder: HTTPTranscoder, busFailures: AsyncStream<Void>, publicAddress: String
-  ) async throws {
-    let (changes, continuation) = AsyncStream<Void>.makeStream(
-      bufferingPolicy: .bufferingNewest(1))
-    cluster.addListener { _ in continuation.yield() }
-    try await withThrowingTaskGroup(of: Void.self) { group in
-      group.addTask {
-        try await self.followPlans(
-          changes, cluster: cluster, runtime: runtime, consumers: consumers,
-          publicAddress: publicAddress)
-      }
-      group.addTask {
-        try await self.followFunction(function, spec: spec, transcoder: transcoder)
-      }
-      if let replicator {
-        followMembers(of: cluster, replicator)
-        group.addTask { try await replicator.run() }
-      }
-      group.addTask {
-        for await _ in busFailures {
-          throw NodeError(.bus, "the bus cannot go on; the node ends, to be started again")
-        }
-      }
-      try await group.waitForAll()
-    }
-  }
-
-  private func followPlans(
-    _ changes: AsyncStream<Void>, cluster: any ClusterHandle, runtime: EntityRuntime,
-    consumers: EventConsumers, publicAddress: String
-  ) async throws {
-    var opener = ShardOpener(nodeID: configuration.nodeID, runtime: runtime, logger: logger)
-    var isAnnounced = false
-    for await _ in changes {
-      let snapshot = cluster.snapshot
-      if let refusal = snapshot.refusal { logger.warning("the coordinator refuses: \(refusal)") }
-      await opener.open(snapshot)
-      consumers.serve(opener.openShards(in: snapshot))
-      guard snapshot.isFullyAssigned, !isAnnounced else { continue }
-      isAnnounced = true
-      readiness.become(.ready)
-      configuration.access?.open()
-      try announce(publicAddress: publicAddress, planNumber: snapshot.planNumber)
-    }
-  }
-
-  /// Discovers again whenever the function is back, and goes on only if it serves the same.
-  private func followFunction(
-    _ function: UserFunction, spec: ServiceSpec, transcoder: HTTPTranscoder
-  ) async throws {
-    for await _ in function.reconnections {
-      let now = try await function.discover(policy: discoveryPolicy)
-      guard now.isCompatible(with: spec) else {
-        let text =
-          "the user function \(configuration.function) came back with other services; restart this "
-          + "node to serve them"
-        await function.reportLast(text)
-        throw NodeError(.discovery, text)
-      }
-      transcoder.update(try await httpBindings(now, function: function))
-      logger.info("the user function \(configuration.function) is back")
-    }
-  }
-
-  private func announce(publicAddress: String, planNumber: UInt64) throws {
-    let protection = configuration.listener.tls == nil ? "" : " (TLS)"
-    logger.info("ready at \(publicAddress)\(protection), plan \(planNumber)")
-    guard let path = configuration.readyFile else { return }
-    try ReadyFile(
-      nodeID: configuration.nodeID, publicAddress: publicAddress,
-      managementAddress: configuration.management?.description ?? ""
-    ).write(to: path)
   }
 
   // MARK: Helpers

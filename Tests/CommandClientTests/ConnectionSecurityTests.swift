@@ -56,7 +56,9 @@ import Testing
       #expect((configuration.tls != nil) == servers.usesTLS)
       return heard
     }
-    #expect(try warnings("node.example:9000", ["--token", "t"]).count == 1)
+    for far in ["node.example:9000", "127.evil.example:9000", "10.0.0.1:9000"] {
+      #expect(try warnings(far, ["--token", "t"]).count == 1)
+    }
     #expect(try warnings("https://node.example:9000", ["--token", "t"]).isEmpty)
     for near in ["localhost:1", "127.0.0.1:1", "[::1]:1", "unix:/tmp/x"] {
       #expect(try warnings(near, ["--token", "t"]).isEmpty)

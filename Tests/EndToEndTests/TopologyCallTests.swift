@@ -73,4 +73,70 @@ struct TopologyCallTests {
     #expect(gone.status == .code(3), "\(gone.status) \(gone.talk)")
     function.signal(SIGKILL)
   }
+
+  @Test(
+    "A node that stops finishes the calls of other services, and those it cuts off it does not deny",
+    arguments: [true, false])
+  func stopping(finishes: Bool) async throws {
+    let interpreter = try #require(pythonInterpreter)
+    let stubs = try TemporaryDirectory()
+    let made = try await runProgram(
+      interpreter,
+      [
+        "\(repositoryFolder)/Tests/EndToEndTests/Kinds/kinds_stubs.py",
+        "\(repositoryFolder)/Sources/CloudstateProtocol/Protos", stubs.path,
+      ])
+    try #require(made.status == .code(0), "\(made.talk)")
+    let cluster = try await TestCluster(
+      nodes: 1, function: .kinds(interpreter: interpreter, stubs: stubs.path), shards: 4)
+    let folder = cluster.folder.path
+    let (port, functionPort) = (try freePort(), try freePort())
+    let function = try TestProcess(
+      interpreter,
+      [
+        "\(repositoryFolder)/Tests/EndToEndTests/Kinds/events_function.py", stubs.path,
+        "\(functionPort)",
+      ])
+    let node = try TestProcess(
+      builtProduct("cs-node"),
+      [
+        "--service", "events", "--function", "127.0.0.1:\(functionPort)", "--listen",
+        "127.0.0.1:\(port)", "--coordinator", cluster.coordinatorEndpoint, "--data",
+        "\(folder)/events", "--shards", "4", "--ready-file", "\(folder)/events.ready",
+        "--shutdown-grace", finishes ? "60s" : "500ms",
+      ])
+    try await eventually("the other service is ready", within: .seconds(30)) {
+      access("\(folder)/events.ready", R_OK) == 0
+    }
+
+    func arguments(_ file: String) -> [String] {
+      [
+        "-s", cluster.nodes[0].address, "kinds.Relay/One",
+        #"{"id":"a","text":"\#(file)","forward":"events.Watcher/Wait"}"#, "--raw", "--timeout",
+        "50s",
+      ]
+    }
+    let there = "\(folder)/there"
+    try "".write(toFile: there, atomically: true, encoding: .utf8)
+    try await eventually("the nodes know each other", within: .seconds(20)) {
+      try await runTool("cs-send", arguments(there)).status == .code(0)
+    }
+    let release = "\(folder)/release"
+    let call = try TestProcess(builtProduct("cs-send"), arguments(release))
+    _ = try await function.waitForLine(containing: "waiting \(release)", in: .standardOutput)
+    node.signal(SIGTERM)
+    if finishes {
+      try await eventually("it takes no more calls", within: .seconds(30)) {
+        try await runTool("cs-send", arguments(there)).status == .code(3)
+      }
+      #expect(node.exitIfEnded() == nil, "it waits for the call")
+      try "".write(toFile: release, atomically: true, encoding: .utf8)
+    }
+    let exit = try await call.waitForExit(within: .seconds(40))
+    let talk = call.output(.standardOutput) + call.output(.standardError)
+    #expect((exit == .code(0)) == finishes, "\(exit) \(talk)")
+    #expect(talk.contains(finishes ? "waited" : "may or may not have run"), "\(talk)")
+    #expect(try await node.waitForExit(within: .seconds(30)) == .code(0))
+    function.signal(SIGKILL)
+  }
 }

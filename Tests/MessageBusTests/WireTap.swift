@@ -7,6 +7,7 @@ import TestSupport
 final class WireTap: Sendable {
   private final class Capture: Sendable {
     let bytes = Mutex<[UInt8]>([])
+    let channels = Mutex<[any Channel]>([])
   }
 
   private let capture = Capture()
@@ -26,6 +27,7 @@ final class WireTap: Sendable {
           .flatMapThrowing { far in
             try near.pipeline.syncOperations.addHandler(Relay(to: far, capture))
             try far.pipeline.syncOperations.addHandler(Relay(to: near, capture))
+            capture.channels.withLock { $0 += [near, far] }
             for channel in [near, far] {
               channel.setOption(.autoRead, value: true).whenFailure { _ in
                 channel.close(promise: nil)
@@ -47,6 +49,13 @@ final class WireTap: Sendable {
     let wanted = Array(text.utf8)
     return capture.bytes.withLock { bytes in
       bytes.indices.contains { bytes[$0...].starts(with: wanted) }
+    }
+  }
+
+  /// Passes nothing more on, so that both ends find no room sooner or later, or goes on.
+  func hold(_ isHeld: Bool) async throws {
+    for channel in capture.channels.withLock({ $0 }) {
+      try await channel.setOption(.autoRead, value: !isHeld).get()
     }
   }
 

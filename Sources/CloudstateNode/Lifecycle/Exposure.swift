@@ -1,3 +1,4 @@
+import CloudstateModel
 import GRPCTransport
 import Logging
 import MessageBus
@@ -57,7 +58,7 @@ struct Exposure {
   private static func isOpen(_ address: GRPCAddress) -> Bool {
     switch address {
     case .unixDomainSocket: false
-    case .tcp(let host, _): !BusExposure.isLoopback(host)
+    case .tcp(let host, _): !HostText.isLoopback(host)
     }
   }
 }

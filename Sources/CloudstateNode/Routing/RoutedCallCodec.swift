@@ -52,6 +52,14 @@ enum RoutedCallCodec {
     return message.encoded
   }()
 
+  /// For a call that the end of the node cuts off.
+  static let cutOff = encode(
+    .success(
+      .error(
+        CommandError(
+          .outcomeUnknown,
+          "the node stopped before the call was answered: it may or may not have run"))))
+
   static func encode(_ result: Result<CommandAnswer, RoutingError>) -> ByteBuffer {
     var message = Cloudstate_Internal_Cluster_RoutedCallAnswer()
     switch result {

@@ -1,3 +1,4 @@
+import CloudstateModel
 package import CommandLineKit
 package import GRPCTransport
 
@@ -53,7 +54,7 @@ extension GRPCAddress {
   fileprivate var isLocal: Bool {
     switch self {
     case .unixDomainSocket: true
-    case .tcp(let host, _): host == "localhost" || host == "::1" || host.hasPrefix("127.")
+    case .tcp(let host, _): HostText.isLoopback(host)
     }
   }
 }

@@ -1,3 +1,4 @@
+import CloudstateModel
 import NIOCore
 import NIOSSL
 import Synchronization
@@ -18,13 +19,11 @@ extension ConnectionPeer {
 }
 
 extension SocketAddress {
-  /// Whether only this machine can have it (RFC 1122, 3.2.1.3, and RFC 4291, 2.5.3).
+  /// Whether only this machine can have it.
   fileprivate var isLocal: Bool {
     switch self {
-    case .v4, .v6:
-      guard let text = ipAddress else { return false }
-      return text == "::1" || text.hasPrefix("127.") || text.hasPrefix("::ffff:127.")
-    case .unixDomainSocket: return true
+    case .v4, .v6: ipAddress.map(HostText.isLoopback) ?? false
+    case .unixDomainSocket: true
     }
   }
 }

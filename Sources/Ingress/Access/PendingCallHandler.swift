@@ -17,7 +17,9 @@ final class PendingCallHandler: GRPCServerCallHandler {
   private var waiting: Deque<ByteBuffer> = []
   private var hasEnded = false
   private var isDecided = false
-  private var isOver = false
+  /// How the call was cancelled.
+  private var cancellation: GRPCStatus?
+  private var isOver: Bool { cancellation != nil }
 
   init(
     call: any GRPCServerCall, otherwise: AccessRights? = nil,
@@ -42,6 +44,8 @@ final class PendingCallHandler: GRPCServerCallHandler {
       return call.finish(GRPCStatus(.unimplemented, "unknown method \(call.path)"))
     }
     self.handler = handler
+    // The client may have been found gone meanwhile, when nobody was there to be told.
+    if let cancellation { return cancelled(cancellation) }
     // First, so that the handler may stop it again.
     call.setReading(true)
     while !isOver, let message = waiting.popFirst() { handler.receive(message) }
@@ -60,7 +64,7 @@ final class PendingCallHandler: GRPCServerCallHandler {
   func writabilityChanged(_ isWritable: Bool) { handler?.writabilityChanged(isWritable) }
 
   func cancelled(_ status: GRPCStatus) {
-    isOver = true
+    cancellation = status
     waiting.removeAll()
     handler?.cancelled(status)
     handler = nil

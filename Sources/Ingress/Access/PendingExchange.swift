@@ -24,6 +24,8 @@ final class PendingExchange: HTTPServerExchangeHandler {
     guard !isOver else { return }
     if case .admitted(let rights) = verification {
       handler = serve(rights)
+      // The client may have been found gone meanwhile, when nobody was there to be told.
+      if isOver { cancelled() }
     } else if let refusal = verification.refusal {
       Self.refuse(exchange, refusal, request)
     }

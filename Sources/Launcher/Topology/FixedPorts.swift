@@ -49,7 +49,7 @@ extension Topology {
       }
     }
     for service in services {
-      if case .endpoint(let address) = service.function.origin, address.isLoopback {
+      if case .endpoint(let address) = service.function.origin, address.isThisMachine {
         add(
           Int(address.port), "the function of \(service.name)", service.function.location,
           running: true)

@@ -1,3 +1,5 @@
+import CloudstateModel
+
 /// A host and a port, written `HOST:PORT`, with brackets around an IPv6 address.
 package struct NetworkAddress: Hashable, Sendable, CustomStringConvertible {
   package let host: String
@@ -33,6 +35,6 @@ package struct NetworkAddress: Hashable, Sendable, CustomStringConvertible {
     host.contains(":") ? "[\(host)]:\(port)" : "\(host):\(port)"
   }
 
-  /// Whether the host is this machine by one of its usual names.
-  package var isLoopback: Bool { ["127.0.0.1", "localhost", "::1", "0.0.0.0"].contains(host) }
+  /// Whether who connects to the host stays on this machine.
+  package var isThisMachine: Bool { HostText.isLoopback(host) || HostText.isUnspecified(host) }
 }

@@ -21,11 +21,12 @@ extension BusLoop {
 
   /// Asks the peers to send no more; `completion` is called when all have answered, or their links broke.
   func leave(_ completion: @escaping @Sendable () -> Void) {
-    var asked: Set<NodeID> = []
-    for link in links.values where link.status.isUp && tell(Self.leavingSubject, link) {
-      asked.insert(link.peer.node)
+    let asked = links.values.filter(\.status.isUp)
+    leaving = Leaving(waitsFor: Set(asked.map(\.peer.node)), completion: completion)
+    for link in asked {
+      link.owesLeaving = true
+      sendRequests(of: link)
     }
-    leaving = Leaving(waitsFor: asked, completion: completion)
     finishLeaving()
   }
 
@@ -34,13 +35,27 @@ extension BusLoop {
     switch subject {
     case Self.leavingSubject:
       guard let link = links[source] else { return true }
+      guard link.status.acceptsRequests else { return true }
       // What waits here was promised to be sent, and is answered: the peer still reads.
+      link.owesLast = true
       sendRequests(of: link)
-      if link.outbound.isEmpty, tell(Self.lastSubject, link) { link.status.leave() }
     case Self.lastSubject: sendsNoMore(source)
     default: return false
     }
     return true
+  }
+
+  /// Tells a peer what is due, behind all requests. What finds no room is due again when there is some.
+  func sayFarewell(to link: PeerLink) {
+    if link.owesLeaving {
+      guard tell(Self.leavingSubject, link) else { return link.isStalled = true }
+      link.owesLeaving = false
+    }
+    if link.owesLast {
+      guard tell(Self.lastSubject, link) else { return link.isStalled = true }
+      link.owesLast = false
+      link.status.leave()
+    }
   }
 
   /// Nothing more will come from a peer.

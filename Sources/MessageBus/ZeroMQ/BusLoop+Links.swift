@@ -45,6 +45,7 @@ extension BusLoop {
         logger.info("connected to peer", metadata: metadata(of: link.peer))
       case .disconnected:
         sendsNoMore(link.peer.node)
+        link.forgetFarewell()
         guard link.status.disconnected() else { continue }
         // Answers that came before the break count, but libzmq may tell of the break before it hands
         // over the last of them.

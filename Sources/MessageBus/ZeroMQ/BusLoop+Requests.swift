@@ -14,7 +14,7 @@ extension BusLoop {
     guard let link = links[request.target] else {
       return completions.add(requester, .failure(.notLinked(request.target)))
     }
-    guard link.status.acceptsRequests else {
+    guard link.acceptsRequests else {
       return completions.add(requester, .failure(.notConnected(request.target)))
     }
     let envelope = Envelope.request(id: id, subject: request.subject, payload: request.payload)
@@ -51,7 +51,7 @@ extension BusLoop {
     completions.add(entry.completion, .failure(entry.isSent ? sent : unsent))
   }
 
-  /// Sends what waits for a peer, as far as it takes it.
+  /// Sends what waits for a peer, as far as it takes it, and behind it what is due at an end.
   func sendRequests(of link: PeerLink) {
     guard link.status.isUp, !link.isStalled else { return }
     while !link.outbound.isEmpty {
@@ -68,6 +68,7 @@ extension BusLoop {
       }
       link.outbound.removeFirst(taken) { pending.markSent($0.number) }
     }
+    sayFarewell(to: link)
   }
 
   func send(_ message: ByteBuffer, to link: PeerLink) -> Bool {

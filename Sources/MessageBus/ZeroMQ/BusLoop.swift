@@ -170,6 +170,7 @@ final class BusLoop {
     }
     for link in links.values where link.retry.map({ $0 <= now }) ?? false { tryAgain(link) }
     for link in links.values where link.status.endGrace(by: now) {
+      link.forgetFarewell()
       failRequests(of: link.peer.node)
       logger.warning("no connection to peer", metadata: metadata(of: link.peer))
     }

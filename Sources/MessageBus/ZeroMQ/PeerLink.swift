@@ -20,6 +20,10 @@ final class PeerLink {
   var outbound: OutboundQueue
   /// Whether the last send found no room; then the poll waits for it.
   var isStalled = false
+  /// Whether the peer is still to be told that this bus leaves.
+  var owesLeaving = false
+  /// Whether the peer, which leaves, is still to be told that nothing more comes.
+  var owesLast = false
   /// When what was sent before a break fails; `nil` while nothing waits for that.
   var breakDeadline: NIODeadline?
   /// When to connect anew after a handshake that failed.
@@ -64,6 +68,15 @@ final class PeerLink {
     }
     self.dealer = dealer
     self.monitor = monitor
+  }
+
+  /// Whether requests may be sent, or wait to be. Not while the last word is due: each would put it off.
+  var acceptsRequests: Bool { status.acceptsRequests && !owesLast }
+
+  /// Owes nothing any more: who comes next under this endpoint may be another bus.
+  func forgetFarewell() {
+    owesLeaving = false
+    owesLast = false
   }
 
   /// Whether no other key is left to try before all have been tried.

@@ -9,6 +9,7 @@ import collections
 import pathlib
 import sys
 import threading
+import time
 from concurrent import futures
 
 stubs, port = sys.argv[1:]
@@ -142,6 +143,13 @@ class Values(value_entity_pb2_grpc.ValueEntityServicer):
 
 class Watcher(action_pb2_grpc.ActionProtocolServicer):
     def handleUnary(self, command, context):
+        if command.name == "Wait":
+            # From whatever has its text at the same number.
+            path = events_pb2.Request.FromString(command.payload.value).text
+            say("waiting", path)
+            while context.is_active() and not pathlib.Path(path).exists():
+                time.sleep(0.01)
+            return action_pb2.ActionResponse(reply=reply("waited"))
         given = metadata(command)
         subject = given["ce-subject"]
         if command.name == "Changed":

@@ -120,6 +120,12 @@ struct Mistake: Sendable, CustomTestStringConvertible {
       "  - {name: a, function: {endpoint: 'localhost:9100'}}\nports: {base: 9000}",
       "5:15: port 9100 is the management port of a-1 and also the function of a; choose another"),
     .services(
+      "  - {name: a, function: {endpoint: '127.0.0.2:9100'}}\nports: {base: 9000}",
+      "5:15: port 9100 is the management port of a-1 and also the function of a; choose another"),
+    .services(
+      "  - {name: a, function: {endpoint: '0.0.0.0:9000'}}\nports: {base: 9000}",
+      "5:15: port 9000 is the public port of a-1 and also the function of a; choose another"),
+    .services(
       "  - {name: a, function: {command: x}}\n  - {name: b, function: {command: x}}\n"
         + "defaults: {nodes: 60}",
       "5:12: 120 nodes; a topology has at most 100"),

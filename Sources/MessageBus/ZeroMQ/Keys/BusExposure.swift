@@ -1,3 +1,5 @@
+import CloudstateModel
+
 /// Whether other machines can reach a bus, and what protects it then.
 package enum BusExposure {
   /// What whoever runs the bus should know; `nil` if there is nothing.
@@ -17,15 +19,8 @@ package enum BusExposure {
     guard endpoint.hasPrefix("tcp://") else { return false }
     let address = endpoint.dropFirst("tcp://".count)
     guard let colon = address.lastIndex(of: ":") else { return true }
-    return !isLoopback(String(address[..<colon]))
-  }
-
-  /// Whether a host, by name or address, is this machine for itself alone.
-  package static func isLoopback(_ host: String) -> Bool {
-    let host = host.hasPrefix("[") ? String(host.dropFirst().dropLast()) : host
-    if ["localhost", "::1", "lo"].contains(host) { return true }
-    // 127.0.0.0/8 (RFC 1122, 3.2.1.3).
-    let parts = host.split(separator: ".", omittingEmptySubsequences: false)
-    return parts.count == 4 && parts[0] == "127" && parts.allSatisfy { UInt8($0) != nil }
+    let host = String(address[..<colon])
+    // libzmq also takes the names of interfaces.
+    return host != "lo" && !HostText.isLoopback(host)
   }
 }
