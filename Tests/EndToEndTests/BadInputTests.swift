@@ -119,7 +119,14 @@ import Testing
       acknowledged += 1
     }
     let text = try #require(refusal, "the disk never filled up")
-    #expect(text.contains("the disk failed") || text.contains("stopped"), "\(text)")
+    let sidecar = try #require(cluster.nodes[0].sidecar)
+    #expect(
+      text.contains("the disk failed") || text.contains("stopped"),
+      """
+      \(text)
+      the node: \(sidecar.exitIfEnded().map { "\($0)" } ?? "runs")
+      \(sidecar.output(.standardError).suffix(4000))
+      """)
 
     try await cluster.stop()
     try FileManager.default.removeItem(atPath: filler)
