@@ -235,7 +235,7 @@ let samplePrograms: [Target] = [
 let testTargets: [Target] = [
   .target(
     name: "TestSupport",
-    dependencies: ["CloudstateModel", "CLinux", nioCore],
+    dependencies: ["CloudstateModel", "CLinux", nioCore, logging],
     path: "Tests/TestSupport", swiftSettings: swiftSettings),
   tests("CloudstateModelTests", ["CloudstateModel"]),
   tests("ReplicatedDataTests", ["ReplicatedData"]),

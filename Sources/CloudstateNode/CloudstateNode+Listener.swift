@@ -14,7 +14,6 @@ extension CloudstateNode {
     var settings = GRPCServerConfiguration(address: configuration.listen)
     settings.maximumMessageBytes = configuration.maximumMessageBytes
     configuration.listener.apply(to: &settings)
-    allowDescriptors()
     guard let tls = configuration.listener.tls else { return settings }
     do throws(TLSProblem) {
       let certificates = try ServerCertificates(tls, logger: logger)
@@ -30,7 +29,7 @@ extension CloudstateNode {
 
   /// Lets this process open as many files as the connections may need, as far as the system allows it;
   /// connections beyond that cannot be answered.
-  private func allowDescriptors() {
+  func allowDescriptors() {
     let resource = __rlimit_resource_t(RLIMIT_NOFILE.rawValue)
     var limit = rlimit()
     guard getrlimit(resource, &limit) == 0 else { return }

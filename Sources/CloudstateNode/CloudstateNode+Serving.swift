@@ -29,6 +29,7 @@ extension CloudstateNode {
 
     // Before anything is waited for: a wrong file is told at once.
     let listener = try listenerSettings(group: group, teardown)
+    allowDescriptors()
     try await startManagement(group: group, teardown)
     let store = try openStore(teardown)
     let (busFailures, busFailure) = AsyncStream<Void>.makeStream(
@@ -79,7 +80,7 @@ extension CloudstateNode {
     replicated?.effects.set(runner)
     let calls = TopologyCallServer(
       bus: bus, service: configuration.service, methods: methods, runner: runner, loops: loops)
-    let grace = Self.timeAmount(configuration.shutdownGrace)
+    let grace = TimeAmount(configuration.shutdownGrace)
     teardown.add("calls of other services") { await calls.stop(within: grace) }
     let consumers = try await startConsumers(
       spec, caller: EventCallRunner(runner: runner, actionTimeout: commandTimeout, report: report),
@@ -217,7 +218,7 @@ extension CloudstateNode {
   }
 
   private var commandTimeout: TimeAmount {
-    Self.timeAmount(configuration.entities.commandTimeout)
+    TimeAmount(configuration.entities.commandTimeout)
   }
 
   private func makeRouter(
@@ -226,7 +227,7 @@ extension CloudstateNode {
     CommandRouter(
       cluster: cluster, runtime: runtime, bus: bus, methods: methods,
       service: configuration.service, shardCount: configuration.shardCount,
-      commandTimeout: commandTimeout, ownerTimeout: Self.timeAmount(configuration.ownerTimeout))
+      commandTimeout: commandTimeout, ownerTimeout: TimeAmount(configuration.ownerTimeout))
   }
 
   private func startConsumers(
@@ -236,15 +237,15 @@ extension CloudstateNode {
     let consumers = EventConsumer.all(of: spec)
     for consumer in consumers { logger.info("handing events to \(consumer.id)") }
     var settings = ConsumerSettings()
-    settings.firstRetryDelay = Self.timeAmount(configuration.eventRetryDelay)
-    settings.maximumRetryDelay = Self.timeAmount(configuration.eventMaximumRetryDelay)
+    settings.firstRetryDelay = TimeAmount(configuration.eventRetryDelay)
+    settings.maximumRetryDelay = TimeAmount(configuration.eventMaximumRetryDelay)
     settings.refusals = configuration.eventFailures
     settings.maximumAttempts = configuration.eventAttempts
     settings.poison = configuration.eventPoison
     let running = try await EventConsumers(
       consumers, service: configuration.service, settings: settings, store: store, pool: reader,
       caller: caller, loops: loops, eventLoop: { runtime.eventLoop(of: $0) }, logger: logger)
-    let grace = Self.timeAmount(configuration.shutdownGrace)
+    let grace = TimeAmount(configuration.shutdownGrace)
     teardown.add("event consumers") { await running.stop(grace: grace) }
     return running
   }
@@ -257,7 +258,7 @@ extension CloudstateNode {
     let calls = LocalCalls(
       ingress: ingress, loops: loops, maximumMessageBytes: configuration.maximumMessageBytes
     ) { runtime.slot(of: $0.shardIndex(shardCount: shardCount)) }
-    let grace = Self.timeAmount(configuration.shutdownGrace)
+    let grace = TimeAmount(configuration.shutdownGrace)
     teardown.add("calls from inside") { await calls.close(within: grace) }
     access.prepare(calls)
   }
@@ -273,10 +274,5 @@ extension CloudstateNode {
         "cannot listen at \(configuration.listen): \(ConnectionFailure.text(of: error)); is another program using the port?"
       )
     }
-  }
-
-  static func timeAmount(_ duration: Duration) -> TimeAmount {
-    let (seconds, attoseconds) = duration.components
-    return .seconds(seconds) + .nanoseconds(attoseconds / 1_000_000_000)
   }
 }

@@ -1,5 +1,24 @@
 import SettingsReading
 
+/// What was typed, behind the settings of the file that `--config` names, so that what was typed wins.
+///
+/// - Parameters:
+///   - options: long names of the options that the file may set, as `CS_NAME`.
+///   - flags: likewise, of what is on or off.
+/// - Throws: ``ProgramError`` for a file that cannot be read or is wrong, naming each line.
+package func withConfigFile(
+  _ typed: [String], options: [String], flags: [String]
+) throws(ProgramError) -> [String] {
+  var path: String?
+  for (index, argument) in typed.enumerated() {
+    if argument == "--config", index + 1 < typed.count { path = typed[index + 1] }
+    if argument.hasPrefix("--config=") { path = String(argument.dropFirst("--config=".count)) }
+  }
+  guard let path else { return typed }
+  return try EnvironmentFile(path: path)
+    .arguments(prefix: "CS_", options: options, flags: flags) + typed
+}
+
 /// A configuration file of `KEY=VALUE` lines, as `cs-node --config` and `cs-coordinator --config` read.
 ///
 /// One setting a line; blank lines and lines that begin with `#` are skipped, and `export ` before the

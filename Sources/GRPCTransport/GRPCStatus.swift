@@ -31,5 +31,10 @@ package struct GRPCStatus: Error, Hashable, Sendable, CustomStringConvertible {
 
   package static let ok = GRPCStatus(.ok)
 
+  /// That no service has a path.
+  package static func unknownMethod(_ path: String) -> GRPCStatus {
+    GRPCStatus(.unimplemented, "unknown method \(path)")
+  }
+
   package var description: String { "\(code) (\(code.rawValue)): \(message)" }
 }

@@ -82,13 +82,6 @@ package struct NodeOptions: ParsableArguments {
   package static func withConfigFile(
     _ typed: [String], options more: [String] = []
   ) throws(ProgramError) -> [String] {
-    var path: String?
-    for (index, argument) in typed.enumerated() {
-      if argument == "--config", index + 1 < typed.count { path = typed[index + 1] }
-      if argument.hasPrefix("--config=") { path = String(argument.dropFirst("--config=".count)) }
-    }
-    guard let path else { return typed }
-    return try EnvironmentFile(path: path)
-      .arguments(prefix: "CS_", options: options + more, flags: flags) + typed
+    try CommandLineKit.withConfigFile(typed, options: options + more, flags: flags)
   }
 }

@@ -68,23 +68,13 @@ struct CoordinatorProgram: AsyncParsableCommand {
   static func main() async {
     let typed = Array(CommandLine.arguments.dropFirst())
     do throws(ProgramError) {
-      await runProgram(CoordinatorProgram.self, arguments: try withConfigFile(typed))
+      await runProgram(
+        CoordinatorProgram.self,
+        arguments: try withConfigFile(typed, options: options, flags: flags))
     } catch {
       Console().error(error.message)
       Glibc.exit(error.status.rawValue)
     }
-  }
-
-  /// Settings of the `--config` file come before what was typed, so that flags win.
-  private static func withConfigFile(_ typed: [String]) throws(ProgramError) -> [String] {
-    var path: String?
-    for (index, argument) in typed.enumerated() {
-      if argument == "--config", index + 1 < typed.count { path = typed[index + 1] }
-      if argument.hasPrefix("--config=") { path = String(argument.dropFirst("--config=".count)) }
-    }
-    guard let path else { return typed }
-    return try EnvironmentFile(path: path)
-      .arguments(prefix: "CS_", options: options, flags: flags) + typed
   }
 
   func run() async throws {

@@ -213,8 +213,7 @@ final class InProcessCall: GRPCClientStream, DeadlineHolder {
     // The router may have answered already, for example to refuse the caller.
     guard serverPhase == .asking else { return }
     guard let handler else {
-      return finish(
-        GRPCStatus(.unimplemented, "unknown method \(path)"), trailers: GRPCMetadata())
+      return finish(.unknownMethod(path), trailers: GRPCMetadata())
     }
     serverPhase = .open
     serverHandler = handler

@@ -128,7 +128,7 @@ final class ServerCall: MessageStream, GRPCServerCall, DeadlineHolder {
       connection.deadlines.insert(self, deadline: deadline)
     }
     guard let handler = connection.router.handler(for: self) else {
-      return finish(GRPCStatus(.unimplemented, "unknown method \(path)"))
+      return finish(.unknownMethod(path))
     }
     // The router may have answered already, for example to refuse the caller.
     guard isOpen else { return }

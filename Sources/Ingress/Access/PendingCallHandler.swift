@@ -41,7 +41,7 @@ final class PendingCallHandler: GRPCServerCallHandler {
     }
     guard let handler = open(rights) else {
       waiting.removeAll()
-      return call.finish(GRPCStatus(.unimplemented, "unknown method \(call.path)"))
+      return call.finish(.unknownMethod(call.path))
     }
     self.handler = handler
     // The client may have been found gone meanwhile, when nobody was there to be told.

@@ -1,4 +1,5 @@
 import Glibc
+import Logging
 import NIOSSL
 import TestSupport
 import Testing
@@ -89,7 +90,7 @@ import Testing
   func reload() async throws {
     let authority = try await TestAuthority()
     let server = try await authority.issueServer()
-    let log = LogRecorder()
+    let log = LogRecorder(from: .trace)
     let certificates = try ServerCertificates(
       GRPCServerTLS(certificateFile: server.certificate, keyFile: server.key), logger: log.logger)
     let first = ObjectIdentifier(certificates.context)

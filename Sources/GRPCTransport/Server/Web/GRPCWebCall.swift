@@ -50,7 +50,7 @@ final class GRPCWebCall: GRPCServerCall {
     _ router: any GRPCServerRouter, body: ByteBuffer, format: GRPCWebFormat
   ) -> (any HTTPServerExchangeHandler)? {
     guard let handler = router.handler(for: self) else {
-      finish(GRPCStatus(.unimplemented, "unknown method \(path)"))
+      finish(.unknownMethod(path))
       return nil
     }
     // The router may have answered already, for example to refuse the caller.
