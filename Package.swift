@@ -116,6 +116,12 @@ let features: [Target] = [
       nioPosix, logging, protobuf,
     ]),
   library(
+    "ShardReplication",
+    [
+      "CloudstateModel", "CloudstateProtocol", "ShardStore", "MessageBus", nioCore, nioPosix,
+      collections, logging, protobuf,
+    ]),
+  library(
     "Eventing",
     [
       "CloudstateModel", "CloudstateProtocol", "GRPCTransport", "ShardStore", "MessageBus", nioCore,
@@ -139,7 +145,8 @@ let assemblies: [Target] = [
   library(
     "CloudstateNode",
     [
-      "EntityRuntime", "Replication", "ReplicatedData", "Eventing", "ClusterControl", "Ingress",
+      "EntityRuntime", "Replication", "ShardReplication", "ReplicatedData", "Eventing",
+      "ClusterControl", "Ingress",
       "AccessControl", "GRPCTransport", "ShardStore",
       "MessageBus", "CloudstateProtocol", "CloudstateModel", "DynamicProtobuf", nioCore, nioPosix,
       nioHTTP1, logging, protobuf,
@@ -268,6 +275,12 @@ let testTargets: [Target] = [
     [
       "Replication", "ReplicatedData", "ShardStore", "MessageBus", "CloudstateModel", nioCore,
       nioPosix, logging,
+    ]),
+  tests(
+    "ShardReplicationTests",
+    [
+      "ShardReplication", "ShardStore", "MessageBus", "CloudstateModel", "CloudstateProtocol",
+      nioCore, nioPosix, nioEmbedded, logging, protobuf,
     ]),
   tests(
     "EventingTests",

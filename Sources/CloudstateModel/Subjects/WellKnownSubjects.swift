@@ -37,6 +37,13 @@ extension Subject {
 
   package static let plan = Subject(tokens: ["cs", "plan"])
   package static let register = Subject(tokens: ["cs", "coordinator", "register"])
+  /// What primaries tell the coordinator of their shards.
+  package static let shardReports = Subject(tokens: ["cs", "coordinator", "shards"])
+
+  /// Committed batches from primaries to a node that keeps copies.
+  package static let shardAppend = Subject(tokens: ["cs", "shards", "append"])
+  /// Batches that a copy holds and its new primary does not.
+  package static let shardFetch = Subject(tokens: ["cs", "shards", "fetch"])
 
   package static func planAcknowledgement(_ node: NodeID) -> Subject {
     Subject(tokens: ["cs", "plan", "ack", node.text])

@@ -74,6 +74,9 @@ package nonisolated struct Cloudstate_Internal_Cluster_RegisterRequest: Sendable
 
   package var planNumber: UInt64 = 0
 
+  /// Copies of each shard that the service wants, the primary's included; 0 as 1.
+  package var replicationFactor: UInt32 = 0
+
   package var unknownFields = SwiftProtobuf.UnknownStorage()
 
   package init() {}
@@ -226,6 +229,9 @@ package nonisolated struct Cloudstate_Internal_Cluster_Member: Sendable {
 
   package var liveness: Cloudstate_Internal_Cluster_Member.Liveness = .unknown
 
+  /// The node shall lose its shards and get no new ones.
+  package var draining: Bool = false
+
   package var unknownFields = SwiftProtobuf.UnknownStorage()
 
   package nonisolated enum Liveness: SwiftProtobuf.Enum, Swift.CaseIterable {
@@ -334,6 +340,83 @@ package nonisolated struct Cloudstate_Internal_Cluster_ShardMove: Sendable {
   package var bytes: UInt64 = 0
 
   package var phase: String = String()
+
+  package var unknownFields = SwiftProtobuf.UnknownStorage()
+
+  package init() {}
+}
+
+/// Subject cs.coordinator.shards, request: what a primary knows of its shards and the coordinator waits for.
+/// Sent whenever that changes, and again with each heartbeat interval until a plan answers it.
+package nonisolated struct Cloudstate_Internal_Cluster_ShardsReport: Sendable {
+  // SwiftProtobuf.Message conformance is added in an extension below. See the
+  // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
+  // methods supported on all messages.
+
+  package var nodeID: String = String()
+
+  package var incarnation: UInt64 = 0
+
+  package var shards: [Cloudstate_Internal_Cluster_ShardReport] = []
+
+  package var unknownFields = SwiftProtobuf.UnknownStorage()
+
+  package init() {}
+}
+
+package nonisolated struct Cloudstate_Internal_Cluster_ShardReport: Sendable {
+  // SwiftProtobuf.Message conformance is added in an extension below. See the
+  // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
+  // methods supported on all messages.
+
+  package var service: String = String()
+
+  package var shard: UInt32 = 0
+
+  /// The epoch that the report is about. The coordinator ignores reports of other epochs.
+  package var epoch: UInt64 = 0
+
+  /// The primary answers commands.
+  package var serving: Bool = false
+
+  /// Replicas whose copy is complete and without whose acknowledgement nothing is acknowledged any more.
+  package var caughtUp: [String] = []
+
+  /// Replicas of the in-sync set that the primary waits for in vain.
+  package var lagging: [String] = []
+
+  /// Nothing is in flight, all is acknowledged by the move's target, and nothing new is taken.
+  package var fenced: Bool = false
+
+  /// The fence could not be closed in time and is open again.
+  package var fenceFailed: Bool = false
+
+  /// A copy has seen this higher epoch: the next plan must name a higher one.
+  package var seenEpoch: UInt64 = 0
+
+  /// This node's own copy cannot be used; for people.
+  package var unusable: String = String()
+
+  /// The last committed position, and about how many bytes the shard has on disk.
+  package var lastPosition: UInt64 = 0
+
+  package var bytes: UInt64 = 0
+
+  /// Commands taken since the last report of this shard.
+  package var commands: UInt64 = 0
+
+  package var unknownFields = SwiftProtobuf.UnknownStorage()
+
+  package init() {}
+}
+
+package nonisolated struct Cloudstate_Internal_Cluster_ShardsReportAnswer: Sendable {
+  // SwiftProtobuf.Message conformance is added in an extension below. See the
+  // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
+  // methods supported on all messages.
+
+  /// The coordinator does not know this incarnation: register again.
+  package var registerAgain: Bool = false
 
   package var unknownFields = SwiftProtobuf.UnknownStorage()
 
@@ -835,7 +918,7 @@ nonisolated extension Cloudstate_Internal_Cluster_NodeInfo: SwiftProtobuf.Messag
 
 nonisolated extension Cloudstate_Internal_Cluster_RegisterRequest: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
   package static let protoMessageName: String = _protobuf_package + ".RegisterRequest"
-  package static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}node\0\u{3}shard_count\0\u{3}plan_number\0")
+  package static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}node\0\u{3}shard_count\0\u{3}plan_number\0\u{3}replication_factor\0")
 
   package mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
     while let fieldNumber = try decoder.nextFieldNumber() {
@@ -846,6 +929,7 @@ nonisolated extension Cloudstate_Internal_Cluster_RegisterRequest: SwiftProtobuf
       case 1: try { try decoder.decodeSingularMessageField(value: &self._node) }()
       case 2: try { try decoder.decodeSingularUInt32Field(value: &self.shardCount) }()
       case 3: try { try decoder.decodeSingularUInt64Field(value: &self.planNumber) }()
+      case 4: try { try decoder.decodeSingularUInt32Field(value: &self.replicationFactor) }()
       default: break
       }
     }
@@ -865,6 +949,9 @@ nonisolated extension Cloudstate_Internal_Cluster_RegisterRequest: SwiftProtobuf
     if self.planNumber != 0 {
       try visitor.visitSingularUInt64Field(value: self.planNumber, fieldNumber: 3)
     }
+    if self.replicationFactor != 0 {
+      try visitor.visitSingularUInt32Field(value: self.replicationFactor, fieldNumber: 4)
+    }
     try unknownFields.traverse(visitor: &visitor)
   }
 
@@ -872,6 +959,7 @@ nonisolated extension Cloudstate_Internal_Cluster_RegisterRequest: SwiftProtobuf
     if lhs._node != rhs._node {return false}
     if lhs.shardCount != rhs.shardCount {return false}
     if lhs.planNumber != rhs.planNumber {return false}
+    if lhs.replicationFactor != rhs.replicationFactor {return false}
     if lhs.unknownFields != rhs.unknownFields {return false}
     return true
   }
@@ -1110,7 +1198,7 @@ nonisolated extension Cloudstate_Internal_Cluster_ClusterView: SwiftProtobuf.Mes
 
 nonisolated extension Cloudstate_Internal_Cluster_Member: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
   package static let protoMessageName: String = _protobuf_package + ".Member"
-  package static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}node\0\u{1}liveness\0")
+  package static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}node\0\u{1}liveness\0\u{1}draining\0")
 
   package mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
     while let fieldNumber = try decoder.nextFieldNumber() {
@@ -1120,6 +1208,7 @@ nonisolated extension Cloudstate_Internal_Cluster_Member: SwiftProtobuf.Message,
       switch fieldNumber {
       case 1: try { try decoder.decodeSingularMessageField(value: &self._node) }()
       case 2: try { try decoder.decodeSingularEnumField(value: &self.liveness) }()
+      case 3: try { try decoder.decodeSingularBoolField(value: &self.draining) }()
       default: break
       }
     }
@@ -1136,12 +1225,16 @@ nonisolated extension Cloudstate_Internal_Cluster_Member: SwiftProtobuf.Message,
     if self.liveness != .unknown {
       try visitor.visitSingularEnumField(value: self.liveness, fieldNumber: 2)
     }
+    if self.draining != false {
+      try visitor.visitSingularBoolField(value: self.draining, fieldNumber: 3)
+    }
     try unknownFields.traverse(visitor: &visitor)
   }
 
   package static func ==(lhs: Cloudstate_Internal_Cluster_Member, rhs: Cloudstate_Internal_Cluster_Member) -> Bool {
     if lhs._node != rhs._node {return false}
     if lhs.liveness != rhs.liveness {return false}
+    if lhs.draining != rhs.draining {return false}
     if lhs.unknownFields != rhs.unknownFields {return false}
     return true
   }
@@ -1306,6 +1399,166 @@ nonisolated extension Cloudstate_Internal_Cluster_ShardMove: SwiftProtobuf.Messa
     if lhs.target != rhs.target {return false}
     if lhs.bytes != rhs.bytes {return false}
     if lhs.phase != rhs.phase {return false}
+    if lhs.unknownFields != rhs.unknownFields {return false}
+    return true
+  }
+}
+
+nonisolated extension Cloudstate_Internal_Cluster_ShardsReport: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
+  package static let protoMessageName: String = _protobuf_package + ".ShardsReport"
+  package static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{3}node_id\0\u{1}incarnation\0\u{1}shards\0")
+
+  package mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
+    while let fieldNumber = try decoder.nextFieldNumber() {
+      // The use of inline closures is to circumvent an issue where the compiler
+      // allocates stack space for every case branch when no optimizations are
+      // enabled. https://github.com/apple/swift-protobuf/issues/1034
+      switch fieldNumber {
+      case 1: try { try decoder.decodeSingularStringField(value: &self.nodeID) }()
+      case 2: try { try decoder.decodeSingularUInt64Field(value: &self.incarnation) }()
+      case 3: try { try decoder.decodeRepeatedMessageField(value: &self.shards) }()
+      default: break
+      }
+    }
+  }
+
+  package func traverse<V: SwiftProtobuf.Visitor>(visitor: inout V) throws {
+    if !self.nodeID.isEmpty {
+      try visitor.visitSingularStringField(value: self.nodeID, fieldNumber: 1)
+    }
+    if self.incarnation != 0 {
+      try visitor.visitSingularUInt64Field(value: self.incarnation, fieldNumber: 2)
+    }
+    if !self.shards.isEmpty {
+      try visitor.visitRepeatedMessageField(value: self.shards, fieldNumber: 3)
+    }
+    try unknownFields.traverse(visitor: &visitor)
+  }
+
+  package static func ==(lhs: Cloudstate_Internal_Cluster_ShardsReport, rhs: Cloudstate_Internal_Cluster_ShardsReport) -> Bool {
+    if lhs.nodeID != rhs.nodeID {return false}
+    if lhs.incarnation != rhs.incarnation {return false}
+    if lhs.shards != rhs.shards {return false}
+    if lhs.unknownFields != rhs.unknownFields {return false}
+    return true
+  }
+}
+
+nonisolated extension Cloudstate_Internal_Cluster_ShardReport: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
+  package static let protoMessageName: String = _protobuf_package + ".ShardReport"
+  package static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}service\0\u{1}shard\0\u{1}epoch\0\u{1}serving\0\u{3}caught_up\0\u{1}lagging\0\u{1}fenced\0\u{3}fence_failed\0\u{3}seen_epoch\0\u{1}unusable\0\u{3}last_position\0\u{1}bytes\0\u{1}commands\0")
+
+  package mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
+    while let fieldNumber = try decoder.nextFieldNumber() {
+      // The use of inline closures is to circumvent an issue where the compiler
+      // allocates stack space for every case branch when no optimizations are
+      // enabled. https://github.com/apple/swift-protobuf/issues/1034
+      switch fieldNumber {
+      case 1: try { try decoder.decodeSingularStringField(value: &self.service) }()
+      case 2: try { try decoder.decodeSingularUInt32Field(value: &self.shard) }()
+      case 3: try { try decoder.decodeSingularUInt64Field(value: &self.epoch) }()
+      case 4: try { try decoder.decodeSingularBoolField(value: &self.serving) }()
+      case 5: try { try decoder.decodeRepeatedStringField(value: &self.caughtUp) }()
+      case 6: try { try decoder.decodeRepeatedStringField(value: &self.lagging) }()
+      case 7: try { try decoder.decodeSingularBoolField(value: &self.fenced) }()
+      case 8: try { try decoder.decodeSingularBoolField(value: &self.fenceFailed) }()
+      case 9: try { try decoder.decodeSingularUInt64Field(value: &self.seenEpoch) }()
+      case 10: try { try decoder.decodeSingularStringField(value: &self.unusable) }()
+      case 11: try { try decoder.decodeSingularUInt64Field(value: &self.lastPosition) }()
+      case 12: try { try decoder.decodeSingularUInt64Field(value: &self.bytes) }()
+      case 13: try { try decoder.decodeSingularUInt64Field(value: &self.commands) }()
+      default: break
+      }
+    }
+  }
+
+  package func traverse<V: SwiftProtobuf.Visitor>(visitor: inout V) throws {
+    if !self.service.isEmpty {
+      try visitor.visitSingularStringField(value: self.service, fieldNumber: 1)
+    }
+    if self.shard != 0 {
+      try visitor.visitSingularUInt32Field(value: self.shard, fieldNumber: 2)
+    }
+    if self.epoch != 0 {
+      try visitor.visitSingularUInt64Field(value: self.epoch, fieldNumber: 3)
+    }
+    if self.serving != false {
+      try visitor.visitSingularBoolField(value: self.serving, fieldNumber: 4)
+    }
+    if !self.caughtUp.isEmpty {
+      try visitor.visitRepeatedStringField(value: self.caughtUp, fieldNumber: 5)
+    }
+    if !self.lagging.isEmpty {
+      try visitor.visitRepeatedStringField(value: self.lagging, fieldNumber: 6)
+    }
+    if self.fenced != false {
+      try visitor.visitSingularBoolField(value: self.fenced, fieldNumber: 7)
+    }
+    if self.fenceFailed != false {
+      try visitor.visitSingularBoolField(value: self.fenceFailed, fieldNumber: 8)
+    }
+    if self.seenEpoch != 0 {
+      try visitor.visitSingularUInt64Field(value: self.seenEpoch, fieldNumber: 9)
+    }
+    if !self.unusable.isEmpty {
+      try visitor.visitSingularStringField(value: self.unusable, fieldNumber: 10)
+    }
+    if self.lastPosition != 0 {
+      try visitor.visitSingularUInt64Field(value: self.lastPosition, fieldNumber: 11)
+    }
+    if self.bytes != 0 {
+      try visitor.visitSingularUInt64Field(value: self.bytes, fieldNumber: 12)
+    }
+    if self.commands != 0 {
+      try visitor.visitSingularUInt64Field(value: self.commands, fieldNumber: 13)
+    }
+    try unknownFields.traverse(visitor: &visitor)
+  }
+
+  package static func ==(lhs: Cloudstate_Internal_Cluster_ShardReport, rhs: Cloudstate_Internal_Cluster_ShardReport) -> Bool {
+    if lhs.service != rhs.service {return false}
+    if lhs.shard != rhs.shard {return false}
+    if lhs.epoch != rhs.epoch {return false}
+    if lhs.serving != rhs.serving {return false}
+    if lhs.caughtUp != rhs.caughtUp {return false}
+    if lhs.lagging != rhs.lagging {return false}
+    if lhs.fenced != rhs.fenced {return false}
+    if lhs.fenceFailed != rhs.fenceFailed {return false}
+    if lhs.seenEpoch != rhs.seenEpoch {return false}
+    if lhs.unusable != rhs.unusable {return false}
+    if lhs.lastPosition != rhs.lastPosition {return false}
+    if lhs.bytes != rhs.bytes {return false}
+    if lhs.commands != rhs.commands {return false}
+    if lhs.unknownFields != rhs.unknownFields {return false}
+    return true
+  }
+}
+
+nonisolated extension Cloudstate_Internal_Cluster_ShardsReportAnswer: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
+  package static let protoMessageName: String = _protobuf_package + ".ShardsReportAnswer"
+  package static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{3}register_again\0")
+
+  package mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
+    while let fieldNumber = try decoder.nextFieldNumber() {
+      // The use of inline closures is to circumvent an issue where the compiler
+      // allocates stack space for every case branch when no optimizations are
+      // enabled. https://github.com/apple/swift-protobuf/issues/1034
+      switch fieldNumber {
+      case 1: try { try decoder.decodeSingularBoolField(value: &self.registerAgain) }()
+      default: break
+      }
+    }
+  }
+
+  package func traverse<V: SwiftProtobuf.Visitor>(visitor: inout V) throws {
+    if self.registerAgain != false {
+      try visitor.visitSingularBoolField(value: self.registerAgain, fieldNumber: 1)
+    }
+    try unknownFields.traverse(visitor: &visitor)
+  }
+
+  package static func ==(lhs: Cloudstate_Internal_Cluster_ShardsReportAnswer, rhs: Cloudstate_Internal_Cluster_ShardsReportAnswer) -> Bool {
+    if lhs.registerAgain != rhs.registerAgain {return false}
     if lhs.unknownFields != rhs.unknownFields {return false}
     return true
   }

@@ -37,6 +37,8 @@ package struct ClusterSnapshot: Sendable {
   package var members: [NodeID: ClusterMember]
   /// The number of the newest plan known.
   package var planNumber: UInt64
+  /// The moves of the node's service that this plan has under way.
+  package var moves: [ShardMove]
   /// Whether the coordinator answered lately. Without it a node goes on serving the last plan.
   /// Always true for a node that runs alone and needs none.
   package var coordinatorReachable: Bool
@@ -45,11 +47,12 @@ package struct ClusterSnapshot: Sendable {
 
   package init(
     shardMap: ShardMap, members: [NodeID: ClusterMember], planNumber: UInt64,
-    coordinatorReachable: Bool, refusal: String? = nil
+    moves: [ShardMove] = [], coordinatorReachable: Bool, refusal: String? = nil
   ) {
     self.shardMap = shardMap
     self.members = members
     self.planNumber = planNumber
+    self.moves = moves
     self.coordinatorReachable = coordinatorReachable
     self.refusal = refusal
   }

@@ -47,10 +47,13 @@ package enum Liveness: String, Hashable, Sendable, CaseIterable {
 package struct ClusterMember: Hashable, Sendable {
   package var info: NodeInfo
   package var liveness: Liveness
+  /// The node shall lose its shards and get no new ones (`cs-admin drain`).
+  package var isDraining: Bool
 
-  package init(info: NodeInfo, liveness: Liveness) {
+  package init(info: NodeInfo, liveness: Liveness, isDraining: Bool = false) {
     self.info = info
     self.liveness = liveness
+    self.isDraining = isDraining
   }
 
   package var node: NodeID { info.node }

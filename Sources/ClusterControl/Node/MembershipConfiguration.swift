@@ -6,6 +6,8 @@ package struct MembershipConfiguration: Hashable, Sendable {
   package var info: NodeInfo
   /// Shards of the node's service.
   package var shardCount: UInt32
+  /// Copies of each shard that the service wants, the primary's included. Default 1.
+  package var replicationFactor: UInt32 = 1
   /// Endpoint of the coordinator's requests, such as `tcp://127.0.0.1:5100`.
   package var coordinatorEndpoint: String
   /// How long a registration or a heartbeat waits for its answer. Default 2 s.

@@ -64,6 +64,7 @@ package struct NodeMembershipMachine: Sendable {
   package var snapshot: ClusterSnapshot {
     ClusterSnapshot(
       shardMap: shardMap, members: members, planNumber: view?.plan.number ?? 0,
+      moves: view?.plan.moves.filter { $0.shard.service == configuration.info.service } ?? [],
       coordinatorReachable: isCoordinatorReachable, refusal: refusal)
   }
 
@@ -186,7 +187,8 @@ package struct NodeMembershipMachine: Sendable {
       .register(
         Registration(
           info: configuration.info, shardCount: configuration.shardCount,
-          planNumber: view?.plan.number ?? 0))
+          planNumber: view?.plan.number ?? 0,
+          replicationFactor: configuration.replicationFactor))
     ]
   }
 

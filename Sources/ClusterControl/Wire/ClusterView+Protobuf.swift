@@ -54,7 +54,8 @@ extension ClusterView {
       guard members[info.node] == nil else {
         throw malformed("view \(message.version) names member \(info.node) twice")
       }
-      members[info.node] = ClusterMember(info: info, liveness: try Liveness(entry.liveness))
+      members[info.node] = ClusterMember(
+        info: info, liveness: try Liveness(entry.liveness), isDraining: entry.draining)
     }
     self.init(
       version: message.version, coordinatorID: message.coordinatorID,
@@ -70,6 +71,7 @@ extension ClusterView {
       var entry = Cloudstate_Internal_Cluster_Member()
       entry.node = member.info.message
       entry.liveness = member.liveness.message
+      entry.draining = member.isDraining
       return entry
     }
     message.plan = plan.message

@@ -10,18 +10,23 @@ package struct Registration: Hashable, Sendable {
   package var shardCount: UInt32
   /// The newest plan the node follows; 0 if none.
   package var planNumber: UInt64
+  /// Copies of each shard that the service wants, the primary's included; at least 1.
+  package var replicationFactor: UInt32
 
-  package init(info: NodeInfo, shardCount: UInt32, planNumber: UInt64) {
+  package init(
+    info: NodeInfo, shardCount: UInt32, planNumber: UInt64, replicationFactor: UInt32 = 1
+  ) {
     self.info = info
     self.shardCount = shardCount
     self.planNumber = planNumber
+    self.replicationFactor = replicationFactor
   }
 
   /// Reads a registration; throws `.malformedMessage` for what ``NodeInfo`` refuses.
   package init(_ message: Cloudstate_Internal_Cluster_RegisterRequest) throws(ClusterError) {
     self.init(
       info: try NodeInfo(message.node), shardCount: message.shardCount,
-      planNumber: message.planNumber)
+      planNumber: message.planNumber, replicationFactor: max(1, message.replicationFactor))
   }
 
   /// The wire form.
@@ -30,6 +35,7 @@ package struct Registration: Hashable, Sendable {
     message.node = info.message
     message.shardCount = shardCount
     message.planNumber = planNumber
+    message.replicationFactor = replicationFactor
     return message
   }
 }

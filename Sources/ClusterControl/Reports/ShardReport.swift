@@ -1,0 +1,52 @@
+package import CloudstateModel
+
+/// What a primary tells the coordinator of one of its shards (`cs.coordinator.shards`).
+///
+/// Reports are repeated until a plan answers them, so each says all that is true now, and one that was lost
+/// does no harm.
+package struct ShardReport: Hashable, Sendable {
+  package var shard: ShardID
+  /// The epoch it is about; reports of other epochs than the plan's are of no use.
+  package var epoch: Epoch
+  /// The primary answers commands.
+  package var isServing: Bool
+  /// Replicas whose copy is complete and without whose acknowledgement nothing is acknowledged any more. They
+  /// may be made in-sync.
+  package var caughtUp: Set<NodeID>
+  /// In-sync replicas that the primary waits for in vain.
+  package var lagging: Set<NodeID>
+  /// Nothing is in flight, the move's target has everything, and nothing new is taken until the next plan.
+  package var isFenced: Bool
+  /// The fence could not be closed in time, and commands flow again.
+  package var fenceFailed: Bool
+  /// A copy has seen this higher epoch; the next assignment must have a higher one.
+  package var seenEpoch: Epoch
+  /// Why this node's own copy cannot be used, for people.
+  package var unusable: String?
+  /// The last committed position.
+  package var lastPosition: Position
+  /// About how much the shard holds on disk.
+  package var bytes: UInt64
+  /// Commands taken since the last report of the shard.
+  package var commands: UInt64
+
+  package init(
+    shard: ShardID, epoch: Epoch, isServing: Bool = false, caughtUp: Set<NodeID> = [],
+    lagging: Set<NodeID> = [], isFenced: Bool = false, fenceFailed: Bool = false,
+    seenEpoch: Epoch = .none, unusable: String? = nil, lastPosition: Position = .start,
+    bytes: UInt64 = 0, commands: UInt64 = 0
+  ) {
+    self.shard = shard
+    self.epoch = epoch
+    self.isServing = isServing
+    self.caughtUp = caughtUp
+    self.lagging = lagging
+    self.isFenced = isFenced
+    self.fenceFailed = fenceFailed
+    self.seenEpoch = seenEpoch
+    self.unusable = unusable
+    self.lastPosition = lastPosition
+    self.bytes = bytes
+    self.commands = commands
+  }
+}
