@@ -65,6 +65,10 @@ package nonisolated struct Cloudstate_Internal_Shards_ShardAppend: Sendable {
   /// The copy is of another history: delete it first. Never sent to a node of the in-sync set.
   package var startsOver: Bool = false
 
+  /// The sender answers nothing more under this epoch before it has asked again: the lease that the answers
+  /// to its appends grant ends.
+  package var releasesLease: Bool = false
+
   package var unknownFields = SwiftProtobuf.UnknownStorage()
 
   package init() {}
@@ -136,13 +140,22 @@ package nonisolated struct Cloudstate_Internal_Shards_ShardAppendAnswer: Sendabl
     set {outcome = .higherEpoch(newValue)}
   }
 
-  /// The copy cannot be written or read; for people.
+  /// The copy cannot be written or read now; for people.
   package var failure: String {
     get {
       if case .failure(let v)? = outcome {return v}
       return String()
     }
     set {outcome = .failure(newValue)}
+  }
+
+  /// The copy's records cannot be trusted: it has to be made anew. For people.
+  package var damaged: String {
+    get {
+      if case .damaged(let v)? = outcome {return v}
+      return String()
+    }
+    set {outcome = .damaged(newValue)}
   }
 
   package var unknownFields = SwiftProtobuf.UnknownStorage()
@@ -153,8 +166,10 @@ package nonisolated struct Cloudstate_Internal_Shards_ShardAppendAnswer: Sendabl
     case mismatch(Cloudstate_Internal_Shards_ShardAppendAnswer.Mismatch)
     /// The copy has seen this higher epoch: the sender is not primary any more.
     case higherEpoch(UInt64)
-    /// The copy cannot be written or read; for people.
+    /// The copy cannot be written or read now; for people.
     case failure(String)
+    /// The copy's records cannot be trusted: it has to be made anew. For people.
+    case damaged(String)
 
   }
 
@@ -248,7 +263,7 @@ nonisolated extension Cloudstate_Internal_Shards_AppendRequest: SwiftProtobuf.Me
 
 nonisolated extension Cloudstate_Internal_Shards_ShardAppend: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
   package static let protoMessageName: String = _protobuf_package + ".ShardAppend"
-  package static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}service\0\u{1}shard\0\u{1}epoch\0\u{3}after_position\0\u{3}after_epoch\0\u{1}deltas\0\u{1}consumers\0\u{3}starts_over\0")
+  package static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}service\0\u{1}shard\0\u{1}epoch\0\u{3}after_position\0\u{3}after_epoch\0\u{1}deltas\0\u{1}consumers\0\u{3}starts_over\0\u{3}releases_lease\0")
 
   package mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
     while let fieldNumber = try decoder.nextFieldNumber() {
@@ -264,6 +279,7 @@ nonisolated extension Cloudstate_Internal_Shards_ShardAppend: SwiftProtobuf.Mess
       case 6: try { try decoder.decodeRepeatedBytesField(value: &self.deltas) }()
       case 7: try { try decoder.decodeRepeatedMessageField(value: &self.consumers) }()
       case 8: try { try decoder.decodeSingularBoolField(value: &self.startsOver) }()
+      case 9: try { try decoder.decodeSingularBoolField(value: &self.releasesLease) }()
       default: break
       }
     }
@@ -294,6 +310,9 @@ nonisolated extension Cloudstate_Internal_Shards_ShardAppend: SwiftProtobuf.Mess
     if self.startsOver != false {
       try visitor.visitSingularBoolField(value: self.startsOver, fieldNumber: 8)
     }
+    if self.releasesLease != false {
+      try visitor.visitSingularBoolField(value: self.releasesLease, fieldNumber: 9)
+    }
     try unknownFields.traverse(visitor: &visitor)
   }
 
@@ -306,6 +325,7 @@ nonisolated extension Cloudstate_Internal_Shards_ShardAppend: SwiftProtobuf.Mess
     if lhs.deltas != rhs.deltas {return false}
     if lhs.consumers != rhs.consumers {return false}
     if lhs.startsOver != rhs.startsOver {return false}
+    if lhs.releasesLease != rhs.releasesLease {return false}
     if lhs.unknownFields != rhs.unknownFields {return false}
     return true
   }
@@ -393,7 +413,7 @@ nonisolated extension Cloudstate_Internal_Shards_AppendAnswer: SwiftProtobuf.Mes
 
 nonisolated extension Cloudstate_Internal_Shards_ShardAppendAnswer: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
   package static let protoMessageName: String = _protobuf_package + ".ShardAppendAnswer"
-  package static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}appended\0\u{1}mismatch\0\u{3}higher_epoch\0\u{1}failure\0")
+  package static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}appended\0\u{1}mismatch\0\u{3}higher_epoch\0\u{1}failure\0\u{1}damaged\0")
 
   package mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
     while let fieldNumber = try decoder.nextFieldNumber() {
@@ -438,6 +458,14 @@ nonisolated extension Cloudstate_Internal_Shards_ShardAppendAnswer: SwiftProtobu
           self.outcome = .failure(v)
         }
       }()
+      case 5: try {
+        var v: String?
+        try decoder.decodeSingularStringField(value: &v)
+        if let v = v {
+          if self.outcome != nil {try decoder.handleConflictingOneOf()}
+          self.outcome = .damaged(v)
+        }
+      }()
       default: break
       }
     }
@@ -464,6 +492,10 @@ nonisolated extension Cloudstate_Internal_Shards_ShardAppendAnswer: SwiftProtobu
     case .failure?: try {
       guard case .failure(let v)? = self.outcome else { preconditionFailure() }
       try visitor.visitSingularStringField(value: v, fieldNumber: 4)
+    }()
+    case .damaged?: try {
+      guard case .damaged(let v)? = self.outcome else { preconditionFailure() }
+      try visitor.visitSingularStringField(value: v, fieldNumber: 5)
     }()
     case nil: break
     }

@@ -1,5 +1,3 @@
-package import CloudstateModel
-
 /// What a primary tells the coordinator of one of its shards (`cs.coordinator.shards`).
 ///
 /// Reports are repeated until a plan answers them, so each says all that is true now, and one that was lost
