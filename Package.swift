@@ -181,7 +181,7 @@ let nodePrograms: [Target] = [
     "NodeCommand",
     [
       "CloudstateNode", "EntityRuntime", "Eventing", "Ingress", "AccessControl", "GRPCTransport",
-      "CloudstateModel", "CommandLineKit", argumentParser, nioCore, logging,
+      "ShardReplication", "CloudstateModel", "CommandLineKit", argumentParser, nioCore, logging,
     ])
 ]
 

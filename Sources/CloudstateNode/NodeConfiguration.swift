@@ -39,6 +39,8 @@ package struct NodeConfiguration: Sendable {
   package var data: String
   /// Shards of the service. All nodes agree, and it never changes for a data directory.
   package var shardCount: UInt32 = 64
+  /// Copies of the service's shards.
+  package var replication = ReplicationSettings()
   package var entities = EntityRuntimeConfiguration()
   /// Entity streams the function serves at once; `nil` for what is known of its library.
   package var maximumStreams: Int?
@@ -130,6 +132,7 @@ package struct NodeConfiguration: Sendable {
       problems.append(error.message)
     }
     problems += listener.problems()
+    problems += replication.problems()
     check(accessFile != "", "access must name a file")
     guard problems.isEmpty else {
       throw NodeError(.configuration, problems.joined(separator: "; "))

@@ -1,0 +1,103 @@
+import CloudstateModel
+import ClusterControl
+import EntityRuntime
+import Eventing
+import Logging
+import MessageBus
+import NIOCore
+import NIOPosix
+import ShardReplication
+import Synchronization
+
+/// The shards of a node, and what the coordinator is to hear of them.
+struct NodeShards: Sendable {
+  let replicator: ShardReplicator
+  /// Yields when there is news for the coordinator.
+  let news: AsyncStream<Void>
+  let tell: @Sendable () -> Void
+}
+
+// How a node serves its shards, and tells the coordinator of them.
+extension CloudstateNode {
+  /// How often the coordinator hears of all shards, whether there is news or not.
+  private static let reportInterval: Duration = .seconds(1)
+  /// How long a node waits for its shards before it says that it is ready all the same.
+  private static let settlingLimit: Duration = .seconds(15)
+
+  func startShards(
+    _ store: ConfirmingStore, runtime: EntityRuntime, consumers: EventConsumers,
+    router: CommandRouter, bus: any MessageBus, loops: [any EventLoop], reader: NIOThreadPool,
+    damage: DamageReports, _ teardown: Teardown
+  ) async throws -> NodeShards {
+    let (news, continuation) = AsyncStream<Void>.makeStream(bufferingPolicy: .bufferingNewest(1))
+    let tell: @Sendable () -> Void = { continuation.yield() }
+    let replicator = try await ShardReplicator.start(
+      service: configuration.service, settings: configuration.replication.copies, store: store,
+      bus: bus, hosting: EntityShards(runtime: runtime) { router.shardChanged($0) },
+      consumers: ConsumedShards(consumers: consumers),
+      loops: Array(loops.prefix(runtime.loopCount)), slot: { runtime.slot(of: $0) },
+      reader: reader, logger: logger, changed: tell)
+    damage.send { [weak replicator] in replicator?.foundDamage($0, $1) }
+    teardown.add("shards") { await replicator.stop() }
+    return NodeShards(replicator: replicator, news: news, tell: tell)
+  }
+
+  /// Follows the plans of the cluster with the node's shards.
+  func follow(_ cluster: any ClusterHandle, with shards: NodeShards) {
+    let moving = Mutex<Set<ShardID>>([])
+    cluster.addListener { change in
+      let moves = change.snapshot.moves
+      // A move that has come, gone or got on changes no assignment by itself.
+      let touched = moving.withLock { moving in
+        let now = Set(moves.map(\.shard))
+        defer { moving = now }
+        return moving.union(now)
+      }
+      let changed = Set(change.assignments.map(\.shard))
+      let others = touched.subtracting(changed).sorted().compactMap {
+        change.snapshot.owner(of: $0.index)
+      }
+      shards.replicator.follow(change.assignments + others, moves: moves)
+    }
+  }
+
+  /// Tells the coordinator of the node's shards until the task is cancelled: at once when there is news, and from time
+  /// to time.
+  func reportShards(_ shards: NodeShards, to cluster: any ClusterHandle) async throws {
+    try await withThrowingTaskGroup(of: Void.self) { group in
+      group.addTask {
+        while true {
+          try await Task.sleep(for: Self.reportInterval)
+          shards.tell()
+        }
+      }
+      group.addTask {
+        for await _ in shards.news {
+          await cluster.report(await shards.replicator.reports())
+        }
+      }
+      try await group.waitForAll()
+    }
+  }
+
+  /// Waits until the node's shards are served, or cannot be, but not for ever.
+  func waitUntilSettled(_ shards: NodeShards) async throws {
+    let limit = ContinuousClock.now + Self.settlingLimit
+    while ContinuousClock.now < limit, await !shards.replicator.isSettled() {
+      try await Task.sleep(for: .milliseconds(10))
+    }
+  }
+}
+
+/// Brings word of records that cannot be read from the entities to replication, which starts after them.
+final class DamageReports: Sendable {
+  private let receiver = Mutex<(@Sendable (ShardID, String) -> Void)?>(nil)
+
+  func send(to receiver: @escaping @Sendable (ShardID, String) -> Void) {
+    self.receiver.withLock { $0 = receiver }
+  }
+
+  func found(_ shard: ShardID, _ reason: String) {
+    receiver.withLock { $0 }?(shard, reason)
+  }
+}

@@ -1,0 +1,39 @@
+import CloudstateModel
+import EntityRuntime
+import Eventing
+import ShardReplication
+
+/// The node's entities as replication sees them.
+struct EntityShards: ShardHosting {
+  let runtime: EntityRuntime
+  /// Commands that wait for the shard may try again.
+  let served: @Sendable (ShardID) -> Void
+
+  func serve(_ shard: ShardID, epoch: Epoch, leaseEnd: UInt64) {
+    runtime.serve(shard, epoch: epoch, leaseEnd: leaseEnd)
+    served(shard)
+  }
+
+  func extendLease(of shard: ShardID, to leaseEnd: UInt64) {
+    runtime.extendLease(of: shard, to: leaseEnd)
+  }
+
+  func handOver(_ shard: ShardID, completion: @escaping @Sendable () -> Void) {
+    runtime.handOver(shard, completion: completion)
+  }
+
+  func giveUp(_ shard: ShardID, because reason: String) {
+    runtime.giveUp(shard, because: reason)
+  }
+}
+
+/// The node's consumers of events as replication sees them.
+struct ConsumedShards: ConsumerHosting {
+  let consumers: EventConsumers
+
+  func start(_ shard: ShardID) { consumers.start(shard) }
+
+  func stop(_ shard: ShardID, completion: @escaping @Sendable () -> Void) {
+    consumers.stop(shard, completion: completion)
+  }
+}

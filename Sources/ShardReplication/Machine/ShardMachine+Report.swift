@@ -1,0 +1,17 @@
+package import CloudstateModel
+
+extension ShardMachine {
+  /// What the coordinator has to know; `nil` where this node is not primary. Counts of commands and bytes are
+  /// the shell's to add.
+  package func report(now: Uptime) -> ShardReport? {
+    guard isPrimary, let assignment else { return nil }
+    return ShardReport(
+      shard: shard, epoch: assignment.epoch, isServing: phase == .serving, caughtUp: caughtUp,
+      lagging: lagging(now: now), isFenced: phase == .fenced, fenceFailed: fenceFailed,
+      seenEpoch: seenEpoch, unusable: phase == .failed ? damage ?? "it cannot be opened" : nil,
+      lastPosition: end.position)
+  }
+
+  /// A consumer of events has got on.
+  package mutating func consumersMoved() { consumersVersion += 1 }
+}

@@ -1,0 +1,83 @@
+import CloudstateModel
+
+// What time does: leases, signs of life, copies that do not follow.
+extension ShardMachine {
+  /// Looks at the clock; due every ``ShardReplicationSettings/keepAlive`` half at least while the shard has
+  /// copies or waits for something.
+  package mutating func tick(now: Uptime, into actions: inout [ShardAction]) {
+    guard isPrimary else { return }
+    reviewFence(now: now, into: &actions)
+    for node in copies.keys.sorted() {
+      pump(node, now: now, into: &actions)
+      keepAlive(node, now: now, into: &actions)
+    }
+    stallIfDue(now: now, into: &actions)
+    review(now: now, into: &actions)
+  }
+
+  /// Whether ``tick(now:into:)`` has anything to look at.
+  package var needsTicks: Bool { isPrimary && (!copies.isEmpty || phase == .joining) }
+
+  private mutating func keepAlive(
+    _ node: NodeID, now: Uptime, into actions: inout [ShardAction]
+  ) {
+    guard isLeading, var copy = copies[node] else { return }
+    switch copy.phase {
+    case .streaming, .reading, .comparing: break
+    case .unknown, .asked, .fetching, .unfit: return
+    }
+    guard copy.hasRoom(settings),
+      now.since(copy.lastSentAt ?? 0) >= settings.keepAlive.asNanoseconds
+    else { return }
+    emit([], to: &copy, node, now: now, into: &actions)
+    copies[node] = copy
+  }
+
+  // MARK: Lease
+
+  /// When the last of those who could become primary stops waiting for this one.
+  mutating func recomputeLease() {
+    var end = Uptime.max
+    for node in required {
+      guard let confirmedAt = copies[node]?.confirmedAt else {
+        end = 0
+        break
+      }
+      end = min(end, confirmedAt.adding(settings.lease))
+    }
+    leaseEnd = end
+  }
+
+  mutating func renewLease(into actions: inout [ShardAction]) {
+    guard phase == .serving || phase == .fencing else { return }
+    let before = leaseEnd
+    recomputeLease()
+    if leaseEnd > before { actions.append(.extendLease(leaseEnd)) }
+  }
+
+  // MARK: Lagging
+
+  /// Copies that are waited for and do not move.
+  func lagging(now: Uptime) -> Set<NodeID> {
+    guard isLeading else { return [] }
+    return required.filter { node in
+      guard let copy = copies[node] else { return false }
+      if copy.phase == .unfit { return true }
+      return now.since(copy.progressAt) >= settings.laggingAfter.asNanoseconds
+    }
+  }
+
+  /// Writes have waited for too long: whoever waits is told, and the shard rests until its copies agree.
+  private mutating func stallIfDue(now: Uptime, into actions: inout [ShardAction]) {
+    guard phase == .serving || phase == .fencing, let since = unconfirmedSince,
+      now.since(since) >= settings.writeTimeout.asNanoseconds
+    else { return }
+    let reason =
+      "replicas of shard \(shard) do not follow (\(required.sorted().map(\.text).joined(separator: ", ")))"
+    actions.append(.giveUp(reason))
+    actions.append(.failUnconfirmed(reason))
+    actions.append(.report("\(reason); the shard rests until they do or a plan goes on without them"))
+    phase = .stalled
+    hasHandedOver = false
+  }
+}

@@ -1,0 +1,292 @@
+import CloudstateModel
+import DequeModule
+import Logging
+import NIOCore
+import NIOPosix
+import ShardStore
+
+/// What the shards of all event loops of a node share.
+struct ShardEnvironment: Sendable {
+  let service: ServiceName
+  let settings: ShardReplicationSettings
+  let store: ConfirmingStore
+  let reader: NIOThreadPool
+  let fetcher: CopyFetcher
+  let leases: LeaseBook
+  let budget: ReadBudget
+  let hosting: any ShardHosting
+  let consumers: any ConsumerHosting
+  /// Something that the coordinator waits for has changed.
+  let changed: @Sendable () -> Void
+  let nodeID: NodeID
+  let logger: Logger
+}
+
+/// The shards of one event loop: feeds their ``ShardMachine``s and carries out what they ask for. Only its loop may
+/// touch it.
+final class LoopShards {
+  private let eventLoop: any EventLoop
+  private let environment: ShardEnvironment
+  private let outcomes: LoopOutcomes
+  private var machines: [ShardID: ShardMachine] = [:]
+  private var reported: [ShardID: UInt64] = [:]
+  private var dirtyConsumers: Set<ShardID> = []
+  private var outbox: AppendOutbox?
+  /// Actions still to be carried out; what happens meanwhile adds its own behind them.
+  private var actions: Deque<(shard: ShardID, action: ShardAction)> = []
+  private var isPerforming = false
+  private var ticks: RepeatedTask?
+  private var isStopped = false
+
+  init(
+    eventLoop: any EventLoop, outcomes: LoopOutcomes, environment: ShardEnvironment,
+    outbox makeOutbox: (@escaping AppendOutbox.Completion) -> AppendOutbox
+  ) {
+    self.eventLoop = eventLoop
+    self.outcomes = outcomes
+    self.environment = environment
+    let own = NIOLoopBound(self, eventLoop: eventLoop)
+    outbox = makeOutbox { shard, node, answer in
+      own.value.step(shard) { $0.answered(answer, by: node, now: $2, into: &$1) }
+    }
+    outcomes.listen { shard, deltas in
+      own.value.step(shard) { $0.committed(deltas, now: $2, into: &$1) }
+    }
+  }
+
+  // MARK: What happens
+
+  func follow(_ assignment: ShardAssignment, move: ShardMove?) {
+    guard !isStopped else { return }
+    let shard = assignment.shard
+    if machines[shard] == nil {
+      machines[shard] = ShardMachine(
+        shard: shard, nodeID: environment.nodeID, settings: environment.settings)
+    }
+    step(shard) { $0.assigned(assignment, move: move, now: $2, into: &$1) }
+  }
+
+  /// A record of this node's copy could not be read.
+  func foundDamage(_ shard: ShardID, _ reason: String) {
+    step(shard) { machine, actions, _ in machine.foundDamage(reason, into: &actions) }
+  }
+
+  func consumerMoved(_ shard: ShardID) {
+    guard let machine = machines[shard], machine.isPrimary else { return }
+    // While a move waits for the last positions each counts at once, else they go with the next tick.
+    if machine.phase == .fencing {
+      machines[shard]?.consumersMoved()
+    } else {
+      dirtyConsumers.insert(shard)
+    }
+  }
+
+  /// What the coordinator should know.
+  func reports() -> [ShardReport] {
+    let now = now
+    return machines.keys.sorted().compactMap { shard in
+      guard var report = machines[shard]?.report(now: now) else { return nil }
+      report.bytes = environment.store.inner.approximateBytes(of: shard)
+      return report
+    }
+  }
+
+  /// Shards of this node that are served or cannot be, and how many there are.
+  var settled: (settled: Int, all: Int) {
+    let own = machines.values.filter(\.isPrimary)
+    return (own.count { $0.phase != .opening && $0.phase != .joining }, own.count)
+  }
+
+  func stop() {
+    isStopped = true
+    ticks?.cancel()
+    ticks = nil
+    outcomes.stopListening()
+    outbox = nil
+    for shard in machines.keys.sorted() { outcomes.end(shard, because: "the node is stopping") }
+  }
+
+  // MARK: Machines
+
+  private var now: Uptime { NIODeadline.now().uptimeNanoseconds }
+
+  private func step(
+    _ shard: ShardID, _ event: (inout ShardMachine, inout [ShardAction], Uptime) -> Void
+  ) {
+    guard !isStopped, machines[shard] != nil else { return }
+    var new: [ShardAction] = []
+    event(&machines[shard, default: placeholder(shard)], &new, now)
+    for action in new { actions.append((shard, action)) }
+    if !isPerforming {
+      isPerforming = true
+      while let next = actions.popFirst() { perform(next.action, of: next.shard) }
+      isPerforming = false
+    }
+    if let revision = machines[shard]?.reportRevision, reported[shard] != revision {
+      reported[shard] = revision
+      environment.changed()
+    }
+    keepTicking()
+  }
+
+  private func placeholder(_ shard: ShardID) -> ShardMachine {
+    ShardMachine(shard: shard, nodeID: environment.nodeID, settings: environment.settings)
+  }
+
+  private func keepTicking() {
+    guard ticks == nil, !isStopped, machines.values.contains(where: \.needsTicks) else { return }
+    let interval = TimeAmount.nanoseconds(
+      Int64(clamping: max(10_000_000, environment.settings.keepAlive.asNanoseconds / 3)))
+    let own = NIOLoopBound(self, eventLoop: eventLoop)
+    ticks = eventLoop.scheduleRepeatedTask(initialDelay: interval, delay: interval) { _ in
+      own.value.tick()
+    }
+  }
+
+  private func tick() {
+    for shard in dirtyConsumers { machines[shard]?.consumersMoved() }
+    dirtyConsumers = []
+    var isNeeded = false
+    for shard in machines.keys.sorted() where machines[shard]?.needsTicks == true {
+      isNeeded = true
+      step(shard) { $0.tick(now: $2, into: &$1) }
+    }
+    if !isNeeded {
+      ticks?.cancel()
+      ticks = nil
+    }
+  }
+
+  // MARK: Actions
+
+  private func perform(_ action: ShardAction, of shard: ShardID) {
+    let (store, hosting) = (environment.store, environment.hosting)
+    switch action {
+    case .open(let epoch, let isReplicated): open(shard, epoch: epoch, isReplicated: isReplicated)
+    case .close:
+      outcomes.forget(shard)
+      store.uncover(shard)
+      store.inner.closeShard(shard) {}
+    case .drop(let epoch): drop(shard, epoch: epoch)
+    case .confirm(let position):
+      if outcomes.isHeld(shard) { store.show(shard, upTo: position) }
+      outcomes.release(shard, upTo: position)
+    case .failUnconfirmed(let reason): outcomes.end(shard, because: reason)
+    case .serve(let epoch, let leaseEnd):
+      hosting.serve(shard, epoch: epoch, leaseEnd: leaseEnd)
+      environment.consumers.start(shard)
+    case .extendLease(let leaseEnd): hosting.extendLease(of: shard, to: leaseEnd)
+    case .handOver: handOver(shard)
+    case .giveUp(let reason):
+      hosting.giveUp(shard, because: reason)
+      environment.consumers.stop(shard) {}
+    case .send(let send): self.send(send, of: shard)
+    case .read(let node, let after): read(shard, for: node, after: after)
+    case .compare(let node, let end): compare(shard, with: node, at: end)
+    case .fetch(let node, let after, let afterEpoch, let epoch):
+      fetch(shard, from: node, after: after, afterEpoch: afterEpoch, epoch: epoch)
+    case .report(let line): environment.logger.warning("\(line)")
+    }
+  }
+
+  private func open(_ shard: ShardID, epoch: Epoch, isReplicated: Bool) {
+    if isReplicated {
+      outcomes.hold(shard)
+      environment.store.hide(shard)
+    }
+    let leases = environment.leases
+    let own = NIOLoopBound(self, eventLoop: eventLoop)
+    let eventLoop = eventLoop
+    environment.store.inner.openShard(shard, epoch: epoch) { result in
+      // Nothing of a lower epoch is answered from here on, so that no later promise counts.
+      let promised = isReplicated ? leases.end(of: shard) : 0
+      eventLoop.execute {
+        own.value.step(shard) {
+          $0.opened(result, epoch: epoch, promisedUntil: promised, now: $2, into: &$1)
+        }
+      }
+    }
+  }
+
+  private func drop(_ shard: ShardID, epoch: Epoch) {
+    let (store, logger) = (environment.store.inner, environment.logger)
+    environment.store.uncover(shard)
+    environment.reader.submit { state in
+      guard state == .active else { return }
+      // Where there is nothing the disk is left in peace; what cannot be read is removed all the same.
+      if let end = try? store.end(of: shard), end.position == .start { return }
+      store.dropShard(shard, epoch: epoch) { result in
+        switch result {
+        case .success: logger.info("this node's copy of shard \(shard) is removed, as planned")
+        case .failure(let error) where error.code == .staleEpoch: break
+        case .failure(let error):
+          logger.error("this node's copy of shard \(shard) cannot be removed: \(error)")
+        }
+      }
+    }
+  }
+
+  private func handOver(_ shard: ShardID) {
+    let own = NIOLoopBound(self, eventLoop: eventLoop)
+    let hosting = environment.hosting
+    environment.consumers.stop(shard) {
+      hosting.handOver(shard) {
+        own.value.step(shard) { $0.handedOver(now: $2, into: &$1) }
+      }
+    }
+  }
+
+  private func send(_ send: CopySend, of shard: ShardID) {
+    var consumers: [ConsumerID: ConsumerPosition] = [:]
+    if send.includesConsumers {
+      // A handful of records; without them the copy keeps older positions, which only repeat events.
+      consumers = (try? environment.store.inner.consumerPositions(of: shard)) ?? [:]
+    }
+    outbox?.add(send, of: shard, consumers: consumers)
+  }
+
+  private func read(_ shard: ShardID, for node: NodeID, after: Position) {
+    let (store, reader) = (environment.store.inner, environment.reader)
+    let limit = environment.settings.pageBytes
+    let (own, eventLoop) = (NIOLoopBound(self, eventLoop: eventLoop), eventLoop)
+    let wait = environment.budget.take(limit, now: now)
+    eventLoop.scheduleTask(in: .nanoseconds(Int64(clamping: wait))) {
+      reader.submit { state in
+        let result = Result { () throws(StoreError) in
+          guard state == .active else { throw StoreError(.closed, "the node is stopping") }
+          return try store.deltas(of: shard, after: after, byteLimit: limit).map {
+            SealedDelta(position: $0.position, epoch: $0.epoch, bytes: $0.sealed(in: shard))
+          }
+        }
+        eventLoop.execute {
+          own.value.step(shard) { $0.read(result, for: node, now: $2, into: &$1) }
+        }
+      }
+    }
+  }
+
+  private func compare(_ shard: ShardID, with node: NodeID, at end: ShardEnd) {
+    let store = environment.store.inner
+    let (own, eventLoop) = (NIOLoopBound(self, eventLoop: eventLoop), eventLoop)
+    environment.reader.submit { state in
+      let result = Result { () throws(StoreError) in
+        guard state == .active else { throw StoreError(.closed, "the node is stopping") }
+        return try store.epoch(of: shard, at: end.position)
+      }
+      eventLoop.execute {
+        own.value.step(shard) { $0.compared(result, at: end, of: node, now: $2, into: &$1) }
+      }
+    }
+  }
+
+  private func fetch(
+    _ shard: ShardID, from node: NodeID, after: Position, afterEpoch: Epoch, epoch: Epoch
+  ) {
+    let own = NIOLoopBound(self, eventLoop: eventLoop)
+    environment.fetcher.fetch(
+      shard, from: node, after: after, afterEpoch: afterEpoch, epoch: epoch, on: eventLoop
+    ) { result in
+      own.value.step(shard) { $0.fetched(result, from: node, now: $2, into: &$1) }
+    }
+  }
+}

@@ -1,0 +1,115 @@
+package import CloudstateModel
+package import Logging
+package import MessageBus
+package import NIOCore
+package import NIOPosix
+package import ShardStore
+
+/// The shards of a node: follows plans, serves what the node is primary of, keeps what it has copies of
+/// (design section 7). May be used from any thread.
+package final class ShardReplicator: Sendable {
+  private let loops: [any EventLoop]
+  private let shards: [NIOLoopBound<LoopShards>]
+  private let slot: @Sendable (UInt32) -> Int
+  private let server: CopyServer
+
+  private init(
+    loops: [any EventLoop], shards: [NIOLoopBound<LoopShards>],
+    slot: @escaping @Sendable (UInt32) -> Int, server: CopyServer
+  ) {
+    self.loops = loops
+    self.shards = shards
+    self.slot = slot
+    self.server = server
+  }
+
+  /// Begins to keep copies; nothing is served before ``follow(_:moves:)``.
+  ///
+  /// - Parameters:
+  ///   - loops: the event loops of the node's shards, the same as those of `store`.
+  ///   - slot: the number of a shard's loop among them.
+  ///   - reader: threads for reads of the store; stopped after ``stop()``.
+  ///   - changed: called whenever ``reports()`` has news for the coordinator; any thread, must not block.
+  package static func start(
+    service: ServiceName, settings: ShardReplicationSettings, store: ConfirmingStore,
+    bus: any MessageBus, hosting: any ShardHosting, consumers: any ConsumerHosting,
+    loops: [any EventLoop], slot: @escaping @Sendable (UInt32) -> Int, reader: NIOThreadPool,
+    logger: Logger, changed: @escaping @Sendable () -> Void
+  ) async throws -> ShardReplicator {
+    let leases = LeaseBook(settings: settings, now: NIODeadline.now().uptimeNanoseconds)
+    let environment = ShardEnvironment(
+      service: service, settings: settings, store: store, reader: reader,
+      fetcher: CopyFetcher(service: service, bus: bus, store: store.inner, settings: settings),
+      leases: leases, budget: ReadBudget(bytesPerSecond: settings.catchUpBytesPerSecond),
+      hosting: hosting, consumers: consumers, changed: changed, nodeID: bus.nodeID, logger: logger)
+    var shards: [NIOLoopBound<LoopShards>] = []
+    for (index, loop) in loops.enumerated() {
+      shards.append(
+        try await loop.submit {
+          NIOLoopBound(
+            LoopShards(
+              eventLoop: loop, outcomes: store.outcomes(ofLoop: index), environment: environment
+            ) {
+              AppendOutbox(
+                bus: bus, eventLoop: loop, timeout: settings.appendTimeout, completion: $0)
+            }, eventLoop: loop)
+        }.get())
+    }
+    let server = CopyServer(
+      service: service, bus: bus, store: store.inner, reader: reader, leases: leases,
+      logger: logger)
+    let replicator = ShardReplicator(loops: loops, shards: shards, slot: slot, server: server)
+    store.onConsumerMoved { [weak replicator] shard in
+      replicator?.on(shard) { $0.consumerMoved(shard) }
+    }
+    server.start()
+    return replicator
+  }
+
+  /// Follows these assignments, each unless a newer one is known, and the moves that the plan has under way.
+  package func follow(_ assignments: [ShardAssignment], moves: [ShardMove]) {
+    let moves = Dictionary(moves.map { ($0.shard, $0) }) { first, _ in first }
+    for assignment in assignments {
+      let move = moves[assignment.shard]
+      on(assignment.shard) { $0.follow(assignment, move: move) }
+    }
+  }
+
+  /// A record of this node's copy of a shard turned out to be unreadable: if another copy is in-sync, that one
+  /// takes over.
+  package func foundDamage(_ shard: ShardID, _ reason: String) {
+    on(shard) { $0.foundDamage(shard, reason) }
+  }
+
+  /// What the coordinator has to know of the shards that this node is primary of.
+  package func reports() async -> [ShardReport] {
+    var all: [ShardReport] = []
+    for (loop, shards) in zip(loops, shards) {
+      all += (try? await loop.submit { shards.value.reports() }.get()) ?? []
+    }
+    return all.sorted { $0.shard < $1.shard }
+  }
+
+  /// Whether every shard that this node is primary of is served, or cannot be.
+  package func isSettled() async -> Bool {
+    for (loop, shards) in zip(loops, shards) {
+      let counts = try? await loop.submit { shards.value.settled }.get()
+      guard let counts, counts.settled == counts.all else { return false }
+    }
+    return true
+  }
+
+  /// Ends all sending and keeping. What is not acknowledged by all who must fails.
+  package func stop() async {
+    server.stop()
+    for (loop, shards) in zip(loops, shards) {
+      _ = try? await loop.submit { shards.value.stop() }.get()
+    }
+  }
+
+  private func on(_ shard: ShardID, _ body: @escaping @Sendable (LoopShards) -> Void) {
+    let index = slot(shard.index)
+    let bound = shards[index]
+    loops[index].execute { body(bound.value) }
+  }
+}

@@ -1,0 +1,173 @@
+package import CloudstateModel
+package import NIOCore
+package import ShardStore
+import Synchronization
+
+/// A node's store as everything but replication sees it: a batch of a replicated shard is committed, and shown to
+/// readers, when all copies that are waited for have it (design section 7). Shards without copies pass through.
+///
+/// Batches of a shard are submitted on its event loop.
+package final class ConfirmingStore: ShardStore {
+  let inner: any ShardCopies
+  private let outcomes: [LoopOutcomes]
+  private let slot: @Sendable (UInt32) -> Int
+  /// Up to where a replicated shard may be read; `nil` for those that may not yet.
+  private let visible = Mutex<[ShardID: Position?]>([:])
+  private let listeners = Mutex<[@Sendable ([ShardID: Position]) -> Void]>([])
+  private let consumerMoved = Mutex<(@Sendable (ShardID) -> Void)?>(nil)
+
+  /// - Parameters:
+  ///   - loops: the event loops of the node's shards.
+  ///   - slot: the number of a shard's loop among them.
+  package init(
+    _ inner: any ShardCopies, loops: [any EventLoop], slot: @escaping @Sendable (UInt32) -> Int
+  ) {
+    self.inner = inner
+    self.slot = slot
+    outcomes = loops.map { LoopOutcomes(eventLoop: $0) }
+    inner.addCommitListener { [weak self] in self?.grew($0) }
+  }
+
+  func outcomes(ofLoop index: Int) -> LoopOutcomes { outcomes[index] }
+
+  func onConsumerMoved(_ listener: @escaping @Sendable (ShardID) -> Void) {
+    consumerMoved.withLock { $0 = listener }
+  }
+
+  // MARK: What may be seen
+
+  /// From now on the shard is shown only as far as ``show(_:upTo:)`` says.
+  func hide(_ shard: ShardID) {
+    visible.withLock { if $0[shard] == nil { $0[shard] = .some(nil) } }
+  }
+
+  func show(_ shard: ShardID, upTo position: Position) {
+    visible.withLock { $0[shard] = position }
+    tell([shard: position])
+  }
+
+  /// The shard is not this node's: it is shown as far as it is here.
+  func uncover(_ shard: ShardID) { visible.withLock { $0[shard] = nil } }
+
+  private func grew(_ positions: [ShardID: Position]) {
+    let open = visible.withLock { visible in
+      visible.isEmpty ? positions : positions.filter { visible[$0.key] == nil }
+    }
+    if !open.isEmpty { tell(open) }
+  }
+
+  private func tell(_ positions: [ShardID: Position]) {
+    for listener in listeners.withLock({ $0 }) { listener(positions) }
+  }
+
+  /// The end of what may be read of a shard; `nil` for no bound.
+  private func bound(of shard: ShardID) throws(StoreError) -> Position? {
+    switch visible.withLock({ $0[shard] }) {
+    case .none: return nil
+    case .some(.some(let position)): return position
+    case .some(.none):
+      throw StoreError(
+        .shardNotOpen, "shard \(shard) waits for its copies and cannot be read yet; try again")
+    }
+  }
+
+  // MARK: Writing
+
+  package func openShard(_ shard: ShardID, epoch: Epoch) throws(StoreError) -> Position {
+    try inner.openShard(shard, epoch: epoch)
+  }
+
+  package func submit(_ batch: ShardBatch, token: UInt64, to sink: any CommitSink) {
+    let outcomes = outcomes[slot(batch.shard.index)]
+    if outcomes.eventLoop.inEventLoop, outcomes.isHeld(batch.shard) {
+      outcomes.submit(batch, token: token, to: sink, in: inner)
+    } else {
+      inner.submit(batch, token: token, to: sink)
+    }
+  }
+
+  package func submit(_ write: ReplicaWrite, token: UInt64, to sink: any CommitSink) {
+    inner.submit(write, token: token, to: sink)
+  }
+
+  package func addCommitListener(
+    _ listener: @escaping @Sendable ([ShardID: Position]) -> Void
+  ) {
+    listeners.withLock { $0.append(listener) }
+  }
+
+  package func setPosition(
+    _ position: ConsumerPosition, of consumer: ConsumerID, in shard: ShardID
+  ) throws(StoreError) {
+    try inner.setPosition(position, of: consumer, in: shard)
+    consumerMoved.withLock { $0 }?(shard)
+  }
+
+  package func setMetadata(_ name: String, to value: [UInt8]) throws(StoreError) {
+    try inner.setMetadata(name, to: value)
+  }
+
+  // MARK: Reading
+
+  package func lastPosition(of shard: ShardID) throws(StoreError) -> Position {
+    try bound(of: shard) ?? inner.lastPosition(of: shard)
+  }
+
+  package func stream(
+    of shard: ShardID, after position: Position, byteLimit: Int
+  ) throws(StoreError) -> [StreamBatch] {
+    guard let bound = try bound(of: shard) else {
+      return try inner.stream(of: shard, after: position, byteLimit: byteLimit)
+    }
+    guard position < bound else { return [] }
+    let batches = try inner.stream(of: shard, after: position, byteLimit: byteLimit)
+    guard let last = batches.last, last.position > bound else { return batches }
+    return batches.filter { $0.position <= bound }
+  }
+
+  package func firstPosition(
+    of shard: ShardID, since time: Timestamp
+  ) throws(StoreError) -> Position {
+    let found = try inner.firstPosition(of: shard, since: time)
+    guard let bound = try bound(of: shard) else { return found }
+    return min(found, bound.next)
+  }
+
+  package func snapshot(
+    of entity: EntityKey, in shard: ShardID
+  ) throws(StoreError) -> StoredSnapshot? {
+    try inner.snapshot(of: entity, in: shard)
+  }
+
+  package func events(
+    of entity: EntityKey, in shard: ShardID, after sequence: SequenceNumber, byteLimit: Int
+  ) throws(StoreError) -> [StoredEvent] {
+    try inner.events(of: entity, in: shard, after: sequence, byteLimit: byteLimit)
+  }
+
+  package func idempotencyRecord(
+    _ key: String, of entity: EntityKey, in shard: ShardID
+  ) throws(StoreError) -> IdempotencyRecord? {
+    try inner.idempotencyRecord(key, of: entity, in: shard)
+  }
+
+  package func position(
+    of consumer: ConsumerID, in shard: ShardID
+  ) throws(StoreError) -> ConsumerPosition {
+    try inner.position(of: consumer, in: shard)
+  }
+
+  package func replica(of entity: EntityKey) throws(StoreError) -> StoredReplica? {
+    try inner.replica(of: entity)
+  }
+
+  package func replicas(in bucket: ReplicaBucket) throws(StoreError) -> [StoredReplica] {
+    try inner.replicas(in: bucket)
+  }
+
+  package func metadata(_ name: String) throws(StoreError) -> [UInt8]? {
+    try inner.metadata(name)
+  }
+
+  package func close() { inner.close() }
+}

@@ -1,0 +1,299 @@
+import CloudstateModel
+import ShardStore
+import Testing
+
+@testable import ShardReplication
+
+/// The decisions of one shard on one node, step by step.
+struct ShardMachineTests {
+  private let a = NodeID("a")!
+  private let b = NodeID("b")!
+  private let c = NodeID("c")!
+  private static let shard = ShardID(service: ServiceName("cart")!, index: 3)
+  private var shard: ShardID { Self.shard }
+  private let second: Uptime = 1_000_000_000
+
+  private func machine(_ node: NodeID) -> ShardMachine {
+    ShardMachine(shard: shard, nodeID: node, settings: ShardReplicationSettings())
+  }
+
+  private func assignment(
+    _ primary: NodeID, _ replicas: [NodeID] = [], inSync: [NodeID] = [], epoch: UInt64
+  ) -> ShardAssignment {
+    ShardAssignment(
+      shard: shard, primary: primary, replicas: replicas, inSync: inSync, epoch: Epoch(epoch))
+  }
+
+  private func end(_ position: UInt64, epoch: UInt64) -> ShardEnd {
+    ShardEnd(
+      position: Position(position), epoch: Epoch(epoch), time: Timestamp(unixMilliseconds: 0))
+  }
+
+  private func delta(_ position: UInt64, epoch: UInt64) -> SealedDelta {
+    SealedDelta(position: Position(position), epoch: Epoch(epoch), bytes: [UInt8](repeating: 1, count: 10))
+  }
+
+  private func sends(_ actions: [ShardAction], to node: NodeID) -> [CopySend] {
+    actions.compactMap { if case .send(let send) = $0, send.node == node { send } else { nil } }
+  }
+
+  /// A primary that serves, with `copies` in-sync and nothing written.
+  private func serving(
+    _ copies: [NodeID], epoch: UInt64 = 1, at now: Uptime = 0
+  ) -> ShardMachine {
+    var machine = machine(a)
+    var actions: [ShardAction] = []
+    machine.assigned(
+      assignment(a, copies, inSync: copies, epoch: epoch), move: nil, now: now, into: &actions)
+    machine.opened(
+      .success(end(0, epoch: 0)), epoch: Epoch(epoch), promisedUntil: 0, now: now, into: &actions)
+    for copy in copies {
+      for send in sends(actions, to: copy) {
+        machine.answered(
+          CopyAnswer(tag: send.tag, outcome: .appended(send.after)), by: copy, now: now,
+          into: &actions)
+      }
+    }
+    #expect(machine.phase == .serving)
+    return machine
+  }
+
+  @Test("A shard without copies is served as soon as it is open, and needs no lease")
+  func withoutCopies() {
+    var machine = machine(a)
+    var actions: [ShardAction] = []
+    machine.assigned(assignment(a, epoch: 1), move: nil, now: 0, into: &actions)
+    #expect(actions == [.open(Epoch(1), isReplicated: false)])
+    actions = []
+    machine.opened(
+      .success(end(7, epoch: 1)), epoch: Epoch(1), promisedUntil: 0, now: 0, into: &actions)
+    #expect(actions == [.confirm(Position(7)), .serve(Epoch(1), leaseEnd: .max)])
+  }
+
+  @Test("Nothing is confirmed before every in-sync copy has it")
+  func confirms() {
+    var machine = serving([b, c])
+    var actions: [ShardAction] = []
+    machine.committed([delta(1, epoch: 1)], now: 1, into: &actions)
+    let (toB, toC) = (sends(actions, to: b), sends(actions, to: c))
+    #expect(toB.count == 1 && toC.count == 1)
+    #expect(!actions.contains(.confirm(Position(1))))
+    actions = []
+    machine.answered(
+      CopyAnswer(tag: toB[0].tag, outcome: .appended(Position(1))), by: b, now: 2, into: &actions)
+    #expect(!actions.contains(.confirm(Position(1))))
+    machine.answered(
+      CopyAnswer(tag: toC[0].tag, outcome: .appended(Position(1))), by: c, now: 3, into: &actions)
+    #expect(actions.contains(.confirm(Position(1))))
+  }
+
+  @Test("A new primary serves when the lease it granted is over, not before")
+  func waitsForLease() {
+    var machine = machine(b)
+    var actions: [ShardAction] = []
+    machine.assigned(assignment(a, [b], inSync: [b], epoch: 1), move: nil, now: 0, into: &actions)
+    #expect(machine.phase == .copy)
+    machine.assigned(assignment(b, [a], epoch: 2), move: nil, now: 10, into: &actions)
+    machine.opened(
+      .success(end(5, epoch: 1)), epoch: Epoch(2), promisedUntil: second, now: 20, into: &actions)
+    machine.tick(now: second - 1, into: &actions)
+    #expect(machine.phase == .joining)
+    machine.tick(now: second, into: &actions)
+    #expect(machine.phase == .serving)
+    #expect(machine.confirmed == Position(5))
+  }
+
+  @Test("A primary that hears of a higher epoch gives up at once and confirms nothing more")
+  func isDeposed() {
+    var machine = serving([b])
+    var actions: [ShardAction] = []
+    machine.committed([delta(1, epoch: 1)], now: 1, into: &actions)
+    let send = sends(actions, to: b)[0]
+    actions = []
+    machine.answered(
+      CopyAnswer(tag: send.tag, outcome: .higherEpoch(Epoch(4))), by: b, now: 2, into: &actions)
+    #expect(machine.phase == .deposed)
+    #expect(machine.report(now: 2)?.seenEpoch == Epoch(4))
+    #expect(!actions.contains { if case .confirm = $0 { true } else { false } })
+    #expect(actions.contains { if case .giveUp = $0 { true } else { false } })
+    // The same assignment under a higher epoch makes it primary again, by way of opening.
+    actions = []
+    machine.assigned(assignment(a, [b], inSync: [b], epoch: 5), move: nil, now: 3, into: &actions)
+    #expect(machine.phase == .opening)
+  }
+
+  @Test("A learner is offered only when it has everything that was acknowledged without it")
+  func offersLearner() {
+    var machine = serving([])
+    var actions: [ShardAction] = []
+    machine.assigned(assignment(a, [b], epoch: 2), move: nil, now: 5, into: &actions)
+    #expect(actions.contains(.open(Epoch(2), isReplicated: true)))
+    #expect(machine.phase == .serving)
+    // Nothing is sent before it is known where this copy ends.
+    #expect(sends(actions, to: b).isEmpty)
+    actions = []
+    machine.opened(
+      .success(end(9, epoch: 1)), epoch: Epoch(2), promisedUntil: 0, now: 6, into: &actions)
+    #expect(machine.confirmed == Position(9))
+    let ask = sends(actions, to: b)[0]
+    #expect(ask.after == Position(9))
+    actions = []
+    machine.answered(
+      CopyAnswer(tag: ask.tag, outcome: .mismatch(.empty)), by: b, now: 7, into: &actions)
+    #expect(actions.contains(.compare(b, at: .empty)))
+    actions = []
+    machine.compared(.success(Epoch.none), at: .empty, of: b, now: 8, into: &actions)
+    #expect(actions.contains(.read(for: b, after: .start)))
+    // It is close enough to be waited for, and has not got what was acknowledged.
+    #expect(machine.report(now: 8)?.caughtUp == [])
+    actions = []
+    machine.read(
+      .success((1...9).map { delta($0, epoch: 1) }), for: b, now: 9, into: &actions)
+    let copy = sends(actions, to: b)[0]
+    #expect(copy.after == .start && copy.deltas.count == 9)
+    machine.answered(
+      CopyAnswer(tag: copy.tag, outcome: .appended(Position(9))), by: b, now: 10, into: &actions)
+    #expect(machine.report(now: 10)?.caughtUp == [b])
+  }
+
+  @Test("A copy of another history is made anew as a learner, and never while the plan relies on it")
+  func startsOver() {
+    var learner = serving([])
+    var actions: [ShardAction] = []
+    learner.assigned(assignment(a, [b], epoch: 2), move: nil, now: 0, into: &actions)
+    learner.opened(
+      .success(end(4, epoch: 1)), epoch: Epoch(2), promisedUntil: 0, now: 0, into: &actions)
+    let ask = sends(actions, to: b)[0]
+    actions = []
+    learner.answered(
+      CopyAnswer(tag: ask.tag, outcome: .mismatch(end(6, epoch: 1))), by: b, now: 1,
+      into: &actions)
+    #expect(sends(actions, to: b).first?.startsOver == true)
+
+    var relied = serving([b])
+    actions = []
+    relied.committed([delta(1, epoch: 1)], now: 1, into: &actions)
+    let send = sends(actions, to: b)[0]
+    actions = []
+    relied.answered(
+      CopyAnswer(tag: send.tag, outcome: .mismatch(end(6, epoch: 1))), by: b, now: 2,
+      into: &actions)
+    #expect(!sends(actions, to: b).contains(where: \.startsOver))
+    #expect(relied.report(now: 3)?.lagging == [b])
+  }
+
+  @Test("A new primary takes over what an in-sync copy has and it lacks, before it serves")
+  func fetches() {
+    var machine = machine(b)
+    var actions: [ShardAction] = []
+    machine.assigned(
+      assignment(b, [a, c], inSync: [c], epoch: 2), move: nil, now: 0, into: &actions)
+    machine.opened(
+      .success(end(5, epoch: 1)), epoch: Epoch(2), promisedUntil: 0, now: 0, into: &actions)
+    let ask = sends(actions, to: c)[0]
+    actions = []
+    machine.answered(
+      CopyAnswer(tag: ask.tag, outcome: .mismatch(end(8, epoch: 1))), by: c, now: 1,
+      into: &actions)
+    #expect(
+      actions.contains(.fetch(c, after: Position(5), afterEpoch: Epoch(1), epoch: Epoch(2))))
+    #expect(machine.phase == .joining)
+    actions = []
+    machine.fetched(.success(end(8, epoch: 1)), from: c, now: 2, into: &actions)
+    let again = sends(actions, to: c)[0]
+    machine.answered(
+      CopyAnswer(tag: again.tag, outcome: .appended(Position(8))), by: c, now: 3, into: &actions)
+    #expect(machine.phase == .serving)
+    #expect(machine.confirmed == Position(8))
+  }
+
+  @Test("A planned move comes to rest: hand over, everything at the target, its lease released")
+  func fences() {
+    var machine = serving([b])
+    let move = ShardMove(shard: shard, source: a, target: b, bytes: 0, phase: .fenced)
+    var actions: [ShardAction] = []
+    machine.committed([delta(1, epoch: 1)], now: 1, into: &actions)
+    let last = sends(actions, to: b)[0]
+    actions = []
+    machine.assigned(
+      assignment(a, [b], inSync: [b], epoch: 1), move: move, now: 2, into: &actions)
+    #expect(actions == [.handOver])
+    actions = []
+    machine.handedOver(now: 3, into: &actions)
+    let release = sends(actions, to: b)[0]
+    #expect(release.releasesLease)
+    machine.answered(
+      CopyAnswer(tag: last.tag, outcome: .appended(Position(1))), by: b, now: 4, into: &actions)
+    #expect(machine.phase == .fencing)
+    machine.answered(
+      CopyAnswer(tag: release.tag, outcome: .appended(Position(1))), by: b, now: 5, into: &actions)
+    #expect(machine.phase == .fenced)
+    #expect(machine.report(now: 5)?.isFenced == true)
+  }
+
+  @Test("A fence that cannot be closed in time opens again, and asks for a new lease")
+  func fenceFails() {
+    var machine = serving([b])
+    let move = ShardMove(shard: shard, source: a, target: b, bytes: 0, phase: .fenced)
+    var actions: [ShardAction] = []
+    machine.assigned(
+      assignment(a, [b], inSync: [b], epoch: 1), move: move, now: 2, into: &actions)
+    machine.tick(now: 3 * second, into: &actions)
+    #expect(machine.phase == .serving)
+    #expect(machine.report(now: 3 * second)?.fenceFailed == true)
+    // The same plan does not fence it again.
+    machine.assigned(
+      assignment(a, [b], inSync: [b], epoch: 1), move: move, now: 3 * second, into: &actions)
+    #expect(machine.phase == .serving)
+  }
+
+  @Test("A copy that is waited for in vain is reported, and writes fail after a while")
+  func lags() {
+    var machine = serving([b])
+    var actions: [ShardAction] = []
+    machine.committed([delta(1, epoch: 1)], now: 1, into: &actions)
+    machine.tick(now: 2 * second, into: &actions)
+    #expect(machine.report(now: 2 * second)?.lagging == [b])
+    actions = []
+    machine.tick(now: 11 * second, into: &actions)
+    #expect(machine.phase == .stalled)
+    #expect(actions.contains { if case .failUnconfirmed = $0 { true } else { false } })
+    // A plan without the copy lets the shard go on; what was written meanwhile counts.
+    actions = []
+    machine.assigned(assignment(a, [b], epoch: 2), move: nil, now: 12 * second, into: &actions)
+    machine.opened(
+      .success(end(1, epoch: 1)), epoch: Epoch(2), promisedUntil: 0, now: 12 * second,
+      into: &actions)
+    #expect(machine.phase == .serving)
+    #expect(machine.confirmed == Position(1))
+  }
+
+  @Test("A lease ends with the oldest confirmation of those who could take over")
+  func leases() {
+    var machine = serving([b, c])
+    var actions: [ShardAction] = []
+    machine.tick(now: second / 2, into: &actions)
+    let (toB, toC) = (sends(actions, to: b)[0], sends(actions, to: c)[0])
+    actions = []
+    machine.answered(
+      CopyAnswer(tag: toB.tag, outcome: .appended(.start)), by: b, now: second, into: &actions)
+    #expect(!actions.contains { if case .extendLease = $0 { true } else { false } })
+    machine.answered(
+      CopyAnswer(tag: toC.tag, outcome: .appended(.start)), by: c, now: second, into: &actions)
+    #expect(actions.contains(.extendLease(second / 2 + second)))
+  }
+
+  @Test("Whoever has nothing of a shard by the plan drops its copy; the primary by an older plan gives up first")
+  func drops() {
+    var machine = serving([b])
+    var actions: [ShardAction] = []
+    machine.assigned(assignment(b, [], epoch: 3), move: nil, now: 1, into: &actions)
+    #expect(machine.phase == .idle)
+    #expect(actions.last == .drop(Epoch(3)))
+    #expect(actions.contains(.close))
+    // Older plans change nothing.
+    actions = []
+    machine.assigned(assignment(a, [b], epoch: 2), move: nil, now: 2, into: &actions)
+    #expect(actions.isEmpty && machine.phase == .idle)
+  }
+}
