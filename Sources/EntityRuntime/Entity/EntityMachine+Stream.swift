@@ -6,7 +6,7 @@ extension EntityMachine {
   package mutating func streamGranted(now: UInt64, into actions: inout [EntityAction]) {
     guard phase == .waiting else {
       // The wish is gone (the node is stopping): hand the slot on.
-      actions.append(.releaseStream)
+      actions.append(.declineStream)
       return
     }
     phase = .recovering

@@ -23,14 +23,12 @@ final class EntityHost: StoppableHost {
   /// Why shards that belong here are not served.
   private var refusals: [ShardID: String] = [:]
   private var entities: [EntityKey: EntityInstance] = [:]
-  private var activity = ActivityList()
-  private var slots: StreamSlots
-  private var closing = 0
+  private let room: StreamRoom<EntityInstance>
   private var waitingCallers: [CommandTicket: Completion] = [:]
   private var lastTicket: UInt64 = 0
   private var uncommitted: [UInt64: EntityInstance] = [:]
   private var lastToken: UInt64 = 0
-  private var sweep: RepeatedTask?
+  private var sweep: SweepTimer
   private var isStopping = false
   private var stopped: [() -> Void] = []
   private let counters: EntityCounters
@@ -48,7 +46,11 @@ final class EntityHost: StoppableHost {
     self.reader = reader
     self.counters = counters
     self.logger = logger
-    self.slots = StreamSlots(capacity: capacity, maximumWaiting: configuration.waitingEntities)
+    self.room = StreamRoom(capacity: capacity, maximumWaiting: configuration.waitingEntities)
+    self.sweep = SweepTimer(
+      eventLoop: eventLoop,
+      limits: configuration.passivationTimeout, configuration.commandTimeout,
+      configuration.closeTimeout)
     self.sink = HostCommitSink(eventLoop: eventLoop)
     sink.host = NIOLoopBound(self, eventLoop: eventLoop)
   }
@@ -86,7 +88,7 @@ final class EntityHost: StoppableHost {
       limits: configuration.limits, host: self)
     entities[command.entity] = instance
     counters.activeEntities.add(1, ordering: .relaxed)
-    activity.append(instance)
+    room.add(instance)
     startSweeping()
     return instance
   }
@@ -106,45 +108,16 @@ final class EntityHost: StoppableHost {
 
   // MARK: Streams
 
-  var isContended: Bool { slots.waiting > 0 }
+  var isContended: Bool { room.isContended }
 
-  func requestStream(for instance: EntityInstance) {
-    switch slots.request(instance.key) {
-    case .granted:
-      instance.streamGranted()
-    case .waiting:
-      makeRoom()
-    case .denied:
-      instance.streamDenied(slots.refusal)
-    }
-  }
-
-  /// Passivates idle entities, least recently used first, until there is one on its way out for each entity
-  /// in line.
-  func makeRoom() {
-    guard closing < slots.waiting else { return }
-    var candidate = activity.oldest
-    while closing < slots.waiting, let instance = candidate {
-      candidate = instance.next
-      guard instance.isIdle else { continue }
-      // Counted first: what follows from the passivation may come here again.
-      closing += 1
-      if !instance.passivate() { closing -= 1 }
-    }
-  }
+  func requestStream(for instance: EntityInstance) { room.requestStream(for: instance) }
+  func makeRoom() { room.makeRoom() }
+  func releaseStream() { room.release() }
+  func touched(_ instance: EntityInstance) { room.touched(instance) }
 
   func openStream(handler: EntityInstance) -> any GRPCClientStream {
     function.openStream(
       path: FunctionCodec.handlePath(handler.kind), deadline: nil, handler: handler)
-  }
-
-  func releaseStream() {
-    if closing > 0 { closing -= 1 }
-    while let next = slots.release() {
-      guard let instance = entities[next] else { continue }
-      instance.streamGranted()
-      return
-    }
   }
 
   func streamEnd(_ status: GRPCStatus) -> StreamEnd { function.streamEnd(status) }
@@ -233,17 +206,9 @@ final class EntityHost: StoppableHost {
 
   // MARK: Time
 
-  func touched(_ instance: EntityInstance) { activity.touch(instance) }
-
   private func startSweeping() {
-    guard sweep == nil else { return }
-    let interval = TimeAmount.sweepInterval(
-      of: configuration.passivationTimeout, configuration.commandTimeout,
-      configuration.closeTimeout)
     let host = NIOLoopBound(self, eventLoop: eventLoop)
-    sweep = eventLoop.scheduleRepeatedTask(
-      initialDelay: interval, delay: interval
-    ) { _ in host.value.sweepOnce() }
+    sweep.start { host.value.sweepOnce() }
   }
 
   /// Ends what has lasted too long. The list is ordered by activity, so the walk stops at the first entity
@@ -257,7 +222,7 @@ final class EntityHost: StoppableHost {
         configuration.passivationTimeout, configuration.commandTimeout, configuration.closeTimeout),
       min
     ).inNanoseconds
-    var candidate = activity.oldest
+    var candidate = room.activity.oldest
     while let instance = candidate, now.since(instance.lastActivity) >= shortest {
       candidate = instance.next
       let age = now.since(instance.lastActivity)
@@ -280,11 +245,10 @@ final class EntityHost: StoppableHost {
   func retire(_ instance: EntityInstance) {
     guard entities[instance.key] === instance else { return }
     entities.removeValue(forKey: instance.key)
-    activity.remove(instance)
+    room.remove(instance)
     counters.retired(isLast: entities.isEmpty)
     if entities.isEmpty {
-      sweep?.cancel()
-      sweep = nil
+      sweep.stop()
       finishStopping()
     }
   }
@@ -307,11 +271,10 @@ final class EntityHost: StoppableHost {
     for completion in waitingCallers.values { completion(.error(unknown)) }
     waitingCallers.removeAll()
     uncommitted.removeAll()
-    for instance in entities.values { activity.remove(instance) }
+    for instance in entities.values { room.remove(instance) }
     counters.activeEntities.subtract(entities.count, ordering: .relaxed)
     entities.removeAll()
-    sweep?.cancel()
-    sweep = nil
+    sweep.stop()
     finishStopping()
   }
 

@@ -5,7 +5,7 @@ import ShardStore
 
 /// The shell of one ``EntityMachine``: holds the stream and carries out the machine's actions. Lives on its
 /// host's event loop.
-final class EntityInstance {
+final class EntityInstance: HostedEntity {
   let key: EntityKey
   let serviceName: String
   let kind: StatefulKind
@@ -15,8 +15,8 @@ final class EntityInstance {
   private(set) var lastActivity: UInt64
   var previous: EntityInstance?
   var next: EntityInstance?
-  /// Whether the host's ``ActivityList`` holds the entity.
   var isListed = false
+  var isInLine = false
 
   /// Kept alive by its entities: a stream may end after everyone else has let go of the host. The cycle ends
   /// when the entity retires or is abandoned.
@@ -45,6 +45,7 @@ final class EntityInstance {
   }
 
   var isIdle: Bool { machine.isIdle }
+  var isIdleWithStream: Bool { machine.isIdle }
   var isClosing: Bool { machine.isClosing }
   var commandSentAt: UInt64? { machine.commandSentAt }
   var recoveringSince: UInt64? { machine.recoveringSince }
@@ -138,6 +139,7 @@ final class EntityInstance {
       stream = nil
       pendingRecovery = nil
       host.releaseStream()
+    case .declineStream: host.releaseStream()
     case .report(let text): host.report("\(serviceName) [\(key.entityID)]: \(text)")
     case .retire: host.retire(self)
     }

@@ -194,7 +194,7 @@ private struct World {
         }
         streamIsOpen = true
       case .recover(let after): reads.append(after)
-      case .sendInit, .sendEvents, .releaseStream, .report, .retire: break
+      case .sendInit, .sendEvents, .releaseStream, .declineStream, .report, .retire: break
       case .lookUpKey(let key):
         let lookup: KeyLookup =
           durableKeys[key].map { .remembered(fingerprint: $0.0, $0.1) } ?? .absent

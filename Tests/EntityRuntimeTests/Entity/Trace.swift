@@ -139,6 +139,7 @@ struct Trace {
     case .endStream: "end"
     case .resetStream: "reset"
     case .releaseStream: "releaseStream"
+    case .declineStream: "declineStream"
     case .report: "report"
     case .retire: "retire"
     }
