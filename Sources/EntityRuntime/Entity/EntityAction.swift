@@ -42,6 +42,8 @@ package struct CommandTicket: Hashable, Sendable {
 
 /// What the store shall make durable for one command.
 package struct CommitOrder: Sendable {
+  /// The shard's when it was decided.
+  package var epoch: Epoch
   /// The sequence of `events.first`.
   package var firstSequence: SequenceNumber
   package var events: [OpaquePayload]
