@@ -48,7 +48,7 @@ extension CloudstateNode {
 
   /// Follows plans, the function and the bus until the task is cancelled.
   func watch(
-    _ cluster: any ClusterHandle, runtime: EntityRuntime, consumers: EventConsumers,
+    _ cluster: any ClusterHandle, opener: ShardOpener, consumers: EventConsumers,
     replicator: Replicator?, function: UserFunction, spec: ServiceSpec,
     transcoder: HTTPTranscoder, busFailures: AsyncStream<Void>, publicAddress: String
   ) async throws {
@@ -58,7 +58,7 @@ extension CloudstateNode {
     try await withThrowingTaskGroup(of: Void.self) { group in
       group.addTask {
         try await self.followPlans(
-          changes, cluster: cluster, runtime: runtime, consumers: consumers,
+          changes, cluster: cluster, opener: opener, consumers: consumers,
           publicAddress: publicAddress)
       }
       group.addTask {
@@ -78,10 +78,10 @@ extension CloudstateNode {
   }
 
   private func followPlans(
-    _ changes: AsyncStream<Void>, cluster: any ClusterHandle, runtime: EntityRuntime,
+    _ changes: AsyncStream<Void>, cluster: any ClusterHandle, opener: ShardOpener,
     consumers: EventConsumers, publicAddress: String
   ) async throws {
-    var opener = ShardOpener(nodeID: configuration.nodeID, runtime: runtime, logger: logger)
+    var opener = opener
     var isAnnounced = false
     for await _ in changes {
       let snapshot = cluster.snapshot

@@ -99,7 +99,10 @@ extension CloudstateNode {
     let handle = try await join(
       cluster, bus: bus, store: store, publicAddress: publicAddress, runtime: runtime)
     try await watch(
-      handle, runtime: runtime, consumers: consumers, replicator: replicated?.replicator,
+      handle,
+      opener: ShardOpener(
+        nodeID: configuration.nodeID, runtime: runtime, store: store, reader: reader, logger: logger),
+      consumers: consumers, replicator: replicated?.replicator,
       function: function, spec: spec, transcoder: door.transcoder, busFailures: busFailures,
       publicAddress: publicAddress)
   }

@@ -2,17 +2,28 @@ import CloudstateModel
 import ClusterControl
 import EntityRuntime
 import Logging
+import NIOCore
+import NIOPosix
+import ShardStore
 
 /// Opens the shards that the plan gives this node, each epoch once.
 struct ShardOpener {
   let nodeID: NodeID
   let runtime: EntityRuntime
+  let store: any ShardStore
+  /// Where the store is opened, which may block.
+  let reader: NIOThreadPool
   let logger: Logger
   private var opened: [ShardID: Epoch] = [:]
 
-  init(nodeID: NodeID, runtime: EntityRuntime, logger: Logger) {
+  init(
+    nodeID: NodeID, runtime: EntityRuntime, store: any ShardStore, reader: NIOThreadPool,
+    logger: Logger
+  ) {
     self.nodeID = nodeID
     self.runtime = runtime
+    self.store = store
+    self.reader = reader
     self.logger = logger
   }
 
@@ -34,11 +45,23 @@ struct ShardOpener {
         opened[assignment.shard].map({ $0 < assignment.epoch }) ?? true
       else { continue }
       do {
-        try await runtime.open(assignment.shard, epoch: assignment.epoch)
+        try await open(assignment.shard, epoch: assignment.epoch)
         opened[assignment.shard] = assignment.epoch
       } catch {
         logger.error("shard \(assignment.shard) stays closed: \(error)")
       }
     }
+  }
+
+  private func open(_ shard: ShardID, epoch: Epoch) async throws {
+    let (runtime, store) = (runtime, store)
+    let loop = runtime.eventLoop(of: shard)
+    do {
+      try await reader.runIfActive { _ = try store.openShard(shard, epoch: epoch) }
+    } catch {
+      loop.execute { runtime.giveUp(shard, because: "\(error)") }
+      throw error
+    }
+    try await loop.submit { runtime.serve(shard, epoch: epoch, leaseEnd: .max) }.get()
   }
 }

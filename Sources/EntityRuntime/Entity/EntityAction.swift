@@ -25,6 +25,8 @@ package enum EntityAction: Sendable {
   case resetStream
   /// The stream is gone; its slot is free for another entity.
   case releaseStream
+  /// A stream was granted and is not wanted any more: another entity may have it.
+  case declineStream
   /// Tell the user function what it did wrong (`reportError`).
   case report(String)
   /// Nothing is left to do: forget the entity.
@@ -40,6 +42,8 @@ package struct CommandTicket: Hashable, Sendable {
 
 /// What the store shall make durable for one command.
 package struct CommitOrder: Sendable {
+  /// The shard's when it was decided.
+  package var epoch: Epoch
   /// The sequence of `events.first`.
   package var firstSequence: SequenceNumber
   package var events: [OpaquePayload]

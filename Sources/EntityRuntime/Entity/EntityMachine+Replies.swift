@@ -5,9 +5,11 @@ package import ShardStore
 extension EntityMachine {
   /// The user function has said something on the entity's stream.
   ///
-  /// - Parameter contended: other entities wait for a stream, so a long queue here must not keep it.
+  /// - Parameters:
+  ///   - epoch: that of the shard now; what is decided here is committed under it.
+  ///   - contended: other entities wait for a stream, so a long queue here must not keep it.
   package mutating func received(
-    _ message: FunctionMessage, contended: Bool = false, now: UInt64,
+    _ message: FunctionMessage, epoch: Epoch, contended: Bool = false, now: UInt64,
     into actions: inout [EntityAction]
   ) {
     // What comes after the half-close or reset belongs to nobody.
@@ -22,7 +24,7 @@ extension EntityMachine {
       }
       _ = takeOutstanding()
       commandsThisTurn += 1
-      settle(reply, of: command, into: &actions)
+      settle(reply, of: command, epoch: epoch, into: &actions)
       advance(now: now, contended: contended, into: &actions)
     case .failure(let commandID, let description):
       actions.append(
@@ -35,7 +37,8 @@ extension EntityMachine {
 
   /// Turns the function's reply into a batch and an answer.
   private mutating func settle(
-    _ reply: FunctionReply, of queued: QueuedCommand, into actions: inout [EntityAction]
+    _ reply: FunctionReply, of queued: QueuedCommand, epoch: Epoch,
+    into actions: inout [EntityAction]
   ) {
     var answer: CommandAnswer
     switch reply.action {
@@ -48,7 +51,7 @@ extension EntityMachine {
       release(
         CommandAnswer(.failure(description), effects: reply.sideEffects), to: queued.ticket,
         into: &actions)
-      reopensEagerly = true
+      reopensEagerly = !isStopping && !isHandingOver
       close(gracefully: true, into: &actions)
       return
     case .forward(let call):
@@ -70,7 +73,7 @@ extension EntityMachine {
     actions.append(
       .commit(
         CommitOrder(
-          firstSequence: lastSequence.next, events: reply.events,
+          epoch: epoch, firstSequence: lastSequence.next, events: reply.events,
           // A snapshot without events is ignored (proxy behaviour, section 7.2).
           snapshot: reply.events.isEmpty ? nil : reply.snapshot, remember: remembered)))
     lastSequence = lastSequence.advanced(by: reply.events.count)
@@ -97,6 +100,7 @@ extension EntityMachine {
   package mutating func committed(
     _ result: Result<Position, StoreError>, now: UInt64, into actions: inout [EntityAction]
   ) {
+    guard !isGivenUp else { return }
     assert(settledBatches < submittedBatches, "an outcome without a batch")
     settledBatches += 1
     let heldEvents = unsettledBatchesHoldEvents.popFirst() ?? true
@@ -149,13 +153,15 @@ extension EntityMachine {
       actions.append(.complete(release.ticket, .error(Self.failure(of: error))))
     }
     undurableAnswers.removeAll()
+    // What came since the stream began to close was not decided on, and starts from the journal.
+    guard phase == .active else { return }
     // These were not given to the store.
     let notStored = Self.notStored(error)
     if let command = takeOutstanding() {
       actions.append(.complete(command.ticket, .error(notStored)))
     }
     failQueue(notStored, into: &actions)
-    if phase == .active || phase == .recovering { close(gracefully: false, into: &actions) }
+    close(gracefully: false, into: &actions)
   }
 
   /// What the callers of a batch that failed hear. A write or sync that failed may all the same have reached
@@ -170,7 +176,14 @@ extension EntityMachine {
   }
 
   private static func notStored(_ error: StoreError) -> CommandError {
-    CommandError(
-      .storeFailed, "the events could not be made durable (\(error.message)); nothing was stored")
+    switch error.code {
+    // The shard was given to another node, which can run the command.
+    case .staleEpoch, .shardNotOpen:
+      CommandError(
+        .shardUnavailable, "the entity's shard was taken away (\(error.message)); nothing was stored")
+    default:
+      CommandError(
+        .storeFailed, "the events could not be made durable (\(error.message)); nothing was stored")
+    }
   }
 }

@@ -5,8 +5,8 @@ extension EntityMachine {
   /// The machine may open a stream now.
   package mutating func streamGranted(now: UInt64, into actions: inout [EntityAction]) {
     guard phase == .waiting else {
-      // The wish is gone (the node is stopping): hand the slot on.
-      actions.append(.releaseStream)
+      // The wish is gone: hand the slot on.
+      actions.append(.declineStream)
       return
     }
     phase = .recovering
@@ -97,81 +97,5 @@ extension EntityMachine {
     guard phase == .settling, submittedBatches == settledBatches else { return }
     phase = .dormant
     advance(now: now, into: &actions)
-  }
-
-  // MARK: Ends
-
-  /// The function broke the rules (proxy behaviour, section 7.5): the caller, then the queue, then the
-  /// stream. Answers that only wait for their batch are not touched.
-  mutating func crash(_ code: CommandError.Code, into actions: inout [EntityAction]) {
-    crash(kind.crash(code), into: &actions)
-  }
-
-  private mutating func crash(_ error: CommandError, into actions: inout [EntityAction]) {
-    failAll(error, into: &actions)
-    close(gracefully: false, into: &actions)
-  }
-
-  private mutating func failAll(_ error: CommandError, into actions: inout [EntityAction]) {
-    if let command = takeOutstanding() {
-      actions.append(.complete(command.ticket, .error(error)))
-    }
-    let queued =
-      error.code == .functionUnavailable ? error : kind.crash(.entityTerminated)
-    failQueue(queued, into: &actions)
-  }
-
-  mutating func close(gracefully: Bool, into actions: inout [EntityAction]) {
-    phase = .closing
-    actions.append(gracefully ? .endStream : .resetStream)
-  }
-
-  /// The entity has been idle long enough, or its stream is wanted elsewhere.
-  ///
-  /// - Returns: whether the entity agreed.
-  package mutating func passivate(into actions: inout [EntityAction]) -> Bool {
-    guard isIdle else { return false }
-    close(gracefully: true, into: &actions)
-    return true
-  }
-
-  /// The function has not answered the outstanding command in the time a routed command may take. The
-  /// function's state is unknown from here on, so the entity starts again from its journal.
-  package mutating func commandTimedOut(into actions: inout [EntityAction]) {
-    guard phase == .active, case .atFunction = outstanding else { return }
-    crash(
-      CommandError(.timeout, "the user function did not answer the command in time"),
-      into: &actions)
-  }
-
-  /// The function does not take the journal: nothing has moved for as long as a command may take.
-  package mutating func recoveryTimedOut(into actions: inout [EntityAction]) {
-    guard phase == .recovering else { return }
-    failQueue(
-      CommandError(.timeout, "the user function did not take the entity's journal in time"),
-      into: &actions)
-    close(gracefully: false, into: &actions)
-  }
-
-  /// The function has not closed its side after the half-close in time.
-  package mutating func closeTimedOut(into actions: inout [EntityAction]) {
-    guard phase == .closing else { return }
-    actions.append(.resetStream)
-  }
-
-  /// The node gives the entity up: what is queued is finished, nothing new is taken, then it ends.
-  package mutating func stop(now: UInt64, into actions: inout [EntityAction]) {
-    isStopping = true
-    reopensEagerly = false
-    switch phase {
-    case .active, .dormant:
-      advance(now: now, into: &actions)
-    case .waiting:
-      guard queue.isEmpty else { return }
-      phase = .dormant
-      advance(now: now, into: &actions)
-    case .recovering, .closing, .settling:
-      break
-    }
   }
 }

@@ -8,8 +8,8 @@ import ShardStore
 /// ```
 ///             command               granted              journal read
 ///   dormant ----------> waiting ------------> recovering -------------> active
-///      ^                                          |  stream lost,         |  idle, restart,
-///      |    all batches          stream ended     v  read error           v  crash, stop
+///      ^                                          |  stream lost,         |  idle, restart, crash,
+///      |    all batches          stream ended     v  read error           v  stop, hand-over
 ///      +------------- settling <--------------- closing <-----------------+
 /// ```
 ///
@@ -81,7 +81,6 @@ package struct EntityMachine: Sendable {
   package let kind: StatefulKind
   package let limits: Limits
   let shard: UInt32
-  let epoch: Epoch
   var phase = Phase.dormant
   var queue: Deque<QueuedCommand> = []
   var outstanding = Outstanding.none
@@ -102,6 +101,10 @@ package struct EntityMachine: Sendable {
   /// Open the next stream without waiting for a command (proxy behaviour, section 7.4).
   var reopensEagerly = false
   var isStopping = false
+  /// The shard leaves this node: nothing more is begun.
+  var isHandingOver = false
+  /// The shard has left this node. What the store or the function still say means nothing.
+  var isGivenUp = false
   /// When the outstanding command went to the function, on the clock of `now` arguments.
   package private(set) var commandSentAt: UInt64?
   /// When recovery began or last got on, on the same clock.
@@ -109,11 +112,10 @@ package struct EntityMachine: Sendable {
   var recoveryProgressAt: UInt64 = 0
 
   package init(
-    kind: StatefulKind = .eventSourced, shard: UInt32, epoch: Epoch, limits: Limits = Limits()
+    kind: StatefulKind = .eventSourced, shard: UInt32, limits: Limits = Limits()
   ) {
     self.kind = kind
     self.shard = shard
-    self.epoch = epoch
     self.limits = limits
   }
 
@@ -135,6 +137,10 @@ package struct EntityMachine: Sendable {
   ) {
     guard !isStopping else {
       actions.append(.complete(ticket, .error(Self.stopping)))
+      return
+    }
+    guard !isHandingOver else {
+      actions.append(.complete(ticket, .error(Self.leaving)))
       return
     }
     guard queue.count < limits.queuedCommands else {
@@ -180,7 +186,7 @@ package struct EntityMachine: Sendable {
       }
       guard submittedBatches - settledBatches < UInt64(limits.uncommittedBatches) else { return }
       guard let next = queue.popFirst() else {
-        if isStopping { close(gracefully: true, into: &actions) }
+        if isStopping || isHandingOver { close(gracefully: true, into: &actions) }
         return
       }
       if let deadline = next.command.deadline, deadline <= now {
@@ -252,7 +258,7 @@ package struct EntityMachine: Sendable {
     duplicate.commitment?.isDuplicate = true
     if duplicate.commitment == nil {
       duplicate.commitment = Commitment(
-        shard: shard, position: .start, epoch: epoch, firstSequence: .none, eventCount: 0,
+        shard: shard, position: .start, epoch: .none, firstSequence: .none, eventCount: 0,
         isDuplicate: true)
     }
     release(duplicate, to: next.ticket, positionBatch: batch, into: &actions)
@@ -290,7 +296,4 @@ package struct EntityMachine: Sendable {
       actions.append(.complete(next.ticket, .error(error)))
     }
   }
-
-  static let stopping = CommandError(
-    .stopping, "the node is stopping; send the command again, another node will take it")
 }

@@ -1,38 +1,40 @@
 /// The active entities of one event loop, least recently used first: an intrusive doubly linked list, so that
 /// a touch costs nothing that grows with the number of entities.
-struct ActivityList {
-  private(set) var oldest: EntityInstance?
-  private var newest: EntityInstance?
+struct ActivityList<Entity: HostedEntity> {
+  private(set) var oldest: Entity?
+  private var newest: Entity?
 
-  mutating func append(_ instance: EntityInstance) {
-    instance.isListed = true
-    instance.previous = newest
-    instance.next = nil
-    newest?.next = instance
-    newest = instance
-    if oldest == nil { oldest = instance }
+  mutating func append(_ entity: Entity) {
+    entity.isListed = true
+    entity.previous = newest
+    entity.next = nil
+    newest?.next = entity
+    newest = entity
+    if oldest == nil { oldest = entity }
   }
 
-  mutating func remove(_ instance: EntityInstance) {
-    if let previous = instance.previous {
-      previous.next = instance.next
+  /// One that is no longer in the list stays out.
+  mutating func remove(_ entity: Entity) {
+    guard entity.isListed else { return }
+    if let previous = entity.previous {
+      previous.next = entity.next
     } else {
-      oldest = instance.next
+      oldest = entity.next
     }
-    if let next = instance.next {
-      next.previous = instance.previous
+    if let next = entity.next {
+      next.previous = entity.previous
     } else {
-      newest = instance.previous
+      newest = entity.previous
     }
-    instance.previous = nil
-    instance.next = nil
-    instance.isListed = false
+    entity.previous = nil
+    entity.next = nil
+    entity.isListed = false
   }
 
   /// Makes an entity the most recently used. One that is no longer in the list stays out.
-  mutating func touch(_ instance: EntityInstance) {
-    guard instance.isListed, newest !== instance else { return }
-    remove(instance)
-    append(instance)
+  mutating func touch(_ entity: Entity) {
+    guard entity.isListed, newest !== entity else { return }
+    remove(entity)
+    append(entity)
   }
 }

@@ -5,18 +5,19 @@ import ShardStore
 
 /// The shell of one ``EntityMachine``: holds the stream and carries out the machine's actions. Lives on its
 /// host's event loop.
-final class EntityInstance {
+final class EntityInstance: HostedEntity {
   let key: EntityKey
   let serviceName: String
   let kind: StatefulKind
-  let shard: ShardID
-  let epoch: Epoch
+  let shard: HostedShard
   /// When the entity last did or heard something, in nanoseconds of the monotonic clock.
   private(set) var lastActivity: UInt64
   var previous: EntityInstance?
   var next: EntityInstance?
-  /// Whether the host's ``ActivityList`` holds the entity.
   var isListed = false
+  var isInLine = false
+  /// Whether the entity was told that its shard is handed over.
+  var isLeaving = false
 
   /// Kept alive by its entities: a stream may end after everyone else has let go of the host. The cycle ends
   /// when the entity retires or is abandoned.
@@ -30,21 +31,20 @@ final class EntityInstance {
   private var isPerforming = false
 
   init(
-    key: EntityKey, serviceName: String, kind: StatefulKind, shard: ShardID, epoch: Epoch,
+    key: EntityKey, serviceName: String, kind: StatefulKind, shard: HostedShard,
     limits: EntityMachine.Limits, host: EntityHost
   ) {
     self.key = key
     self.serviceName = serviceName
     self.kind = kind
     self.shard = shard
-    self.epoch = epoch
     self.host = host
     self.lastActivity = host.now()
-    self.machine = EntityMachine(
-      kind: kind, shard: shard.index, epoch: epoch, limits: limits)
+    self.machine = EntityMachine(kind: kind, shard: shard.id.index, limits: limits)
   }
 
   var isIdle: Bool { machine.isIdle }
+  var isIdleWithStream: Bool { machine.isIdle }
   var isClosing: Bool { machine.isClosing }
   var commandSentAt: UInt64? { machine.commandSentAt }
   var recoveringSince: UInt64? { machine.recoveringSince }
@@ -78,6 +78,10 @@ final class EntityInstance {
   }
   func commandTimedOut() { step { machine, actions, _ in machine.commandTimedOut(into: &actions) } }
   func closeTimedOut() { step { machine, actions, _ in machine.closeTimedOut(into: &actions) } }
+  func handOver() { step { $0.handOver(now: $2, into: &$1) } }
+  func giveUp(because reason: String) {
+    step { $0.giveUp(because: reason, now: $2, into: &$1) }
+  }
   func stop() { step { $0.stop(now: $2, into: &$1) } }
 
   // MARK: Machine
@@ -131,13 +135,14 @@ final class EntityInstance {
     case .sendCommand(let id, let command):
       stream?.send(host.encode(kind, id: id, command))
     case .commit(let order): host.commit(order, of: self)
-    case .complete(let ticket, let answer): host.complete(ticket, with: answer)
+    case .complete(let ticket, let answer): host.complete(ticket, with: answer, in: shard)
     case .endStream: stream?.sendEnd()
     case .resetStream: stream?.cancel()
     case .releaseStream:
       stream = nil
       pendingRecovery = nil
       host.releaseStream()
+    case .declineStream: host.releaseStream()
     case .report(let text): host.report("\(serviceName) [\(key.entityID)]: \(text)")
     case .retire: host.retire(self)
     }
@@ -162,8 +167,8 @@ extension EntityInstance: GRPCClientStreamHandler {
       host.report("\(serviceName) [\(key.entityID)]: undecodable message (\(error))")
       decoded = .empty
     }
-    let contended = host.isContended
-    step { $0.received(decoded, contended: contended, now: $2, into: &$1) }
+    let (epoch, contended) = (shard.epoch, host.isContended)
+    step { $0.received(decoded, epoch: epoch, contended: contended, now: $2, into: &$1) }
   }
 
   func writabilityChanged(_ isWritable: Bool) {

@@ -10,8 +10,6 @@ package import ShardStore
 package final class EntityRuntime: Sendable {
   private let hosts: [NIOLoopBound<EntityHost>]
   private let loops: [any EventLoop]
-  private let store: any ShardStore
-  private let reader: NIOThreadPool
   private let sharedCounters = EntityCounters()
 
   /// - Parameters:
@@ -43,8 +41,6 @@ package final class EntityRuntime: Sendable {
     }
     self.hosts = hosts
     self.loops = Array(loops.prefix(used))
-    self.store = store
-    self.reader = reader
   }
 
   /// The event loop on which a shard's entities live.
@@ -55,20 +51,43 @@ package final class EntityRuntime: Sendable {
   /// The number of the event loop that runs a shard, among those the runtime was made with.
   package func slot(of shardIndex: UInt32) -> Int { Int(shardIndex) % hosts.count }
 
-  /// Opens a shard of this node for writing and begins to accept its commands.
+  // MARK: Shards
+
+  /// Takes commands of the shard from now on, or, if it does already, goes on under a higher epoch without
+  /// interruption. The shard is open in the store for this epoch, behind everything submitted before. On
+  /// ``eventLoop(of:)``.
   ///
-  /// - Throws: ``StoreError`` if the store refuses: a higher epoch was seen, or records are corrupt.
-  package func open(_ shard: ShardID, epoch: Epoch) async throws {
-    let store = store
-    let (loop, host) = (loops[slot(of: shard)], hosts[slot(of: shard)])
-    do {
-      try await reader.runIfActive { _ = try store.openShard(shard, epoch: epoch) }
-    } catch {
-      loop.execute { host.value.refuse(shard, because: "\(error)") }
-      throw error
-    }
-    try await loop.submit { host.value.own(shard, epoch: epoch) }.get()
+  /// Entities of a hand-over that has not ended refuse their commands as not started until they are gone.
+  ///
+  /// - Parameter leaseEnd: answers may be given until then, in nanoseconds of the monotonic clock; `.max`
+  ///   where no lease is needed.
+  package func serve(_ shard: ShardID, epoch: Epoch, leaseEnd: UInt64) {
+    hosts[slot(of: shard)].value.serve(shard, epoch: epoch, leaseEnd: leaseEnd)
   }
+
+  /// Answers may be given until then. Those held back because the last lease had ended go out. On
+  /// ``eventLoop(of:)``.
+  package func extendLease(of shard: ShardID, to leaseEnd: UInt64) {
+    hosts[slot(of: shard)].value.extendLease(of: shard, to: leaseEnd)
+  }
+
+  /// Takes no new commands of the shard (they are refused as not started), gives back what is queued likewise,
+  /// finishes what is with the user function, and calls `completion` on the loop, once, when nothing of the
+  /// shard as it is now is left in memory. On ``eventLoop(of:)``.
+  ///
+  /// Lasts no longer than a command may take and a stream may close, if the store answers.
+  package func handOver(_ shard: ShardID, completion: @escaping @Sendable () -> Void) {
+    hosts[slot(of: shard)].value.handOver(shard, completion: completion)
+  }
+
+  /// The shard is not this node's any more, or cannot be served: ends everything of it at once. What has no
+  /// certain outcome is answered so, what was not started is refused as such. A hand-over that has not ended
+  /// is complete. On ``eventLoop(of:)``.
+  package func giveUp(_ shard: ShardID, because reason: String) {
+    hosts[slot(of: shard)].value.giveUp(shard, because: reason)
+  }
+
+  // MARK: Commands
 
   /// Takes a command for an entity of `shard`. `completion` is called exactly once, on
   /// ``eventLoop(of:)``.

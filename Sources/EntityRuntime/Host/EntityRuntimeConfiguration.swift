@@ -17,6 +17,8 @@ package struct EntityRuntimeConfiguration: Sendable {
   package var maximumStreams: Int?
   /// Entities that may wait for a stream on one event loop; the next one's commands are refused.
   package var waitingEntities = 10_000
+  /// Answers of a shard that may wait for its lease; more commands are refused meanwhile.
+  package var heldAnswers = 10_000
   /// Bytes of events read and sent per step of a replay. Default 256 KiB.
   package var replayPageBytes = 256 * 1024
   /// Whether recovery may start from a snapshot; `false` replays every event. Default on.

@@ -34,6 +34,8 @@ package enum ReplicatedAction: Sendable {
   case resetStream
   /// The stream is gone; its slot is free for another entity.
   case releaseStream
+  /// A stream was granted and is not wanted any more: another entity may have it.
+  case declineStream
   /// Tell the user function what it did wrong (`reportError`).
   case report(String)
   /// Nothing is left to do: forget the entity.

@@ -271,7 +271,7 @@ package struct ReplicatedEntityMachine: Sendable {
   /// The machine may open a stream now.
   package mutating func streamGranted(now: UInt64, into actions: inout [ReplicatedAction]) {
     guard phase == .waiting else {
-      actions.append(.releaseStream)
+      actions.append(.declineStream)
       return
     }
     hasStream = true

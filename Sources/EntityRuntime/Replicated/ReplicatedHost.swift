@@ -17,11 +17,10 @@ final class ReplicatedHost: StoppableHost {
   private let counters: EntityCounters
 
   private var entities: [EntityKey: ReplicatedInstance] = [:]
-  private var slots: StreamSlots
-  private var closing = 0
+  private let room: StreamRoom<ReplicatedInstance>
   private var callers: [CommandTicket: (caller: Caller, entity: EntityKey)] = [:]
   private var lastTicket: UInt64 = 0
-  private var sweep: RepeatedTask?
+  private var sweep: SweepTimer
   private var isStopping = false
   private var stopped: [() -> Void] = []
 
@@ -37,7 +36,11 @@ final class ReplicatedHost: StoppableHost {
     self.effects = effects
     self.counters = counters
     self.logger = logger
-    self.slots = StreamSlots(capacity: capacity, maximumWaiting: configuration.waitingEntities)
+    self.room = StreamRoom(capacity: capacity, maximumWaiting: configuration.waitingEntities)
+    self.sweep = SweepTimer(
+      eventLoop: eventLoop,
+      limits: configuration.passivationTimeout, configuration.commandTimeout,
+      configuration.closeTimeout)
   }
 
   func now() -> UInt64 { NIODeadline.now().uptimeNanoseconds }
@@ -75,6 +78,7 @@ final class ReplicatedHost: StoppableHost {
       passesMetadata: configuration.passesMetadata, limits: configuration.limits, host: self)
     entities[command.entity] = instance
     counters.activeEntities.add(1, ordering: .relaxed)
+    room.add(instance)
     startSweeping()
     return instance
   }
@@ -100,41 +104,15 @@ final class ReplicatedHost: StoppableHost {
 
   // MARK: Streams
 
-  var isContended: Bool { slots.waiting > 0 }
+  var isContended: Bool { room.isContended }
 
-  func requestStream(for instance: ReplicatedInstance) {
-    switch slots.request(instance.key) {
-    case .granted: instance.streamGranted()
-    case .waiting: makeRoom()
-    case .denied:
-      instance.streamDenied(slots.refusal)
-    }
-  }
-
-  /// Passivates idle entities, least recently used first, until there is one on its way out for each entity
-  /// in line. Only functions with few streams come here, so there are few entities to look at.
-  func makeRoom() {
-    guard closing < slots.waiting else { return }
-    let idle = entities.values.filter { $0.isIdle && $0.holdsStream }.sorted {
-      $0.lastActivity < $1.lastActivity
-    }
-    for instance in idle where closing < slots.waiting {
-      closing += 1
-      if !instance.passivate() { closing -= 1 }
-    }
-  }
+  func requestStream(for instance: ReplicatedInstance) { room.requestStream(for: instance) }
+  func makeRoom() { room.makeRoom() }
+  func releaseStream() { room.release() }
+  func touched(_ instance: ReplicatedInstance) { room.touched(instance) }
 
   func openStream(handler: ReplicatedInstance) -> any GRPCClientStream {
     function.openStream(path: CrdtCodec.handlePath, deadline: nil, handler: handler)
-  }
-
-  func releaseStream() {
-    if closing > 0 { closing -= 1 }
-    while let next = slots.release() {
-      guard let instance = entities[next] else { continue }
-      instance.streamGranted()
-      return
-    }
   }
 
   func streamEnd(_ status: GRPCStatus) -> StreamEnd { function.streamEnd(status) }
@@ -147,14 +125,8 @@ final class ReplicatedHost: StoppableHost {
   // MARK: Time
 
   private func startSweeping() {
-    guard sweep == nil else { return }
-    let interval = TimeAmount.sweepInterval(
-      of: configuration.passivationTimeout, configuration.commandTimeout,
-      configuration.closeTimeout)
     let host = NIOLoopBound(self, eventLoop: eventLoop)
-    sweep = eventLoop.scheduleRepeatedTask(initialDelay: interval, delay: interval) { _ in
-      host.value.sweepOnce()
-    }
+    sweep.start { host.value.sweepOnce() }
   }
 
   /// Ends what has lasted too long.
@@ -183,10 +155,10 @@ final class ReplicatedHost: StoppableHost {
   func retire(_ instance: ReplicatedInstance) {
     guard entities[instance.key] === instance else { return }
     entities.removeValue(forKey: instance.key)
+    room.remove(instance)
     counters.retired(isLast: entities.isEmpty)
     if entities.isEmpty {
-      sweep?.cancel()
-      sweep = nil
+      sweep.stop()
       finishStopping()
     }
   }
@@ -207,9 +179,10 @@ final class ReplicatedHost: StoppableHost {
           CommandError(.outcomeUnknown, "the node stopped before the outcome was known")))
     }
     callers.removeAll()
+    entities.values.forEach(room.remove)
+    counters.activeEntities.subtract(entities.count, ordering: .relaxed)
     entities.removeAll()
-    sweep?.cancel()
-    sweep = nil
+    sweep.stop()
     finishStopping()
   }
 

@@ -5,11 +5,15 @@ import ReplicatedData
 
 /// The shell of one ``ReplicatedEntityMachine``: holds the stream and carries out the machine's actions. Lives on
 /// its host's event loop.
-final class ReplicatedInstance {
+final class ReplicatedInstance: HostedEntity {
   let key: EntityKey
   let serviceName: String
   /// When the entity last did or heard something, in nanoseconds of the monotonic clock.
   private(set) var lastActivity: UInt64
+  var previous: ReplicatedInstance?
+  var next: ReplicatedInstance?
+  var isListed = false
+  var isInLine = false
   /// Since when the stream has been ending.
   private(set) var closingSince: UInt64?
 
@@ -36,8 +40,8 @@ final class ReplicatedInstance {
   }
 
   var isIdle: Bool { machine.isIdle }
-  /// Whether putting the entity away sets a stream free. A deleted one may stay for a while without.
-  var holdsStream: Bool { stream != nil }
+  /// A deleted one may stay for a while without a stream.
+  var isIdleWithStream: Bool { stream != nil && machine.isIdle }
   var oldestRequestAt: UInt64? { machine.oldestRequestAt }
 
   // MARK: What happens to the entity
@@ -80,6 +84,7 @@ final class ReplicatedInstance {
   ) {
     let now = host.now()
     lastActivity = now
+    host.touched(self)
     event(&machine, &actions, now)
     guard !isPerforming else { return }
     isPerforming = true
@@ -132,6 +137,7 @@ final class ReplicatedInstance {
     case .releaseStream:
       stream = nil
       host.releaseStream()
+    case .declineStream: host.releaseStream()
     case .report(let text): host.report("\(serviceName) [\(key.entityID)]: \(text)")
     case .retire: host.retire(self)
     }

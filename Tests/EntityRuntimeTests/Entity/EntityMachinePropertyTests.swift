@@ -29,7 +29,7 @@ private struct World {
 
   var violations: [String] = []
   private var random: SeededGenerator
-  private var machine = EntityMachine(shard: 0, epoch: Epoch(1), limits: limits)
+  private var machine = EntityMachine(shard: 0, limits: limits)
   private var actions: [EntityAction] = []
   private var now: UInt64 = 0
 
@@ -67,7 +67,7 @@ private struct World {
     case 65..<85: storeAnswers(fails: Int.random(in: 0..<40, using: &random) == 0)
     case 85..<88: endStream()
     case 88..<91: _ = machine.passivate(into: &actions)
-    case 91..<92 where streamIsOpen: machine.received(.empty, now: now, into: &actions)
+    case 91..<92 where streamIsOpen: machine.received(.empty, epoch: Epoch(1), now: now, into: &actions)
     case 92..<93: machine.commandTimedOut(into: &actions)
     default: surroundings()
     }
@@ -115,7 +115,7 @@ private struct World {
       default: .reply(nil)
       }
     machine.received(
-      .reply(FunctionReply(commandID: id, action: action, events: events)),
+      .reply(FunctionReply(commandID: id, action: action, events: events)), epoch: Epoch(1),
       contended: Int.random(in: 0..<5, using: &random) == 0, now: now, into: &actions)
   }
 
@@ -194,7 +194,7 @@ private struct World {
         }
         streamIsOpen = true
       case .recover(let after): reads.append(after)
-      case .sendInit, .sendEvents, .releaseStream, .report, .retire: break
+      case .sendInit, .sendEvents, .releaseStream, .declineStream, .report, .retire: break
       case .lookUpKey(let key):
         let lookup: KeyLookup =
           durableKeys[key].map { .remembered(fingerprint: $0.0, $0.1) } ?? .absent

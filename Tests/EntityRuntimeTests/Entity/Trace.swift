@@ -15,10 +15,11 @@ struct Trace {
 
   var machine: EntityMachine
   var now: UInt64 = 0
+  var epoch = Epoch(1)
   private var actions: [EntityAction] = []
 
   init(kind: StatefulKind = .eventSourced, limits: EntityMachine.Limits = .init()) {
-    machine = EntityMachine(kind: kind, shard: 3, epoch: Epoch(1), limits: limits)
+    machine = EntityMachine(kind: kind, shard: 3, limits: limits)
   }
 
   /// An entity with an empty journal whose stream is open and idle.
@@ -59,7 +60,7 @@ struct Trace {
   }
 
   mutating func message(_ message: FunctionMessage, contended: Bool = false) {
-    machine.received(message, contended: contended, now: now, into: &actions)
+    machine.received(message, epoch: epoch, contended: contended, now: now, into: &actions)
   }
 
   mutating func reply(_ id: Int64, events: Int, contended: Bool = false) {
@@ -90,6 +91,8 @@ struct Trace {
   mutating func recoveryTimedOut() { machine.recoveryTimedOut(into: &actions) }
   mutating func commandTimedOut() { machine.commandTimedOut(into: &actions) }
   mutating func stop() { machine.stop(now: now, into: &actions) }
+  mutating func handOver() { machine.handOver(now: now, into: &actions) }
+  mutating func giveUp() { machine.giveUp(because: "test", now: now, into: &actions) }
 
   /// What the machine asked for since the last call.
   mutating func taken() -> [String] {
@@ -139,6 +142,7 @@ struct Trace {
     case .endStream: "end"
     case .resetStream: "reset"
     case .releaseStream: "releaseStream"
+    case .declineStream: "declineStream"
     case .report: "report"
     case .retire: "retire"
     }

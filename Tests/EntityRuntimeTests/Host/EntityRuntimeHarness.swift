@@ -39,7 +39,10 @@ final class EntityRuntimeHarness: Sendable {
       configuration: configuration, store: store, functions: [link], loops: [loop],
       reader: reader, logger: Logger(label: "test") { _ in SwiftLogNoOpLogHandler() })
     for index in 0..<Self.shardCount {
-      try await runtime.open(ShardID(service: Self.service, index: index), epoch: Epoch(1))
+      let shard = ShardID(service: Self.service, index: index)
+      try store.openShard(shard, epoch: Epoch(1))
+      let runtime = runtime
+      try await loop.submit { runtime.serve(shard, epoch: Epoch(1), leaseEnd: .max) }.get()
     }
   }
 

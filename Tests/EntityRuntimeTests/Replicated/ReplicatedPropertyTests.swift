@@ -283,7 +283,7 @@ private struct ReplicatedWorld {
           violations.append("it retired before its changes were durable")
         }
         isRetired = true
-      case .runEffects, .closeCopy, .releaseStream, .report: break
+      case .runEffects, .closeCopy, .releaseStream, .declineStream, .report: break
       }
     }
   }

@@ -97,7 +97,7 @@ struct ReplicatedStartTests {
   func lateGrant() throws {
     var entity = try ReplicatedTrace.active()
     entity.granted()
-    entity.expect(["releaseStream"])
+    entity.expect(["declineStream"])
   }
 
   // MARK: Passivation

@@ -264,6 +264,7 @@ struct ReplicatedTrace {
     case .endStream: return "end"
     case .resetStream: return "reset"
     case .releaseStream: return "releaseStream"
+    case .declineStream: return "declineStream"
     case .report(let text):
       reports.append(text)
       return "report"
