@@ -157,6 +157,7 @@ private func describe(
       publicAddress: slot.plan.publicAddress.map(\.description),
       usesTLS: slot.plan.publicAddress.map { _ in slot.plan.usesTLS },
       managementAddress: slot.plan.managementAddress.map(\.description),
+      adminAddress: slot.plan.adminAddress.map(\.description),
       log: layout.log(slot.plan.name))
   }
   let hasEnded = supervisor.isStopping && supervisor.states.allSatisfy { $0 == .stopped }

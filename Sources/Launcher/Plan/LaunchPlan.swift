@@ -22,6 +22,7 @@ package struct LaunchPlan: Hashable, Sendable {
   package static let maximumSocketPath = 107
 
   package let name: String
+  let bus: BusPlan
   /// In an order in which dependencies come first.
   package let processes: [ProcessPlan]
 
@@ -34,66 +35,93 @@ package struct LaunchPlan: Hashable, Sendable {
     freePort: () throws(ProgramError) -> UInt16
   ) throws(ProgramError) {
     name = topology.name
-    let layout = surroundings.layout
-    let coordinatorPort: UInt16
-    let publishingPort: UInt16
-    if let fixed = topology.coordinatorPort?.value {
-      (coordinatorPort, publishingPort) = (fixed, fixed + 1)
+    bus = try BusPlan(topology, freePort: freePort)
+    let adminPort: UInt16
+    if let fixed = topology.coordinator.adminPort?.value {
+      adminPort = fixed
     } else {
-      (coordinatorPort, publishingPort) = (try freePort(), try freePort())
+      adminPort = try freePort()
     }
-    let coordinator = "tcp://\(NetworkAddress.loopback(coordinatorPort))"
     var processes = [
-      Self.coordinator(
-        of: topology, surroundings, bus: coordinator,
-        publishing: "tcp://\(NetworkAddress.loopback(publishingPort))")
+      Self.coordinator(of: topology, surroundings, bus: bus, adminPort: adminPort)
     ]
     var nodesSoFar: UInt16 = 0
     for service in topology.services {
       for number in 1...service.nodes {
-        let name = Topology.nodeName(service: service.name, number: number)
-        var dependencies = [0]
-        var program = ["\(surroundings.programs)/cs-node"]
-        switch service.function.origin {
-        case .endpoint(let address): program += ["--function", "\(address)"]
-        case .embedded(let words): program = words
-        case .command(let words):
-          let function = try Self.function(
-            of: service, node: name, words: words, layout: layout, freePort: freePort)
-          dependencies.append(processes.count)
-          processes.append(function)
-          switch function.readiness {
-          case .unixSocket(let path): program += ["--function", "unix:\(path)"]
-          case .tcp(let address): program += ["--function", "\(address)"]
-          case .file(let path): program += ["--function", path]
-          }
-        }
-        let ports: (public: UInt16, management: UInt16)
-        switch topology.ports.value {
-        case .free: ports = (try freePort(), try freePort())
-        case .base(let base):
-          ports = (base + nodesSoFar, base + nodesSoFar + Topology.managementOffset)
+        var ports: NodePorts?
+        if case .base(let base) = topology.ports.value {
+          let publicPort = base + nodesSoFar
+          ports = NodePorts(
+            public: publicPort, management: publicPort + Topology.managementOffset)
         }
         nodesSoFar += 1
-        processes.append(
-          Self.node(
-            name, of: service, surroundings, program: program, coordinator: coordinator,
-            busKey: topology.busKey, ports: ports, dependencies: dependencies))
+        processes += try Self.node(
+          number, of: service, surroundings, bus: bus, ports: ports, coordinator: 0,
+          firstIndex: processes.count, freePort: freePort)
       }
     }
     self.processes = processes
   }
 
+  /// The ports of one node.
+  struct NodePorts {
+    var `public`: UInt16
+    var management: UInt16
+  }
+
+  /// A node, after its function when it has one of its own.
+  ///
+  /// - Parameters:
+  ///   - ports: `nil` takes free ones.
+  ///   - coordinator: the index of the coordinator among all processes.
+  ///   - firstIndex: the index that the first of the answered processes will have.
+  /// - Throws: as ``init(topology:surroundings:freePort:)``.
+  static func node(
+    _ number: Int, of service: Topology.Service, _ surroundings: Surroundings, bus: BusPlan,
+    ports: NodePorts?, coordinator: Int, firstIndex: Int,
+    freePort: () throws(ProgramError) -> UInt16
+  ) throws(ProgramError) -> [ProcessPlan] {
+    let name = Topology.nodeName(service: service.name, number: number)
+    var processes: [ProcessPlan] = []
+    var dependencies = [coordinator]
+    var program = ["\(surroundings.programs)/cs-node"]
+    switch service.function.origin {
+    case .endpoint(let address): program += ["--function", "\(address)"]
+    case .embedded(let words): program = words
+    case .command(let words):
+      let function = try Self.function(
+        of: service, node: name, words: words, layout: surroundings.layout, freePort: freePort)
+      dependencies.append(firstIndex)
+      processes.append(function)
+      switch function.readiness {
+      case .unixSocket(let path): program += ["--function", "unix:\(path)"]
+      case .tcp(let address): program += ["--function", "\(address)"]
+      case .file(let path): program += ["--function", path]
+      }
+    }
+    let chosen: NodePorts
+    if let ports {
+      chosen = ports
+    } else {
+      chosen = NodePorts(public: try freePort(), management: try freePort())
+    }
+    processes.append(
+      Self.node(
+        name, of: service, surroundings, program: program, bus: bus, ports: chosen,
+        dependencies: dependencies))
+    return processes
+  }
+
   private static func coordinator(
-    of topology: Topology, _ surroundings: Surroundings, bus: String, publishing: String
+    of topology: Topology, _ surroundings: Surroundings, bus: BusPlan, adminPort: UInt16
   ) -> ProcessPlan {
-    let name = "coordinator"
+    let name = Topology.coordinatorName
     let layout = surroundings.layout
-    var arguments = [
-      "\(surroundings.programs)/cs-coordinator", "--bus", bus, "--bus-publish", publishing,
-      "--data", layout.storage(name),
-    ]
-    if let busKey = topology.busKey { arguments += ["--bus-key", busKey] }
+    let adminAddress = NetworkAddress.loopback(adminPort)
+    var arguments = ["\(surroundings.programs)/cs-coordinator"]
+    arguments += bus.coordinatorArguments
+    arguments += ["--admin", "\(adminAddress)", "--data", layout.storage(name)]
+    if topology.coordinator.approvesPlans { arguments.append("--approve-plans") }
     for service in topology.services {
       arguments += ["--expect", "\(service.name)=\(service.nodes)"]
     }
@@ -103,7 +131,8 @@ package struct LaunchPlan: Hashable, Sendable {
     ]
     return ProcessPlan(
       name: name, role: .coordinator, arguments: arguments, environment: [:],
-      directory: layout.data, readiness: .file(layout.readyFile(name)), dependencies: [])
+      directory: bus.directory(of: name, in: layout) ?? layout.data,
+      readiness: .file(layout.readyFile(name)), dependencies: [], adminAddress: adminAddress)
   }
 
   private static func function(
@@ -137,8 +166,7 @@ package struct LaunchPlan: Hashable, Sendable {
 
   private static func node(
     _ name: String, of service: Topology.Service, _ surroundings: Surroundings,
-    program: [String], coordinator: String, busKey: String?,
-    ports: (public: UInt16, management: UInt16), dependencies: [Int]
+    program: [String], bus: BusPlan, ports: NodePorts, dependencies: [Int]
   ) -> ProcessPlan {
     let layout = surroundings.layout
     let publicAddress = NetworkAddress.loopback(ports.public)
@@ -147,16 +175,14 @@ package struct LaunchPlan: Hashable, Sendable {
       program + [
         "--service", service.name, "--node-id", name, "--listen", "\(publicAddress)",
         "--management", "\(managementAddress)",
-        "--bus", "tcp://127.0.0.1:*", "--bus-publish", "tcp://127.0.0.1:*",
-        "--coordinator", coordinator, "--data", layout.storage(name),
-      ]
-    if let busKey { arguments += ["--bus-key", busKey] }
+      ] + bus.arguments(of: name) + ["--data", layout.storage(name)]
     var environment = service.environment
     var directory = layout.data
     if service.function.isEmbedded {
       environment.merge(service.function.environment) { _, function in function }
       directory = service.function.directory
     }
+    if let linked = bus.directory(of: name, in: layout) { directory = linked }
     let settings = service.settings
     if let shards = settings.shards { arguments += ["--shards", String(shards)] }
     if let limit = settings.passivationTimeout {
@@ -166,6 +192,7 @@ package struct LaunchPlan: Hashable, Sendable {
     if let retention = settings.idempotencyRetention {
       arguments += ["--idempotency-retention", retention.text]
     }
+    arguments += service.copies.arguments
     arguments += service.frontDoor.arguments
     arguments += [
       "--ready-file", layout.readyFile(name), "--stop-with-parent", "--log-level",

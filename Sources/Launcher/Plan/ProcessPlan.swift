@@ -35,4 +35,6 @@ package struct ProcessPlan: Hashable, Sendable {
   package var usesTLS = false
   /// Where operators and metrics reach a node.
   package var managementAddress: NetworkAddress?
+  /// Where operators and the autoscaler reach a coordinator.
+  package var adminAddress: NetworkAddress?
 }

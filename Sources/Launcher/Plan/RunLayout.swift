@@ -18,5 +18,7 @@ package struct RunLayout: Hashable, Sendable {
   package func log(_ process: String) -> String { "\(logs)/\(process).log" }
   package func readyFile(_ process: String) -> String { "\(run)/\(process).json" }
   package func socket(_ process: String) -> String { "\(run)/\(process).sock" }
+  /// The folder of a process's links to the others, when the topology says `chaos: true`.
+  package func links(_ process: String) -> String { "\(run)/links/\(process)" }
   package func storage(_ process: String) -> String { "\(data)/\(process)" }
 }

@@ -22,6 +22,8 @@ package struct RunState: Hashable, Sendable, Codable {
     /// Whether clients must speak TLS there; unknown in files of earlier versions.
     package var usesTLS: Bool?
     package var managementAddress: String?
+    /// Where a coordinator is administered; unknown in files of earlier versions.
+    package var adminAddress: String?
     package var log: String
   }
 
@@ -47,6 +49,7 @@ package struct RunState: Hashable, Sendable, Codable {
         ("publicAddress", .optional(process.publicAddress)),
         ("usesTLS", process.usesTLS.map(JSONText.bool) ?? .null),
         ("managementAddress", .optional(process.managementAddress)),
+        ("adminAddress", .optional(process.adminAddress)),
         ("log", .string(process.log)),
       ])
     }
@@ -57,6 +60,9 @@ package struct RunState: Hashable, Sendable, Codable {
       ("phase", .string(phase.rawValue)), ("processes", .array(items)),
     ])
   }
+
+  /// Where the coordinator is administered.
+  package var adminAddress: String? { processes.lazy.compactMap(\.adminAddress).first }
 
   /// The nodes among the processes.
   package var nodes: [Process] { processes.filter { $0.publicAddress != nil } }

@@ -12,6 +12,9 @@ package struct FixedPort: Hashable, Sendable {
 }
 
 extension Topology {
+  /// The name of the coordinator's process.
+  package static let coordinatorName = "coordinator"
+
   /// The name of a service's node; numbers begin with 1.
   package static func nodeName(service: String, number: Int) -> String { "\(service)-\(number)" }
 
@@ -32,10 +35,13 @@ extension Topology {
           SettingsProblem("\(owner) would be \(number); the largest port is 65535", at: location))
       }
     }
-    if let coordinatorPort {
-      let port = Int(coordinatorPort.value)
-      add(port, "the coordinator's port", coordinatorPort.location)
-      add(port + 1, "the coordinator's publishing port", coordinatorPort.location)
+    if let located = coordinator.port {
+      let port = Int(located.value)
+      add(port, "the coordinator's port", located.location)
+      add(port + 1, "the coordinator's publishing port", located.location)
+    }
+    if let admin = coordinator.adminPort {
+      add(Int(admin.value), "the coordinator's admin port", admin.location)
     }
     if case .base(let base) = ports.value {
       var port = Int(base)

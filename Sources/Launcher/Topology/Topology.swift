@@ -34,9 +34,10 @@ package struct Topology: Hashable, Sendable {
   package var data: Data
   /// The key file of the bus, given to the coordinator and all nodes; `nil` leaves the bus open.
   package var busKey: String?
-  /// The coordinator's fixed port; its publishing port is the next one. `nil` takes free ports.
-  package var coordinatorPort: Located<UInt16>?
+  package var coordinator: CoordinatorSettings
   package var ports: Located<Ports>
+  /// Whether `cs-up partition` can cut nodes off: the bus then goes through relays in `cs-up`.
+  package var isChaotic = false
   /// Never empty; names are unique.
   package var services: [Service]
 
@@ -49,6 +50,7 @@ package struct Topology: Hashable, Sendable {
     /// At least 1.
     package var nodes: Int
     package var settings: NodeSettings
+    package var copies: CopySettings
     package var frontDoor: FrontDoorSettings
     /// Added to the environment of the nodes.
     package var environment: [String: String]

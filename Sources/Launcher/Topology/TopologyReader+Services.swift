@@ -6,6 +6,7 @@ import Yams
 struct ServiceDefaults {
   var nodes: Int?
   var settings = Topology.NodeSettings()
+  var copies = CopySettings()
   var frontDoor = FrontDoorSettings()
   var environment: [String: String] = [:]
 }
@@ -16,7 +17,7 @@ extension TopologyReader {
   private static let settingKeys =
     [
       "nodes", "shards", "passivation_timeout", "max_streams", "idempotency_retention", "env",
-    ] + frontDoorKeys
+    ] + copyKeys + frontDoorKeys
 
   mutating func serviceDefaults(_ node: Node) -> ServiceDefaults {
     guard let values = fields.mapping(node, "defaults", keys: Self.settingKeys) else {
@@ -69,9 +70,12 @@ extension TopologyReader {
       function = nil
     }
     guard let name, let function else { return nil }
+    let count = own.nodes ?? defaults.nodes ?? 1
+    let copies = own.copies.merged(over: defaults.copies)
+    checkCopies(copies, nodes: count, of: title, at: values["replication"] ?? node)
     return Topology.Service(
       name: name, location: YAMLFields.location(values["name"] ?? node), function: function,
-      nodes: own.nodes ?? defaults.nodes ?? 1,
+      nodes: count,
       settings: Topology.NodeSettings(
         shards: own.settings.shards ?? defaults.settings.shards,
         passivationTimeout: own.settings.passivationTimeout
@@ -79,6 +83,7 @@ extension TopologyReader {
         maxStreams: own.settings.maxStreams ?? defaults.settings.maxStreams,
         idempotencyRetention: own.settings.idempotencyRetention
           ?? defaults.settings.idempotencyRetention),
+      copies: copies,
       frontDoor: own.frontDoor.merged(over: defaults.frontDoor),
       environment: defaults.environment.merging(own.environment) { _, own in own })
   }
@@ -98,6 +103,7 @@ extension TopologyReader {
     read.settings.idempotencyRetention = fields.duration(
       values["idempotency_retention"], "idempotency_retention of \(what)",
       in: .seconds(1)...(.seconds(86_400 * 365)))
+    read.copies = copies(values, of: what)
     read.frontDoor = frontDoor(values, of: what)
     read.environment = environment(values["env"], of: what)
     return read
@@ -141,6 +147,11 @@ extension TopologyReader {
       found = endpoint(origin.node, of: title)
     case "embedded":
       reportUseless(["socket"], "an embedded function listens nowhere")
+      if isChaotic, let useless = values["directory"] {
+        fields.report(
+          "directory of \(title) and chaos: true exclude each other for an embedded function: a node "
+            + "then runs in the folder of its links", at: useless)
+      }
       found = words(origin.node, "embedded of \(title)").map { .embedded($0) }
     default:
       found = words(origin.node, "command of \(title)").map { .command($0) }

@@ -12,6 +12,8 @@ package struct TopologyReader {
   let folder: String
   let variables: (String) -> String?
   var fields = YAMLFields()
+  /// What the file says under `chaos`, once that is read.
+  private(set) var isChaotic = false
 
   /// - Parameters:
   ///   - file: the file as the user named it.
@@ -51,22 +53,29 @@ package struct TopologyReader {
         root, "a topology",
         keys: [
           "version", "name", "data", "ephemeral", "defaults", "coordinator", "ports", "bus_key",
-          "services",
+          "services", "chaos",
         ])
     else { return nil }
     version(values["version"], root: root)
     let name = name(values["name"], "name", missingAt: root)
     let data = data(values, name: name ?? "")
-    let coordinatorPort = coordinatorPort(values["coordinator"])
+    let coordinator = coordinator(values["coordinator"])
     let ports = ports(values["ports"], root: root)
+    isChaotic = fields.boolean(values["chaos"], "chaos") ?? false
+    if isChaotic, let port = coordinator.port {
+      fields.report(
+        SettingsProblem(
+          "the coordinator's port and chaos: true exclude each other: the bus has no ports then",
+          at: port.location))
+    }
     let busKey = path(values["bus_key"], "bus_key")
     var defaults = ServiceDefaults()
     if let node = values["defaults"] { defaults = serviceDefaults(node) }
     let services = services(values["services"], defaults: defaults, root: root)
     guard let name, let services else { return nil }
     return Topology(
-      name: name, file: file, data: data, busKey: busKey, coordinatorPort: coordinatorPort,
-      ports: ports, services: services)
+      name: name, file: file, data: data, busKey: busKey, coordinator: coordinator,
+      ports: ports, isChaotic: isChaotic, services: services)
   }
 
   private mutating func version(_ node: Node?, root: Node) {
@@ -103,14 +112,6 @@ package struct TopologyReader {
       fields.report("data and ephemeral: true exclude each other; keep one", at: node)
     }
     return .directory(path(node, "data") ?? folder)
-  }
-
-  private mutating func coordinatorPort(_ node: Node?) -> Located<UInt16>? {
-    guard let node, let values = fields.mapping(node, "coordinator", keys: ["port"]),
-      let portNode = values["port"],
-      let port = fields.integer(portNode, "the coordinator's port", in: 1...65_534)
-    else { return nil }
-    return Located(UInt16(port), at: YAMLFields.location(portNode))
   }
 
   private mutating func ports(_ node: Node?, root: Node) -> Located<Topology.Ports> {

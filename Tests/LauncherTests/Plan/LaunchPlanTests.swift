@@ -44,19 +44,21 @@ struct LaunchPlanTests {
     #expect(
       coordinator.arguments == [
         "/opt/bin/cs-coordinator", "--bus", "tcp://127.0.0.1:20001", "--bus-publish",
-        "tcp://127.0.0.1:20002", "--data", "/d/coordinator", "--expect", "cart=2",
+        "tcp://127.0.0.1:20002", "--admin", "127.0.0.1:20003", "--data", "/d/coordinator",
+        "--expect", "cart=2",
         "--ready-file", "/d/run/coordinator.json", "--stop-with-parent", "--log-level", "info",
       ])
+    #expect(coordinator.adminAddress == .loopback(20_003))
     #expect(coordinator.readiness == .file("/d/run/coordinator.json"))
     let function = plan.processes[1]
     #expect(function.arguments == ["/opt/bin/cart", "a"])
-    #expect(function.environment == ["HOST": "127.0.0.1", "PORT": "20003", "MODE": "fast"])
-    #expect(function.readiness == .tcp(.loopback(20_003)))
+    #expect(function.environment == ["HOST": "127.0.0.1", "PORT": "20004", "MODE": "fast"])
+    #expect(function.readiness == .tcp(.loopback(20_004)))
     #expect(function.directory == "/t")
     let node = plan.processes[4]
     #expect(
       node.arguments == [
-        "/opt/bin/cs-node", "--function", "127.0.0.1:20004", "--service", "cart", "--node-id",
+        "/opt/bin/cs-node", "--function", "127.0.0.1:20005", "--service", "cart", "--node-id",
         "cart-2", "--listen", "127.0.0.1:9001", "--management", "127.0.0.1:9101",
         "--bus", "tcp://127.0.0.1:*", "--bus-publish", "tcp://127.0.0.1:*", "--coordinator",
         "tcp://127.0.0.1:20001", "--data", "/d/cart-2", "--shards", "64",
@@ -110,8 +112,8 @@ struct LaunchPlanTests {
       #expect(!node.arguments.contains("--max-streams"))
       #expect(node.dependencies == [0])
     }
-    #expect(plan.processes[1].publicAddress == .loopback(20_001))
-    #expect(plan.processes[2].managementAddress == .loopback(20_004))
+    #expect(plan.processes[1].publicAddress == .loopback(20_002))
+    #expect(plan.processes[2].managementAddress == .loopback(20_005))
   }
 
   @Test("an embedded function is a node by its own program, and no process beside it")
@@ -140,6 +142,46 @@ struct LaunchPlanTests {
       ])
     #expect(node.environment == ["X": "y", "MODE": "fast"])
     #expect(node.directory == "/t/sub")
+  }
+
+  @Test("copies of shards, their acknowledgement and approval of plans become flags")
+  func copies() throws {
+    let plan = try plan(
+      """
+      coordinator: {admin: 9500, approve_plans: true}
+      defaults: {nodes: 3, replication: 2}
+      services:
+        - {name: a, function: {endpoint: "127.0.0.1:8080"}}
+        - {name: b, function: {endpoint: "127.0.0.1:8080"}, replication: 3, ack: local}
+        - {name: c, function: {endpoint: "127.0.0.1:8080"}, nodes: 2, ack: in-sync}
+      """)
+    let coordinator = plan.processes[0].arguments
+    #expect(coordinator.contains("--approve-plans"))
+    #expect(Self.value(of: "--admin", in: coordinator) == "127.0.0.1:9500")
+    let nodes = [plan.processes[1], plan.processes[4], plan.processes[7]].map(\.arguments)
+    #expect(nodes.map { Self.value(of: "--replication", in: $0) } == ["2", "3", "2"])
+    #expect(nodes.map { Self.value(of: "--ack", in: $0) } == [nil, "local", "in-sync"])
+  }
+
+  @Test("with chaos each member of the bus runs in a folder of links, under addresses without a path")
+  func chaos() throws {
+    let plan = try plan(
+      "chaos: true\nservices: [{name: a, nodes: 2, function: {endpoint: '127.0.0.1:8080'}}]")
+    let coordinator = plan.processes[0]
+    #expect(coordinator.directory == "/d/run/links/coordinator")
+    #expect(Self.value(of: "--bus", in: coordinator.arguments) == "ipc://coordinator.bus")
+    let node = plan.processes[2]
+    #expect(node.directory == "/d/run/links/a-2")
+    #expect(Self.value(of: "--bus", in: node.arguments) == "ipc://a-2.bus")
+    #expect(Self.value(of: "--bus-publish", in: node.arguments) == "ipc://a-2.pub")
+    #expect(Self.value(of: "--coordinator", in: node.arguments) == "ipc://coordinator.bus")
+  }
+
+  private static func value(of flag: String, in arguments: [String]) -> String? {
+    guard let index = arguments.firstIndex(of: flag), index + 1 < arguments.count else {
+      return nil
+    }
+    return arguments[index + 1]
   }
 
   @Test("the key of the bus is given to the coordinator and every node, and to no function")

@@ -46,13 +46,24 @@ struct Mistake: Sendable, CustomTestStringConvertible {
     .with(
       "zebra: 1",
       "3:1: unknown key 'zebra' in a topology; known keys are version, name, data, ephemeral, "
-        + "defaults, coordinator, ports, bus_key, services"),
+        + "defaults, coordinator, ports, bus_key, services, chaos"),
     .with(
       "data: x\nephemeral: true", "3:7: data and ephemeral: true exclude each other; keep one"),
     .with("ephemeral: maybe", "3:12: ephemeral is 'maybe'; write true or false"),
     .with(
       "data: ${NOPE}/x",
       "3:7: data: ${NOPE} has no value; it can be ${bin}, ${topology} or an environment variable"),
+    .with(
+      "coordinator: {aprove_plans: true, admin: 0}",
+      "3:15: unknown key 'aprove_plans' in coordinator; did you mean 'approve_plans'?",
+      "3:42: the coordinator's admin port is 0; it can be 1 to 65535"),
+    .with(
+      "coordinator: {port: 9400, admin: 9401}",
+      "3:34: port 9401 is the coordinator's admin port and also the coordinator's publishing port; "
+        + "choose another"),
+    .with(
+      "chaos: true\ncoordinator: {port: 9400}",
+      "4:21: the coordinator's port and chaos: true exclude each other: the bus has no ports then"),
     .with("data: ${NOPE", "3:7: data: '${NOPE' has a '${' without '}'"),
   ]
 
@@ -65,6 +76,14 @@ struct Mistake: Sendable, CustomTestStringConvertible {
       "6:12: nodes of service 'a' is 0; it can be 1 to 100",
       "7:26: passivation_timeout of service 'a': '30' is not a duration; write numbers with "
         + "units, like 250ms, 10s, 5m or 24h"),
+    .services(
+      "  - {name: a, replication: 3, nodes: 2, ack: insync, function: {command: x}}",
+      "4:28: replication of service 'a' is 3, and it has 2 nodes; a node keeps one copy of a shard at "
+        + "most", "4:46: ack of service 'a' is 'insync'; did you mean 'in-sync'?"),
+    .services(
+      "  - {name: a, function: {embedded: x, directory: y}}\nchaos: true",
+      "4:50: directory of service 'a' and chaos: true exclude each other for an embedded function: a "
+        + "node then runs in the folder of its links"),
     .services(
       "  - name: a\n    function: {}\n  - name: b\n    function: {command: []}",
       "5:15: the function of service 'a' needs a command to start, the endpoint of one "

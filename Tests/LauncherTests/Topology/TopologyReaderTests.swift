@@ -37,7 +37,7 @@ struct TopologyReaderTests {
         shards: 16
         passivation_timeout: 30s
         env: {A: default, B: default}
-      coordinator: {port: 9400}
+      coordinator: {port: 9400, admin: 9402, approve_plans: true}
       ports: {base: 9000}
       services:
         - name: cart
@@ -47,6 +47,8 @@ struct TopologyReaderTests {
             directory: sub
             socket: unix
           nodes: 3
+          replication: 3
+          ack: local
           max_streams: 8
           idempotency_retention: 24h
           env: {B: own}
@@ -59,7 +61,9 @@ struct TopologyReaderTests {
       """)
     #expect(topology.name == "shop")
     #expect(topology.data == .directory("/work/data/home/me/$x"))
-    #expect(topology.coordinatorPort?.value == 9400)
+    #expect(topology.coordinator.port?.value == 9400)
+    #expect(topology.coordinator.adminPort?.value == 9402)
+    #expect(topology.coordinator.approvesPlans)
     #expect(topology.ports.value == .base(9000))
     #expect(topology.services.map(\.name) == ["cart", "other", "third", "fourth"])
     #expect(topology.services.map(\.nodes) == [3, 2, 2, 2])
@@ -73,6 +77,7 @@ struct TopologyReaderTests {
         == Topology.NodeSettings(
           shards: 16, passivationTimeout: .seconds(30), maxStreams: 8,
           idempotencyRetention: .seconds(86_400)))
+    #expect(cart.copies == CopySettings(replication: 3, acknowledgement: .local))
     #expect(cart.environment == ["A": "default", "B": "own"])
     #expect(topology.services[1].function.origin == .endpoint(.loopback(8080)))
     #expect(
@@ -90,6 +95,7 @@ struct TopologyReaderTests {
     #expect(topology.ports.value == .free)
     #expect(topology.services[0].nodes == 1)
     #expect(topology.services[0].settings == Topology.NodeSettings())
+    #expect(topology.services[0].copies == CopySettings())
     #expect(topology.services[0].function.directory == "/work/t")
   }
 
