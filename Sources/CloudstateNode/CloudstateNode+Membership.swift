@@ -20,7 +20,8 @@ extension CloudstateNode {
       node: configuration.nodeID, service: configuration.service,
       requestEndpoint: bus.requestEndpoint, publishEndpoint: bus.publishEndpoint,
       publicAddress: publicAddress,
-      incarnation: UInt64(clamping: ShardStoreConfiguration.systemTime().unixMilliseconds))
+      incarnation: UInt64(clamping: ShardStoreConfiguration.systemTime().unixMilliseconds),
+      zone: configuration.replication.zone)
     guard let coordinator = configuration.coordinator else {
       let alone = StandaloneMembership(info: info, shardCount: configuration.shardCount)
       cluster.join(alone)
@@ -28,10 +29,11 @@ extension CloudstateNode {
     }
     readiness.become(.notReady("waiting for a plan of the coordinator at \(coordinator)"))
     let counters = runtime.counters
+    var settings = MembershipConfiguration(
+      info: info, shardCount: configuration.shardCount, coordinatorEndpoint: coordinator)
+    settings.replicationFactor = configuration.replication.factor
     let membership = try await ClusterMembership.start(
-      bus: bus,
-      configuration: MembershipConfiguration(
-        info: info, shardCount: configuration.shardCount, coordinatorEndpoint: coordinator),
+      bus: bus, configuration: settings,
       loadView: { try store.metadata(Self.viewDocument) },
       saveView: { try store.setMetadata(Self.viewDocument, to: $0) },
       load: {
@@ -48,19 +50,20 @@ extension CloudstateNode {
 
   /// Follows plans, the function and the bus until the task is cancelled.
   func watch(
-    _ cluster: any ClusterHandle, opener: ShardOpener, consumers: EventConsumers,
-    replicator: Replicator?, function: UserFunction, spec: ServiceSpec,
-    transcoder: HTTPTranscoder, busFailures: AsyncStream<Void>, publicAddress: String
+    _ cluster: any ClusterHandle, shards: NodeShards, replicator: Replicator?,
+    function: UserFunction, spec: ServiceSpec, transcoder: HTTPTranscoder,
+    busFailures: AsyncStream<Void>, publicAddress: String
   ) async throws {
     let (changes, continuation) = AsyncStream<Void>.makeStream(
       bufferingPolicy: .bufferingNewest(1))
+    follow(cluster, with: shards)
     cluster.addListener { _ in continuation.yield() }
     try await withThrowingTaskGroup(of: Void.self) { group in
       group.addTask {
         try await self.followPlans(
-          changes, cluster: cluster, opener: opener, consumers: consumers,
-          publicAddress: publicAddress)
+          changes, cluster: cluster, shards: shards, publicAddress: publicAddress)
       }
+      group.addTask { try await self.reportShards(shards, to: cluster) }
       group.addTask {
         try await self.followFunction(function, spec: spec, transcoder: transcoder)
       }
@@ -78,17 +81,15 @@ extension CloudstateNode {
   }
 
   private func followPlans(
-    _ changes: AsyncStream<Void>, cluster: any ClusterHandle, opener: ShardOpener,
-    consumers: EventConsumers, publicAddress: String
+    _ changes: AsyncStream<Void>, cluster: any ClusterHandle, shards: NodeShards,
+    publicAddress: String
   ) async throws {
-    var opener = opener
     var isAnnounced = false
     for await _ in changes {
       let snapshot = cluster.snapshot
       if let refusal = snapshot.refusal { logger.warning("the coordinator refuses: \(refusal)") }
-      await opener.open(snapshot)
-      consumers.serve(opener.openShards(in: snapshot))
       guard snapshot.isFullyAssigned, !isAnnounced else { continue }
+      try await waitUntilSettled(shards)
       isAnnounced = true
       readiness.become(.ready)
       configuration.access?.open()

@@ -11,6 +11,7 @@ import NIOCore
 import NIOPosix
 import ReplicatedData
 import Replication
+import ShardReplication
 import ShardStore
 
 // The start of a node, step by step. This is the only place that knows every part.
@@ -31,7 +32,7 @@ extension CloudstateNode {
     let listener = try listenerSettings(group: group, teardown)
     allowDescriptors()
     try await startManagement(group: group, teardown)
-    let store = try openStore(teardown)
+    let database = try openStore(teardown)
     let (busFailures, busFailure) = AsyncStream<Void>.makeStream(
       bufferingPolicy: .bufferingNewest(1))
     let bus = try startBus(teardown) { busFailure.yield() }
@@ -48,8 +49,11 @@ extension CloudstateNode {
     let bindings = try await httpBindings(spec, function: function)
     logger.info("serving \(services) of the user function \(configuration.function)")
 
+    let damage = DamageReports()
+    let (settings, shardLoops) = entitySettings(spec, damage: damage, loops: loops)
+    let store = ConfirmingStore(database, loops: shardLoops) { Int($0) % shardLoops.count }
     let runtime = try await startEntities(
-      spec, function: function, store: store, loops: loops, reader: reader, teardown)
+      settings, function: function, store: store, loops: loops, reader: reader, teardown)
     let replicated = try await startReplicatedEntities(
       spec, function: function, store: store, bus: bus, loops: loops, reader: reader,
       counters: runtime.counters, teardown)
@@ -71,9 +75,9 @@ extension CloudstateNode {
       logger.warning("\(text)")
       function.report(text)
     }
+    let router = makeRouter(methods: methods, runtime: runtime, bus: bus, cluster: cluster)
     let runner = CommandRunner(
-      router: makeRouter(methods: methods, runtime: runtime, bus: bus, cluster: cluster),
-      actions: actions, replicated: replicated?.runtime, methods: methods,
+      router: router, actions: actions, replicated: replicated?.runtime, methods: methods,
       elsewhere: TopologyCalls(
         cluster: cluster, bus: bus, service: configuration.service, timeout: commandTimeout),
       report: report)
@@ -85,6 +89,9 @@ extension CloudstateNode {
     let consumers = try await startConsumers(
       spec, caller: EventCallRunner(runner: runner, actionTimeout: commandTimeout, report: report),
       store: store, runtime: runtime, loops: loops, reader: reader, teardown)
+    let shards = try await startShards(
+      store, runtime: runtime, consumers: consumers, router: router, bus: bus, loops: shardLoops,
+      reader: reader, damage: damage, teardown)
     let door = try await openFrontDoor(
       spec, bindings: bindings, methods: methods, runner: runner, streams: streams,
       access: access, report: report, settings: listener, group: group, teardown)
@@ -99,17 +106,13 @@ extension CloudstateNode {
     let handle = try await join(
       cluster, bus: bus, store: store, publicAddress: publicAddress, runtime: runtime)
     try await watch(
-      handle,
-      opener: ShardOpener(
-        nodeID: configuration.nodeID, runtime: runtime, store: store, reader: reader, logger: logger),
-      consumers: consumers, replicator: replicated?.replicator,
-      function: function, spec: spec, transcoder: door.transcoder, busFailures: busFailures,
-      publicAddress: publicAddress)
+      handle, shards: shards, replicator: replicated?.replicator, function: function, spec: spec,
+      transcoder: door.transcoder, busFailures: busFailures, publicAddress: publicAddress)
   }
 
   // MARK: Parts
 
-  private func openStore(_ teardown: Teardown) throws -> any ShardStore {
+  private func openStore(_ teardown: Teardown) throws -> any ShardCopies {
     var settings = ShardStoreConfiguration()
     settings.idempotencyRetention = configuration.idempotencyRetention
     let store = try RocksDBShardStore.open(
@@ -164,10 +167,10 @@ extension CloudstateNode {
     return policy
   }
 
-  private func startEntities(
-    _ spec: ServiceSpec, function: UserFunction, store: any ShardStore, loops: [any EventLoop],
-    reader: NIOThreadPool, _ teardown: Teardown
-  ) async throws -> EntityRuntime {
+  /// The settings of the function's entities, and the event loops that their shards live on.
+  private func entitySettings(
+    _ spec: ServiceSpec, damage: DamageReports, loops: [any EventLoop]
+  ) -> (EntityRuntimeConfiguration, [any EventLoop]) {
     var settings = configuration.entities
     settings.maximumStreams = maximumStreams(of: spec)
     if let maximum = settings.maximumStreams {
@@ -182,6 +185,14 @@ extension CloudstateNode {
     for entity in spec.entities {
       settings.passivationTimeouts[entity.serviceName] = entity.passivationTimeout
     }
+    settings.foundDamage = { damage.found($0, $1) }
+    return (settings, Array(loops.prefix(settings.usedLoops(of: loops.count))))
+  }
+
+  private func startEntities(
+    _ settings: EntityRuntimeConfiguration, function: UserFunction, store: any ShardStore,
+    loops: [any EventLoop], reader: NIOThreadPool, _ teardown: Teardown
+  ) async throws -> EntityRuntime {
     let runtime = try await EntityRuntime(
       configuration: settings, store: store, functions: try await function.links(), loops: loops,
       reader: reader, logger: logger)

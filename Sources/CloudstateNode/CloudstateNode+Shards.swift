@@ -35,8 +35,7 @@ extension CloudstateNode {
       service: configuration.service, settings: configuration.replication.copies, store: store,
       bus: bus, hosting: EntityShards(runtime: runtime) { router.shardChanged($0) },
       consumers: ConsumedShards(consumers: consumers),
-      loops: Array(loops.prefix(runtime.loopCount)), slot: { runtime.slot(of: $0) },
-      reader: reader, logger: logger, changed: tell)
+      loops: loops, slot: { runtime.slot(of: $0) }, reader: reader, logger: logger, changed: tell)
     damage.send { [weak replicator] in replicator?.foundDamage($0, $1) }
     teardown.add("shards") { await replicator.stop() }
     return NodeShards(replicator: replicator, news: news, tell: tell)

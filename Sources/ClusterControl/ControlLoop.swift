@@ -29,10 +29,12 @@ final class ControlLoop: Sendable {
   }
 
   /// Runs `body` on the loop; may be called from any thread. After ``shutDown()`` has begun it does
-  /// nothing.
-  func execute(_ body: @escaping @Sendable () -> Void) {
+  /// nothing and answers `false`.
+  @discardableResult
+  func execute(_ body: @escaping @Sendable () -> Void) -> Bool {
     isOpen.withLock { isOpen in
       if isOpen { eventLoop.execute(body) }
+      return isOpen
     }
   }
 

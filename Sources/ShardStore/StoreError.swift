@@ -24,6 +24,9 @@ package struct StoreError: Error, Sendable, CustomStringConvertible {
     case inUse
     /// The folder cannot be created or opened as a database.
     case cannotOpen
+    /// The batch is on this node's disk, and it is not known whether it is on those of the copies that it waited
+    /// for: whether it survives shows when the shard is served again.
+    case unconfirmed
     /// The queue of uncommitted batches is full; try again later.
     case overloaded
     /// The store was closed.

@@ -15,6 +15,10 @@ package protocol ClusterHandle: Sendable {
   /// own thread (with a ``StandaloneMembership``: once, on the caller's), where it must not block:
   /// it hops to the loops it concerns. It stays registered for the life of the handle.
   func addListener(_ listener: @escaping @Sendable (ClusterChange) -> Void)
+
+  /// Tells the coordinator what this node knows of its shards, and returns when it has heard, or could not be
+  /// reached. To be repeated.
+  func report(_ reports: [ShardReport]) async
 }
 
 /// What changed, and the state after it.

@@ -24,14 +24,14 @@ extension ClusterMembership {
       node: nodeID, incarnation: configuration.info.incarnation, shards: reports
     ).message.encoded
     await withCheckedContinuation { continuation in
-      loop.execute(
-        { [self] in
-          guard !state.value.isStopped else { return continuation.resume() }
-          ask(.shardReports, payload: payload) { [logger] result in
-            if case .failure(let error) = result { logger.debug("reports of shards: \(error)") }
-            continuation.resume()
-          }
-        }, orElse: { continuation.resume() })
+      let isTaken = loop.execute { [self] in
+        guard !state.value.isStopped else { return continuation.resume() }
+        ask(.shardReports, payload: payload) { [logger] result in
+          if case .failure(let error) = result { logger.debug("reports of shards: \(error)") }
+          continuation.resume()
+        }
+      }
+      if !isTaken { continuation.resume() }
     }
   }
 }

@@ -15,7 +15,7 @@ package final class ClusterMembership: ClusterHandle {
 
   package let nodeID: NodeID
   let bus: any MessageBus
-  private let configuration: MembershipConfiguration
+  let configuration: MembershipConfiguration
   let saveView: @Sendable ([UInt8]) throws -> Void
   private let load: @Sendable () -> NodeLoad
   let logger: Logger
@@ -210,7 +210,7 @@ package final class ClusterMembership: ClusterHandle {
   }
 
   /// Sends a request to the coordinator; `completion` runs on the loop.
-  private func ask(
+  func ask(
     _ subject: Subject, payload: ByteBuffer,
     completion: @escaping @Sendable (Result<ByteBuffer, BusError>) -> Void
   ) {

@@ -28,4 +28,7 @@ package struct StandaloneMembership: ClusterHandle {
       ClusterChange(
         snapshot: snapshot, assignments: snapshot.shardMap.assignments.compactMap(\.self)))
   }
+
+  /// Nobody asks.
+  package func report(_ reports: [ShardReport]) async {}
 }

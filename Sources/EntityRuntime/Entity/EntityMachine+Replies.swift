@@ -165,14 +165,21 @@ extension EntityMachine {
   }
 
   /// What the callers of a batch that failed hear. A write or sync that failed may all the same have reached
-  /// the disk, and then it is there after the restart.
+  /// the disk, and one that was not confirmed by the shard's other copies may have reached them.
   private static func failure(of error: StoreError) -> CommandError {
-    error.code == .writeFailed
-      ? CommandError(
+    switch error.code {
+    case .writeFailed:
+      CommandError(
         .outcomeUnknown,
         "the disk failed while the events were written (\(error.message)): they may or may not be there "
           + "after the node's restart; repeat the command with the same idempotency key")
-      : notStored(error)
+    case .unconfirmed:
+      CommandError(
+        .outcomeUnknown,
+        "the events were not confirmed by the shard's other copies (\(error.message)): they may or may not "
+          + "last; repeat the command with the same idempotency key")
+    default: notStored(error)
+    }
   }
 
   private static func notStored(_ error: StoreError) -> CommandError {

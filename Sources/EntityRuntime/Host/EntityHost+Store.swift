@@ -36,8 +36,14 @@ extension EntityHost {
       answer.commitment?.position = record.position
       return .remembered(fingerprint: record.commandFingerprint, answer)
     } catch {
+      note(error, in: instance.shard.id)
       return .failed(error)
     }
+  }
+
+  /// A copy with a record that cannot be read may be replaced by another one.
+  private func note(_ error: StoreError, in shard: ShardID) {
+    if error.code == .corruptRecord { configuration.foundDamage?(shard, error.message) }
   }
 
   /// Reads a page of the journal on the reader threads and hands it over on this loop.
@@ -68,7 +74,9 @@ extension EntityHost {
       }
     }.assumeIsolated().whenComplete { result in
       switch result {
-      case .success(let page): completion(page)
+      case .success(let page):
+        if case .failure(let error) = page { self.note(error, in: shard) }
+        completion(page)
       case .failure: completion(.failure(StoreError(.closed, "the node is stopping")))
       }
     }

@@ -20,9 +20,7 @@ package final class EntityRuntime: Sendable {
     functions: [NIOLoopBound<any FunctionLink>], loops: [any EventLoop], reader: NIOThreadPool,
     logger: Logger
   ) async throws {
-    // A function that serves fewer streams than there are loops is served by as many loops as streams, so
-    // that the shares add up to no more than its limit.
-    let used = min(loops.count, max(1, configuration.maximumStreams ?? loops.count))
+    let used = configuration.usedLoops(of: loops.count)
     var hosts: [NIOLoopBound<EntityHost>] = []
     let counters = sharedCounters
     for index in 0..<used {
@@ -47,6 +45,9 @@ package final class EntityRuntime: Sendable {
   package func eventLoop(of shard: ShardID) -> any EventLoop { loops[slot(of: shard)] }
 
   private func slot(of shard: ShardID) -> Int { slot(of: shard.index) }
+
+  /// The number of event loops that entities live on.
+  package var loopCount: Int { hosts.count }
 
   /// The number of the event loop that runs a shard, among those the runtime was made with.
   package func slot(of shardIndex: UInt32) -> Int { Int(shardIndex) % hosts.count }

@@ -1,3 +1,5 @@
+package import CloudstateModel
+
 /// Settings of the entities of one node.
 package struct EntityRuntimeConfiguration: Sendable {
   /// Bounds of each entity.
@@ -26,7 +28,14 @@ package struct EntityRuntimeConfiguration: Sendable {
   /// Whether clients' headers reach the function as `Command.metadata`. Default off, as the reference.
   package var passesMetadata = false
 
+  /// Told of a record of a shard that cannot be read; any thread, must not block.
+  package var foundDamage: (@Sendable (ShardID, String) -> Void)?
+
   package init() {}
+
+  /// The number of event loops that entities live on, of so many: a function that serves fewer streams than there
+  /// are loops is served by as many loops as streams, so that the shares add up to no more than its limit.
+  package func usedLoops(of loops: Int) -> Int { min(loops, max(1, maximumStreams ?? loops)) }
 
   func kind(of serviceName: String) -> StatefulKind {
     valueEntities.contains(serviceName) ? .value : .eventSourced
