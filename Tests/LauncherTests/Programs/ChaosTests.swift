@@ -114,7 +114,7 @@ struct ChaosTests {
       var answer: [UInt8] = []
       try await eventually("an answer") {
         var buffer = [UInt8](repeating: 0, count: 4096)
-        let count = read(descriptor, &buffer, buffer.count)
+        let count = Glibc.read(descriptor, &buffer, buffer.count)
         answer += buffer.prefix(max(0, count))
         return answer.last == UInt8(ascii: "\n")
       }
