@@ -15,7 +15,7 @@ package final class ClusterMembership: ClusterHandle {
 
   package let nodeID: NodeID
   let bus: any MessageBus
-  private let configuration: MembershipConfiguration
+  let configuration: MembershipConfiguration
   let saveView: @Sendable ([UInt8]) throws -> Void
   private let load: @Sendable () -> NodeLoad
   let logger: Logger
@@ -27,7 +27,7 @@ package final class ClusterMembership: ClusterHandle {
   struct State {
     var machine: NodeMembershipMachine
     var listeners: [@Sendable (ClusterChange) -> Void] = []
-    var subscription: Subscription?
+    var subscriptions: [Subscription] = []
     var timer: Scheduled<Void>?
     var timerDue: Duration?
     /// The newest view that is not saved yet.
@@ -111,7 +111,7 @@ package final class ClusterMembership: ClusterHandle {
       state.value.isStopped = true
       state.value.machine.stop()
       state.value.timer?.cancel()
-      state.value.subscription?.cancel()
+      for subscription in state.value.subscriptions { subscription.cancel() }
       state.value.listeners = []
       for (_, request) in state.value.waiting {
         request.answer(.failure(BusError(.closed, "node \(nodeID) is stopping")))
@@ -130,9 +130,13 @@ package final class ClusterMembership: ClusterHandle {
         node: .coordinator, requestEndpoint: configuration.coordinatorEndpoint,
         // Views come as requests, so there is nothing of the coordinator's to subscribe to.
         publishEndpoint: "", incarnation: 0))
-    state.value.subscription = bus.serve(SubjectPattern(.plan)) { [self] request in
-      loop.execute { [self] in receive(request) }
-    }
+    state.value.subscriptions = [
+      bus.serve(SubjectPattern(.plan)) { [self] request in
+        loop.execute { [self] in receive(request) }
+      },
+      // Answered at once, on the bus's own thread: it only tells that this process is there.
+      bus.serve(SubjectPattern(.probe(nodeID))) { $0.answer(.success(ByteBuffer())) },
+    ]
     let view = document.flatMap(savedView)
     state.value.saved = view
     perform(state.value.machine.start(saved: view, at: uptime))
@@ -168,7 +172,7 @@ package final class ClusterMembership: ClusterHandle {
     perform(directives)
   }
 
-  private func perform(_ directives: [NodeMembershipMachine.Directive]) {
+  func perform(_ directives: [NodeMembershipMachine.Directive]) {
     guard !state.value.isStopped else { return }
     for directive in directives {
       switch directive {
@@ -210,7 +214,7 @@ package final class ClusterMembership: ClusterHandle {
   }
 
   /// Sends a request to the coordinator; `completion` runs on the loop.
-  private func ask(
+  func ask(
     _ subject: Subject, payload: ByteBuffer,
     completion: @escaping @Sendable (Result<ByteBuffer, BusError>) -> Void
   ) {
@@ -224,7 +228,7 @@ package final class ClusterMembership: ClusterHandle {
     }
   }
 
-  private func decoded<Answer>(
+  func decoded<Answer>(
     _ result: Result<ByteBuffer, BusError>,
     _ decode: (ByteBuffer) throws(ClusterError) -> Answer
   ) -> Result<Answer, ClusterError> {
@@ -259,5 +263,5 @@ package final class ClusterMembership: ClusterHandle {
     }
   }
 
-  private var uptime: Duration { Moment.now().uptime }
+  var uptime: Duration { Moment.now().uptime }
 }
