@@ -47,7 +47,8 @@ extension CloudstateNode {
 
   /// Follows plans, the function and the bus until the task is cancelled.
   func watch(
-    _ cluster: any ClusterHandle, opener: ShardOpener, replicator: Replicator?, function: UserFunction, spec: ServiceSpec,
+    _ cluster: any ClusterHandle, opener: ShardOpener, replicator: Replicator?,
+    function: UserFunction, spec: ServiceSpec,
     transcoder: HTTPTranscoder, busFailures: AsyncStream<Void>, publicAddress: String
   ) async throws {
     let (changes, continuation) = AsyncStream<Void>.makeStream(

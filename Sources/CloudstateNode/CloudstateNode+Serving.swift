@@ -108,7 +108,7 @@ extension CloudstateNode {
       opener: ShardOpener(
         nodeID: configuration.nodeID, runtime: runtime, store: store, reader: reader,
         consumers: consumers, served: router.shardChanged, logger: logger),
-       replicator: replicated?.replicator,
+      replicator: replicated?.replicator,
       function: function, spec: spec, transcoder: door.transcoder, busFailures: busFailures,
       publicAddress: publicAddress)
   }

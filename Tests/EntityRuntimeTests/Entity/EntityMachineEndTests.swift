@@ -201,7 +201,8 @@ import Testing
     ])
   }
 
-  @Test("A command that comes after a failed batch starts from the journal, whatever fails behind it")
+  @Test(
+    "A command that comes after a failed batch starts from the journal, whatever fails behind it")
   func afterFailure() {
     var entity = Trace.active()
     for ticket in 1...2 { entity.command(UInt64(ticket)) }

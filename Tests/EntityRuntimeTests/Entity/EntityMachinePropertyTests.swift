@@ -76,7 +76,8 @@ private struct World {
     case 65..<85: storeAnswers(fails: Int.random(in: 0..<40, using: &random) == 0)
     case 85..<88: endStream()
     case 88..<91: _ = machine.passivate(into: &actions)
-    case 91..<92 where streamIsOpen: machine.received(.empty, epoch: Epoch(1), now: now, into: &actions)
+    case 91..<92 where streamIsOpen:
+      machine.received(.empty, epoch: Epoch(1), now: now, into: &actions)
     case 92..<93: machine.commandTimedOut(into: &actions)
     case 93..<94 where leaves && Int.random(in: 0..<2, using: &random) == 0:
       if Bool.random(using: &random) {
