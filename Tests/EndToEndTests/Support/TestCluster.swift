@@ -55,6 +55,8 @@ final class TestCluster {
   /// Whether the nodes have management listeners.
   private let hasManagement: Bool
   private let dataFolder: String
+  /// Where the databases of the nodes lie, if not on the disk of this machine.
+  private let disk: LossyDisk?
   private let coordinatorPort: Int
   private(set) var coordinator: TestProcess?
 
@@ -62,10 +64,11 @@ final class TestCluster {
   init(
     nodes count: Int = 3, function: Function = .swift, shards: Int = 16,
     nodeArguments: [String] = [], coordinatorArguments: [String] = [],
-    hasManagement: Bool = false, dataFolder: String? = nil
+    hasManagement: Bool = false, dataFolder: String? = nil, disk: LossyDisk? = nil
   ) async throws {
     folder = try TemporaryDirectory()
     self.dataFolder = dataFolder ?? folder.path
+    self.disk = disk
     nodes = try (1...count).map { try Node(name: "cart-\($0)") }
     coordinatorPort = try freePort()
     self.function = function
@@ -165,7 +168,7 @@ final class TestCluster {
     unlink(readyFile(of: node))
     var arguments = [
       "--service", "cart", "--node-id", node.name, "--listen", node.address, "--coordinator",
-      "tcp://127.0.0.1:\(coordinatorPort)", "--data", "\(dataFolder)/\(node.name)", "--shards",
+      "tcp://127.0.0.1:\(coordinatorPort)", "--data", data(of: node), "--shards",
       "\(shards)", "--ready-file", readyFile(of: node),
     ]
     if hasManagement { arguments += ["--management", node.managementAddress] }
@@ -177,8 +180,13 @@ final class TestCluster {
       program = "cs-node"
       arguments += ["--function", "127.0.0.1:\(node.functionPort)"]
     }
-    node.sidecar = try TestProcess(builtProduct(program), arguments + nodeArguments)
+    node.sidecar = try TestProcess(
+      builtProduct(program), arguments + nodeArguments,
+      environment: disk?.environment(for: data(of: node)) ?? [:])
   }
+
+  /// The folder of a node's database.
+  func data(of node: Node) -> String { "\(dataFolder)/\(node.name)" }
 
   /// Asks a node to stop, and waits for its end.
   func stopSidecar(_ node: Node) async throws {
