@@ -359,7 +359,7 @@ let testTargets: [Target] = [
       "chat", "tck-model", "shopping-cart-node", "value-shopping-cart-node", "chat-node",
       "tck-model-node",
     ],
-    exclude: ["Browser", "Clients", "Hostile", "Kinds"], swiftSettings: swiftSettings),
+    exclude: ["Browser", "Clients", "Hostile", "Kinds", "LossyDisk"], swiftSettings: swiftSettings),
 ]
 
 // What reads bytes from outside, fed with bytes that nobody would send. One folder, two uses: a test that

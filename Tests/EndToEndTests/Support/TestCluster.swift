@@ -55,6 +55,8 @@ final class TestCluster {
   /// Whether the nodes have management listeners.
   private let hasManagement: Bool
   private let dataFolder: String
+  /// Where the databases of the nodes lie, if not on the disk of this machine.
+  private let disk: LossyDisk?
   private let coordinatorPort: Int
   /// Where the coordinator is administered, if it is.
   let adminPort: Int?
@@ -66,11 +68,16 @@ final class TestCluster {
   init(
     nodes count: Int = 3, function: Function = .swift, shards: Int = 16,
     nodeArguments: [String] = [], coordinatorArguments: [String] = [],
+<<<<<<< HEAD
     hasManagement: Bool = false, hasAdmin: Bool = false, dataFolder: String? = nil,
     otherCoordinators: String? = nil
+=======
+    hasManagement: Bool = false, dataFolder: String? = nil, disk: LossyDisk? = nil
+>>>>>>> b1feb549e557115b753fcffe43eabf1173128052
   ) async throws {
     folder = try TemporaryDirectory()
     self.dataFolder = dataFolder ?? folder.path
+    self.disk = disk
     nodes = try (1...count).map { try Node(name: "cart-\($0)") }
     coordinatorPort = try freePort()
     adminPort = hasAdmin ? try freePort() : nil
@@ -174,7 +181,11 @@ final class TestCluster {
     unlink(readyFile(of: node))
     var arguments = [
       "--service", "cart", "--node-id", node.name, "--listen", node.address, "--coordinator",
+<<<<<<< HEAD
       coordinatorEndpoint, "--data", "\(dataFolder)/\(node.name)", "--shards",
+=======
+      "tcp://127.0.0.1:\(coordinatorPort)", "--data", data(of: node), "--shards",
+>>>>>>> b1feb549e557115b753fcffe43eabf1173128052
       "\(shards)", "--ready-file", readyFile(of: node),
     ]
     if hasManagement { arguments += ["--management", node.managementAddress] }
@@ -186,8 +197,13 @@ final class TestCluster {
       program = "cs-node"
       arguments += ["--function", "127.0.0.1:\(node.functionPort)"]
     }
-    node.sidecar = try TestProcess(builtProduct(program), arguments + nodeArguments)
+    node.sidecar = try TestProcess(
+      builtProduct(program), arguments + nodeArguments,
+      environment: disk?.environment(for: data(of: node)) ?? [:])
   }
+
+  /// The folder of a node's database.
+  func data(of node: Node) -> String { "\(dataFolder)/\(node.name)" }
 
   /// Asks a node to stop, and waits for its end.
   func stopSidecar(_ node: Node) async throws {

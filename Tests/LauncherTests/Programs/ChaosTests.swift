@@ -118,9 +118,9 @@ struct ChaosTests {
         answer += buffer.prefix(max(0, count))
         return answer.last == UInt8(ascii: "\n")
       }
-      let read = try ControlAnswer(line: answer)
-      #expect(!read.ok)
-      #expect(read.status == 2)
+      let reply = try ControlAnswer(line: answer)
+      #expect(!reply.ok)
+      #expect(reply.status == 2)
     }
     up.send(SIGTERM)
     #expect(try await up.end() == .code(0))
