@@ -68,12 +68,8 @@ final class TestCluster {
   init(
     nodes count: Int = 3, function: Function = .swift, shards: Int = 16,
     nodeArguments: [String] = [], coordinatorArguments: [String] = [],
-<<<<<<< HEAD
     hasManagement: Bool = false, hasAdmin: Bool = false, dataFolder: String? = nil,
-    otherCoordinators: String? = nil
-=======
-    hasManagement: Bool = false, dataFolder: String? = nil, disk: LossyDisk? = nil
->>>>>>> b1feb549e557115b753fcffe43eabf1173128052
+    otherCoordinators: String? = nil, disk: LossyDisk? = nil
   ) async throws {
     folder = try TemporaryDirectory()
     self.dataFolder = dataFolder ?? folder.path
@@ -181,11 +177,7 @@ final class TestCluster {
     unlink(readyFile(of: node))
     var arguments = [
       "--service", "cart", "--node-id", node.name, "--listen", node.address, "--coordinator",
-<<<<<<< HEAD
-      coordinatorEndpoint, "--data", "\(dataFolder)/\(node.name)", "--shards",
-=======
-      "tcp://127.0.0.1:\(coordinatorPort)", "--data", data(of: node), "--shards",
->>>>>>> b1feb549e557115b753fcffe43eabf1173128052
+      coordinatorEndpoint, "--data", data(of: node), "--shards",
       "\(shards)", "--ready-file", readyFile(of: node),
     ]
     if hasManagement { arguments += ["--management", node.managementAddress] }
