@@ -130,8 +130,8 @@ let features: [Target] = [
   library(
     "ClusterControl",
     [
-      "CloudstateModel", "CloudstateProtocol", "MessageBus", "RocksDB", nioCore, nioPosix, logging,
-      protobuf,
+      "CloudstateModel", "CloudstateProtocol", "MessageBus", "RocksDB", nioCore, nioPosix, nioHTTP1,
+      logging, protobuf,
     ]),
   library(
     "Ingress",
@@ -204,7 +204,10 @@ let samples: [Target] = [
 let programs: [Target] = [
   program("cs-node", ["NodeCommand", "CommandLineKit", "EntityRuntime", argumentParser]),
   program(
-    "cs-coordinator", ["ClusterControl", "MessageBus", "CommandLineKit", argumentParser, logging]),
+    "cs-coordinator",
+    [
+      "ClusterControl", "MessageBus", "CloudstateModel", "CommandLineKit", argumentParser, logging,
+    ]),
   program("cs-up", ["Launcher", "CommandLineKit", "SettingsReading", argumentParser]),
   program("cs-send", ["CommandClient", "CommandLineKit", "CloudstateModel", argumentParser]),
   program("cs-tail", ["CommandClient", "CommandLineKit", argumentParser]),
@@ -212,7 +215,7 @@ let programs: [Target] = [
     "cs-admin",
     [
       "CommandClient", "AccessControl", "MessageBus", "CommandLineKit", "CloudstateModel",
-      "CloudstateProtocol", argumentParser, logging, protobuf,
+      "CloudstateProtocol", argumentParser, nioCore, nioPosix, nioHTTP1, logging, protobuf,
     ]),
   program(
     "cs-bench",
@@ -292,7 +295,7 @@ let testTargets: [Target] = [
     "ClusterControlTests",
     [
       "ClusterControl", "MessageBus", "RocksDB", "CloudstateModel", "CloudstateProtocol", nioCore,
-      nioPosix, logging, protobuf,
+      nioPosix, nioHTTP1, logging, protobuf,
     ]),
   tests(
     "CloudstateNodeTests",

@@ -22,6 +22,9 @@ struct CoordinatorProgram: AsyncParsableCommand {
         cs-coordinator --data ./coordinator --bus-key bus.key --bus tcp://10.0.0.5:5100
             encrypted, and only nodes that have the key get in
 
+        cs-coordinator --data ./coordinator --admin 127.0.0.1:9110
+            serves cs-admin status, shards, nodes, top, plan, drain
+
         cs-coordinator --config Config/coordinator.env --data ./coordinator
             settings from a file of KEY=VALUE lines; flags win
 
@@ -48,10 +51,12 @@ struct CoordinatorProgram: AsyncParsableCommand {
   var expect: [String] = []
   @Option(help: "Without --expect: assign when no node has joined for this long.")
   var settleTime: Duration = .seconds(2)
-  @Option(help: "How often nodes send heartbeats.") var heartbeatInterval: Duration = .seconds(1)
+  @Option(help: "How often nodes send heartbeats.") var heartbeatInterval: Duration = .milliseconds(500)
   @Option(help: "Silence after which a node is suspect; default: 3/5 of --liveness-timeout.")
   var suspectTimeout: Duration?
-  @Option(help: "Silence after which a node is down.") var livenessTimeout: Duration = .seconds(5)
+  @Option(help: "Silence after which a node is down.") var livenessTimeout: Duration = .seconds(3)
+  @OptionGroup var rebalancing: RebalancingOptions
+  @OptionGroup var administration: AdministrationOptions
   @Option(help: "File written when the coordinator serves.") var readyFile: String?
   @Option(help: "trace, debug, info, notice, warning, error or critical.") var logLevel = "info"
   @Option(help: "File of KEY=VALUE settings: CS_BUS=... for --bus and so on.")
@@ -62,8 +67,8 @@ struct CoordinatorProgram: AsyncParsableCommand {
     "bus", "bus-publish", "bus-key", "data", "expect", "settle-time", "heartbeat-interval",
     "suspect-timeout",
     "liveness-timeout", "ready-file", "log-level",
-  ]
-  private static let flags = ["stop-with-parent"]
+  ] + RebalancingOptions.options + AdministrationOptions.options
+  private static let flags = ["stop-with-parent"] + RebalancingOptions.flags
 
   static func main() async {
     let typed = Array(CommandLine.arguments.dropFirst())
@@ -80,6 +85,7 @@ struct CoordinatorProgram: AsyncParsableCommand {
   func run() async throws {
     if stopWithParent { try CommandLineKit.stopWithParent() }
     let configuration = try coordinatorConfiguration()
+    let adminAddress = try administration.address()
     guard let data else {
       throw usage("--data is missing: name a folder for the database, such as --data ./coordinator")
     }
@@ -89,7 +95,7 @@ struct CoordinatorProgram: AsyncParsableCommand {
     var logger = Logger(label: "cs-coordinator") { StreamLogHandler.standardError(label: $0) }
     logger.logLevel = level
     do {
-      try await serve(configuration, data: data, logger: logger)
+      try await serve(configuration, adminAddress, data: data, logger: logger)
     } catch let error as ClusterError {
       throw ProgramError(
         error.message, status: error.code == .invalidConfiguration ? .usage : .failure)
@@ -100,7 +106,8 @@ struct CoordinatorProgram: AsyncParsableCommand {
 
   /// Serves until a signal or a failure of the store; stops in the opposite order of the start.
   private func serve(
-    _ configuration: CoordinatorConfiguration, data: String, logger: Logger
+    _ configuration: CoordinatorConfiguration, _ adminAddress: AdminAddress?, data: String,
+    logger: Logger
   ) async throws {
     // Signals are watched before anything starts, so that none can end the process half-way.
     let (ends, continuation) = AsyncStream.makeStream(
@@ -123,18 +130,22 @@ struct CoordinatorProgram: AsyncParsableCommand {
     let coordinator = try await Coordinator.start(
       bus: bus, store: store, configuration: configuration, logger: logger
     ) { continuation.yield($0) }
+    var admin: AdminServer?
     do {
-      if let readyFile { try writeAtomically(readyFile, readiness(of: bus)) }
+      admin = try await adminAddress?.serve(coordinator, logger: logger)
+      if let readyFile { try writeAtomically(readyFile, readiness(of: bus, admin)) }
       logger.info("ready at \(bus.requestEndpoint)")
       for await failure in ends {
         if let failure { throw failure }
         break
       }
     } catch {
+      try await admin?.stop()
       try await coordinator.stop()
       throw error
     }
     logger.info("stopping")
+    try await admin?.stop()
     try await coordinator.stop()
   }
 
@@ -147,10 +158,10 @@ struct CoordinatorProgram: AsyncParsableCommand {
     }
   }
 
-  private func readiness(of bus: ZeroMQMessageBus) -> String {
+  private func readiness(of bus: ZeroMQMessageBus, _ admin: AdminServer?) -> String {
     let document = JSONText.object([
       ("bus", .string(bus.requestEndpoint)), ("busPublish", .string(bus.publishEndpoint)),
-      ("pid", .integer(Int64(getpid()))),
+      ("admin", .optional(admin?.address)), ("pid", .integer(Int64(getpid()))),
     ])
     return document.compact + "\n"
   }
@@ -159,6 +170,7 @@ struct CoordinatorProgram: AsyncParsableCommand {
     var configuration = CoordinatorConfiguration(
       heartbeatInterval: heartbeatInterval, livenessTimeout: livenessTimeout,
       suspectTimeout: suspectTimeout, settleTime: settleTime)
+    rebalancing.apply(to: &configuration.rebalancing)
     do throws(ClusterError) {
       for text in expect { try configuration.expectNodes(text) }
       try configuration.validate()
