@@ -139,7 +139,7 @@ let features: [Target] = [
     "ClusterControl",
     [
       "CloudstateModel", "CloudstateProtocol", "MessageBus", "RocksDB", "EtcdClient", "Gzip",
-      nioCore, nioPosix, logging, protobuf,
+      nioCore, nioPosix, nioHTTP1, logging, protobuf,
     ]),
   library(
     "Ingress",
@@ -214,8 +214,8 @@ let programs: [Target] = [
   program(
     "cs-coordinator",
     [
-      "ClusterControl", "EtcdClient", "GRPCTransport", "MessageBus", "CommandLineKit",
-      argumentParser, logging,
+      "ClusterControl", "EtcdClient", "GRPCTransport", "MessageBus", "CloudstateModel",
+      "CommandLineKit", argumentParser, logging,
     ]),
   program("cs-up", ["Launcher", "CommandLineKit", "SettingsReading", argumentParser]),
   program("cs-send", ["CommandClient", "CommandLineKit", "CloudstateModel", argumentParser]),
@@ -224,7 +224,7 @@ let programs: [Target] = [
     "cs-admin",
     [
       "CommandClient", "AccessControl", "MessageBus", "CommandLineKit", "CloudstateModel",
-      "CloudstateProtocol", argumentParser, logging, protobuf,
+      "CloudstateProtocol", argumentParser, nioCore, nioPosix, nioHTTP1, logging, protobuf,
     ]),
   program(
     "cs-bench",
@@ -304,7 +304,7 @@ let testTargets: [Target] = [
     "ClusterControlTests",
     [
       "ClusterControl", "EtcdClient", "MessageBus", "RocksDB", "CloudstateModel",
-      "CloudstateProtocol", nioCore, nioPosix, logging, protobuf,
+      "CloudstateProtocol", nioCore, nioPosix, nioHTTP1, logging, protobuf,
     ]),
   tests("EtcdClientTests", ["EtcdClient", "GRPCTransport", nioCore, logging]),
   tests(
