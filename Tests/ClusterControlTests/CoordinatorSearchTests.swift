@@ -5,7 +5,7 @@ import Testing
 
 /// A node that is told of three coordinators.
 @Suite struct CoordinatorSearchTests {
-  private func machine(endpoints: String = "tcp://a,tcp://b,tcp://c") throws
+  private func machine(endpoints: String = "tcp://a, tcp://b,tcp://c") throws
     -> NodeMembershipMachine
   {
     var machine = NodeMembershipMachine(

@@ -90,37 +90,3 @@ final class ElectedCoordinators {
     return text.split(separator: "\n").compactMap { Int($0.suffix(20)) }.max() ?? 0
   }
 }
-
-/// Commands through all nodes, one after the other, without repetition of what fails.
-final class SteadyLoad: Sendable {
-  struct Outcome {
-    let sent: Int
-    let failures: [String]
-  }
-
-  private let task: Task<Outcome, any Error>
-
-  init(_ cluster: TestCluster) {
-    let addresses = cluster.nodes.map(\.address)
-    task = Task {
-      var (sent, failures) = (0, [String]())
-      while !Task.isCancelled {
-        let result = try await runTool(
-          "cs-send",
-          [
-            "-s", addresses[sent % addresses.count], "ShoppingCart/AddItem",
-            #"{"userId":"u\#(sent % 20)","productId":"p\#(sent)","name":"Tea","quantity":1}"#,
-          ])
-        sent += 1
-        if result.status != .code(0) { failures.append(result.talk) }
-      }
-      return Outcome(sent: sent, failures: failures)
-    }
-  }
-
-  /// Ends it and answers what came of it.
-  func stop() async throws -> Outcome {
-    task.cancel()
-    return try await task.value
-  }
-}
