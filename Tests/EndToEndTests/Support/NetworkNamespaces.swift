@@ -153,7 +153,9 @@ final class NetworkNamespaces {
 extension Trait where Self == ConditionTrait {
   /// Skips a test where the kernel or the system forbids namespaces of users and networks.
   static var needsNetworkNamespaces: Self {
-    .enabled("user and network namespaces are not available here; see Support/NetworkNamespaces.swift") {
+    .enabled(
+      "user and network namespaces are not available here; see Support/NetworkNamespaces.swift"
+    ) {
       await NetworkNamespaces.obstacle() == nil
     }
   }
