@@ -63,11 +63,12 @@ struct CoordinatorProgram: AsyncParsableCommand {
   var config: String?
   @Flag(help: "Stop when the process that started this one ends.") var stopWithParent = false
 
-  private static let options = [
-    "bus", "bus-publish", "bus-key", "data", "expect", "settle-time", "heartbeat-interval",
-    "suspect-timeout",
-    "liveness-timeout", "ready-file", "log-level",
-  ] + EtcdOptions.names
+  private static let options =
+    [
+      "bus", "bus-publish", "bus-key", "data", "expect", "settle-time", "heartbeat-interval",
+      "suspect-timeout",
+      "liveness-timeout", "ready-file", "log-level",
+    ] + EtcdOptions.names
   private static let flags = ["stop-with-parent"]
 
   static func main() async {
