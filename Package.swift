@@ -297,8 +297,8 @@ let testTargets: [Target] = [
   tests(
     "CloudstateNodeTests",
     [
-      "CloudstateNode", "CloudstateModel", "Eventing", "GRPCTransport", "MessageBus", nioCore,
-      nioPosix,
+      "CloudstateNode", "CloudstateModel", "ClusterControl", "Eventing", "GRPCTransport",
+      "MessageBus", nioCore, nioPosix,
     ]),
   tests(
     "IngressTests",

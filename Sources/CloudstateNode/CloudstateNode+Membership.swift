@@ -1,7 +1,6 @@
 import CloudstateModel
 import ClusterControl
 import EntityRuntime
-import Eventing
 import GRPCTransport
 import Ingress
 import Logging
@@ -48,8 +47,8 @@ extension CloudstateNode {
 
   /// Follows plans, the function and the bus until the task is cancelled.
   func watch(
-    _ cluster: any ClusterHandle, opener: ShardOpener, consumers: EventConsumers,
-    replicator: Replicator?, function: UserFunction, spec: ServiceSpec,
+    _ cluster: any ClusterHandle, opener: ShardOpener, replicator: Replicator?,
+    function: UserFunction, spec: ServiceSpec,
     transcoder: HTTPTranscoder, busFailures: AsyncStream<Void>, publicAddress: String
   ) async throws {
     let (changes, continuation) = AsyncStream<Void>.makeStream(
@@ -58,8 +57,7 @@ extension CloudstateNode {
     try await withThrowingTaskGroup(of: Void.self) { group in
       group.addTask {
         try await self.followPlans(
-          changes, cluster: cluster, opener: opener, consumers: consumers,
-          publicAddress: publicAddress)
+          changes, cluster: cluster, opener: opener, publicAddress: publicAddress)
       }
       group.addTask {
         try await self.followFunction(function, spec: spec, transcoder: transcoder)
@@ -79,7 +77,7 @@ extension CloudstateNode {
 
   private func followPlans(
     _ changes: AsyncStream<Void>, cluster: any ClusterHandle, opener: ShardOpener,
-    consumers: EventConsumers, publicAddress: String
+    publicAddress: String
   ) async throws {
     var opener = opener
     var isAnnounced = false
@@ -87,7 +85,6 @@ extension CloudstateNode {
       let snapshot = cluster.snapshot
       if let refusal = snapshot.refusal { logger.warning("the coordinator refuses: \(refusal)") }
       await opener.open(snapshot)
-      consumers.serve(opener.openShards(in: snapshot))
       guard snapshot.isFullyAssigned, !isAnnounced else { continue }
       isAnnounced = true
       readiness.become(.ready)

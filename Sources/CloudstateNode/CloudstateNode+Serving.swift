@@ -1,5 +1,6 @@
 import AccessControl
 import CloudstateModel
+import ClusterControl
 import DynamicProtobuf
 import EntityRuntime
 import Eventing
@@ -71,8 +72,9 @@ extension CloudstateNode {
       logger.warning("\(text)")
       function.report(text)
     }
+    let router = makeRouter(methods: methods, runtime: runtime, bus: bus, cluster: cluster)
     let runner = CommandRunner(
-      router: makeRouter(methods: methods, runtime: runtime, bus: bus, cluster: cluster),
+      router: router,
       actions: actions, replicated: replicated?.runtime, methods: methods,
       elsewhere: TopologyCalls(
         cluster: cluster, bus: bus, service: configuration.service, timeout: commandTimeout),
@@ -98,11 +100,15 @@ extension CloudstateNode {
     let publicAddress = door.publicAddress
     let handle = try await join(
       cluster, bus: bus, store: store, publicAddress: publicAddress, runtime: runtime)
+    handle.addListener { change in
+      for assignment in change.assignments { router.shardChanged(assignment.shard) }
+    }
     try await watch(
       handle,
       opener: ShardOpener(
-        nodeID: configuration.nodeID, runtime: runtime, store: store, reader: reader, logger: logger),
-      consumers: consumers, replicator: replicated?.replicator,
+        nodeID: configuration.nodeID, runtime: runtime, store: store, reader: reader,
+        consumers: consumers, served: router.shardChanged, logger: logger),
+      replicator: replicated?.replicator,
       function: function, spec: spec, transcoder: door.transcoder, busFailures: busFailures,
       publicAddress: publicAddress)
   }
@@ -228,7 +234,7 @@ extension CloudstateNode {
     methods: EntityMethods, runtime: EntityRuntime, bus: any MessageBus, cluster: ClusterReference
   ) -> CommandRouter {
     CommandRouter(
-      cluster: cluster, runtime: runtime, bus: bus, methods: methods,
+      cluster: cluster, entities: runtime, bus: bus, methods: methods,
       service: configuration.service, shardCount: configuration.shardCount,
       commandTimeout: commandTimeout, ownerTimeout: TimeAmount(configuration.ownerTimeout))
   }

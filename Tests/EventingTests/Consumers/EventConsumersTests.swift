@@ -14,7 +14,7 @@ import Testing
   func handsOver() async throws {
     let node = try await ConsumingNode()
     for shard in UInt32(0)..<4 { try node.commit(shard, entity: "a", count: 2) }
-    node.consumers.serve(Set((0..<4).map(node.shard)))
+    try await node.start(0..<4)
     try await eventually("stored events are handled") { node.function.handled.count >= 8 }
     for shard in UInt32(0)..<4 { try node.commit(shard, entity: "b", count: 3) }
     try await eventually("new events are handled") { node.function.handled.count >= 20 }
@@ -33,7 +33,7 @@ import Testing
     for round in 0..<3 {
       let node = try await ConsumingNode(disk: disk)
       try node.commit(0, entity: "\(round)", count: 2)
-      node.consumers.serve([node.shard(0)])
+      try await node.start(0..<1)
       try await eventually("events are handled") { node.function.handled.count >= 2 }
       #expect(node.function.handled == ["0-\(round + 1)-0", "0-\(round + 1)-1"])
       try await node.stop()
@@ -47,15 +47,67 @@ import Testing
     let node = try await ConsumingNode()
     try node.commit(0, entity: "a", count: 3)
     node.function.hold()
-    node.consumers.serve([node.shard(0)])
+    try await node.start(0..<1)
     try await eventually("an event is with the function") { node.function.holding == 1 }
-    node.consumers.serve([])
-    node.consumers.serve([node.shard(0)])
+    async let stopped: Void = node.stop(0)
+    try await eventually("it stops") { node.isStopping(0) }
+    try await node.start(0..<1)
     try node.commit(0, entity: "b", count: 1)
     node.function.release()
+    try await stopped
     try await eventually("all events are handled") { node.function.handled.count >= 4 }
     #expect(node.function.handled == ["0-1-0", "0-1-1", "0-1-2", "0-2-0"])
     #expect(node.function.mostAtOnce == 1)
+    try await node.stop()
+  }
+
+  @Test("However often a shard leaves and comes back, each event is handed over once, in order")
+  func comesAndGoes() async throws {
+    let node = try await ConsumingNode()
+    for round in 1...20 {
+      try await node.start(0..<1)
+      try node.commit(0, entity: "a\(round)", count: 1)
+      if round.isMultiple(of: 2) {
+        try await eventually("an event is handled") { node.function.handled.count >= 2 * round - 1 }
+      }
+      try await node.stop(0)
+      let handled = node.function.handled.count
+      #expect(node.storedPosition == ConsumerPosition(batches: Position(UInt64(handled))))
+      try node.commit(0, entity: "b\(round)", count: 1)
+      try await eventually("it is stored") { node.lastPosition == Position(UInt64(2 * round)) }
+      #expect(node.function.handled.count == handled, "nothing is handed over meanwhile")
+    }
+    try await node.start(0..<1)
+    try await eventually("all events are handled") { node.function.handled.count >= 40 }
+    #expect(node.function.handled == (1...40).map { "0-\($0)-0" })
+    try await node.stop()
+  }
+
+  @Test("Nothing is stored for a shard that is lost, and its event comes again")
+  func lost() async throws {
+    let node = try await ConsumingNode()
+    try node.commit(0, entity: "a", count: 1)
+    node.function.hold()
+    try await node.start(0..<1)
+    try await eventually("an event is with the function") { node.function.holding == 1 }
+    try await node.giveUp(0)
+    node.function.release()
+    // Is complete when what was with the function is.
+    try await node.stop(0)
+    #expect(node.function.handled == ["0-1-0"])
+    #expect(node.storedPosition == .start)
+    try await node.start(0..<1)
+    try await eventually("it comes again") { node.function.handled.count >= 2 }
+    #expect(node.function.handled == ["0-1-0", "0-1-0"])
+    try await node.stop()
+  }
+
+  @Test("A shard that is not consumed has stopped at once")
+  func notConsumed() async throws {
+    let node = try await ConsumingNode(isConsuming: false)
+    try await node.stop(0)
+    try await node.start(0..<1)
+    try await node.stop(0)
     try await node.stop()
   }
 
@@ -64,7 +116,7 @@ import Testing
     let node = try await ConsumingNode { $0.maximumCalls = 2 }
     node.function.hold()
     for shard in UInt32(0)..<6 { try node.commit(shard, entity: "a", count: 2) }
-    node.consumers.serve(Set((0..<6).map(node.shard)))
+    try await node.start(0..<6)
     try await eventually("the function is full") { node.function.holding == 2 }
     node.function.release()
     try await eventually("all events are handled") { node.function.handled.count >= 12 }
@@ -77,7 +129,7 @@ import Testing
     let node = try await ConsumingNode { $0.firstRetryDelay = .milliseconds(1) }
     node.function.fail(times: 3)
     try node.commit(0, entity: "a", count: 2)
-    node.consumers.serve([node.shard(0)])
+    try await node.start(0..<1)
     try await eventually("both events are handled") { node.function.handled.count >= 2 }
     #expect(node.function.keys.count == 5)
     #expect(Set(node.function.keys.prefix(4)).count == 1)
@@ -87,7 +139,7 @@ import Testing
   @Test("A node without consumers has nothing to wait for when it stops")
   func noConsumers() async throws {
     let node = try await ConsumingNode(isConsuming: false)
-    node.consumers.serve([node.shard(0), node.shard(1)])
+    try await node.start(0..<2)
     let time = await ContinuousClock().measure { await node.consumers.stop(grace: .seconds(20)) }
     #expect(time < .seconds(10))
     try await node.stop()
@@ -99,134 +151,11 @@ import Testing
       $0.maximumAttempts = 1
     }
     try node.commit(0, entity: "a", count: 2)
-    node.consumers.serve([node.shard(0)])
+    try await node.start(0..<1)
     try await eventually("the events are skipped") {
       node.storedPosition == ConsumerPosition(batches: Position(1))
     }
     #expect(node.function.keys.isEmpty)
     try await node.stop()
-  }
-}
-
-/// A node that consumes the events of its own store.
-private final class ConsumingNode: Sendable {
-  let store: InMemoryShardStore
-  let function = RecordingFunction()
-  let consumers: EventConsumers
-  private let consumer: ConsumerID
-  private let service: ServiceName
-  private let pool = NIOThreadPool(numberOfThreads: 2)
-  private let outcomes = OutcomeSink()
-
-  init(
-    disk: InMemoryDisk = InMemoryDisk(), inputType: String = "google.protobuf.Any",
-    isConsuming: Bool = true, configure: (inout ConsumerSettings) -> Void = { _ in }
-  ) async throws {
-    service = try testService()
-    store = try InMemoryShardStore(disk: disk)
-    for index in UInt32(0)..<8 {
-      try store.openShard(ShardID(service: service, index: index), epoch: Epoch(1))
-    }
-    pool.start()
-    var settings = ConsumerSettings()
-    configure(&settings)
-    let loops = Array(MultiThreadedEventLoopGroup.singleton.makeIterator())
-    consumer = ConsumerID(serviceName: "test.Sub", group: "g", eventLog: "carts")
-    consumers = try await EventConsumers(
-      isConsuming ? [EventConsumer(id: consumer, methods: [("Take", inputType)])] : [],
-      service: service, settings: settings, store: store, pool: pool, caller: function,
-      loops: loops,
-      eventLoop: { loops[Int($0.index) % loops.count] },
-      logger: Logger(label: "test") { _ in SwiftLogNoOpLogHandler() })
-  }
-
-  func shard(_ index: UInt32) -> ShardID { ShardID(service: service, index: index) }
-
-  func commit(_ shard: UInt32, entity: String, count: Int) throws {
-    store.submit(
-      ShardBatch(
-        shard: self.shard(shard), epoch: Epoch(1),
-        entity: EntityKey(persistenceID: "carts", entityID: entity),
-        time: Timestamp(unixMilliseconds: 1), firstSequence: SequenceNumber(1),
-        events: (0..<count).map { _ in OpaquePayload(typeURL: "t/test.Added", value: [1]) }),
-      token: 1, to: outcomes)
-  }
-
-  var storedPosition: ConsumerPosition? { try? store.position(of: consumer, in: shard(0)) }
-
-  func stop() async throws {
-    await consumers.stop(grace: .seconds(10))
-    try await pool.shutdownGracefully()
-  }
-}
-
-/// Nobody waits for the outcomes of commits here.
-private final class OutcomeSink: CommitSink {
-  func completed(_ outcomes: [CommitOutcome]) {}
-}
-
-/// Handles events at once, or when it is told.
-private final class RecordingFunction: EventCaller {
-  private struct State {
-    var handled: [String] = []
-    var keys: [String] = []
-    var failures = 0
-    var isHolding = false
-    var held: [@Sendable () -> Void] = []
-    var running = 0
-    var mostAtOnce = 0
-  }
-
-  private let state = Mutex(State())
-
-  /// The ids of handled events.
-  var handled: [String] { state.withLock { $0.handled } }
-  var keys: [String] { state.withLock { $0.keys } }
-  var holding: Int { state.withLock { $0.held.count } }
-  var mostAtOnce: Int { state.withLock { $0.mostAtOnce } }
-
-  func fail(times: Int) { state.withLock { $0.failures = times } }
-
-  func hold() { state.withLock { $0.isHolding = true } }
-
-  func release() {
-    let held = state.withLock { state in
-      state.isHolding = false
-      defer { state.held = [] }
-      return state.held
-    }
-    held.forEach { $0() }
-  }
-
-  func call(
-    _ call: FunctionCall, key: String, on eventLoop: any EventLoop,
-    completion: @escaping @Sendable (EventOutcome) -> Void
-  ) {
-    let finish: @Sendable () -> Void = {
-      let outcome = self.state.withLock { state -> EventOutcome in
-        state.running -= 1
-        guard state.failures == 0 else {
-          state.failures -= 1
-          return .failed("not now")
-        }
-        for entry in call.metadata where entry.key == "ce-id" {
-          if case .text(let id) = entry.value { state.handled.append(id) }
-        }
-        return .handled
-      }
-      if eventLoop.inEventLoop {
-        completion(outcome)
-      } else {
-        eventLoop.execute { completion(outcome) }
-      }
-    }
-    let isHeld = state.withLock { state in
-      state.keys.append(key)
-      state.running += 1
-      state.mostAtOnce = max(state.mostAtOnce, state.running)
-      if state.isHolding { state.held.append(finish) }
-      return state.isHolding
-    }
-    if !isHeld { finish() }
   }
 }
