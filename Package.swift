@@ -130,8 +130,8 @@ let features: [Target] = [
   library(
     "ClusterControl",
     [
-      "CloudstateModel", "CloudstateProtocol", "MessageBus", "RocksDB", nioCore, nioPosix, logging,
-      protobuf,
+      "CloudstateModel", "CloudstateProtocol", "MessageBus", "RocksDB", "CLinux", nioCore, nioPosix,
+      nioHTTP1, nioSSL, logging, protobuf,
     ]),
   library(
     "Ingress",
@@ -292,7 +292,7 @@ let testTargets: [Target] = [
     "ClusterControlTests",
     [
       "ClusterControl", "MessageBus", "RocksDB", "CloudstateModel", "CloudstateProtocol", nioCore,
-      nioPosix, logging, protobuf,
+      nioPosix, nioHTTP1, nioSSL, logging, protobuf,
     ]),
   tests(
     "CloudstateNodeTests",
