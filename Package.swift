@@ -139,7 +139,7 @@ let features: [Target] = [
     "ClusterControl",
     [
       "CloudstateModel", "CloudstateProtocol", "MessageBus", "RocksDB", "EtcdClient", "Gzip",
-      nioCore, nioPosix, nioHTTP1, logging, protobuf,
+      "CLinux", nioCore, nioPosix, nioHTTP1, nioSSL, logging, protobuf,
     ]),
   library(
     "Ingress",
@@ -304,7 +304,7 @@ let testTargets: [Target] = [
     "ClusterControlTests",
     [
       "ClusterControl", "EtcdClient", "MessageBus", "RocksDB", "CloudstateModel",
-      "CloudstateProtocol", nioCore, nioPosix, nioHTTP1, logging, protobuf,
+      "CloudstateProtocol", nioCore, nioPosix, nioHTTP1, nioSSL, logging, protobuf,
     ]),
   tests("EtcdClientTests", ["EtcdClient", "GRPCTransport", nioCore, logging]),
   tests(
