@@ -260,7 +260,9 @@ package final class Coordinator: Sendable {
     let failure =
       error as? ClusterError
       ?? ClusterError(.storeFailed, "the coordinator's store cannot be written: \(error)")
-    logger.critical("the coordinator falls silent: \(failure.message)")
+    logger.log(
+      level: failure.code == .leadershipLost ? .notice : .critical,
+      "the coordinator falls silent: \(failure.message)")
     fallSilent(BusError(.closed, "the coordinator's store failed"))
     onFailure(failure)
   }

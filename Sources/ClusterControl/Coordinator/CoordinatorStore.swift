@@ -14,7 +14,7 @@ package protocol CoordinatorStore: Sendable {
   /// on stable storage.
   ///
   /// - Throws: ``ClusterError`` with `.storeFailed`; nothing is known of the outcome then, so the
-  ///   caller must not go on.
+  ///   caller must not go on. `.leadershipLost` if another coordinator may write instead.
   func save(_ record: CoordinatorRecord) throws(ClusterError)
 
   /// The newest plans, the newest first, at most `limit`.

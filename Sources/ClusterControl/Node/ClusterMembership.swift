@@ -125,17 +125,22 @@ package final class ClusterMembership: ClusterHandle {
   // MARK: On the loop
 
   private func begin(saved document: [UInt8]?) {
-    bus.connect(
-      to: BusPeer(
-        node: .coordinator, requestEndpoint: configuration.coordinatorEndpoint,
-        // Views come as requests, so there is nothing of the coordinator's to subscribe to.
-        publishEndpoint: "", incarnation: 0))
+    approachCoordinator(at: state.value.machine.coordinatorEndpoint)
     state.value.subscription = bus.serve(SubjectPattern(.plan)) { [self] request in
       loop.execute { [self] in receive(request) }
     }
     let view = document.flatMap(savedView)
     state.value.saved = view
     perform(state.value.machine.start(saved: view, at: uptime))
+  }
+
+  /// All coordinators have one name on the bus, and a node is linked with one of them at a time.
+  private func approachCoordinator(at endpoint: String) {
+    bus.connect(
+      to: BusPeer(
+        node: .coordinator, requestEndpoint: endpoint,
+        // Views come as requests, so there is nothing of the coordinator's to subscribe to.
+        publishEndpoint: "", incarnation: 0))
   }
 
   private func savedView(_ document: [UInt8]) -> ClusterView? {
@@ -172,6 +177,7 @@ package final class ClusterMembership: ClusterHandle {
     guard !state.value.isStopped else { return }
     for directive in directives {
       switch directive {
+      case .approach(let endpoint): approachCoordinator(at: endpoint)
       case .register(let registration): send(registration)
       case .heartbeat(let report): send(report)
       case .link(let member): bus.connect(to: member.peer)
@@ -232,7 +238,7 @@ package final class ClusterMembership: ClusterHandle {
     case .failure(let error):
       .failure(
         ClusterError(
-          .unreachable, "coordinator at \(configuration.coordinatorEndpoint): \(error)"))
+          .unreachable, "coordinator at \(state.value.machine.coordinatorEndpoint): \(error)"))
     case .success(let payload):
       Result { () throws(ClusterError) in try decode(payload) }
     }
