@@ -26,8 +26,16 @@ extension ClusterMembership {
     await withCheckedContinuation { continuation in
       let isTaken = loop.execute { [self] in
         guard !state.value.isStopped else { return continuation.resume() }
-        ask(.shardReports, payload: payload) { [logger] result in
-          if case .failure(let error) = result { logger.debug("reports of shards: \(error)") }
+        ask(.shardReports, payload: payload) { [self] result in
+          let outcome = decoded(result) { payload throws(ClusterError) in
+            ShardsReportAnswer(
+              try Cloudstate_Internal_Cluster_ShardsReportAnswer(reading: payload))
+          }
+          switch outcome {
+          case .success(let answer):
+            perform(state.value.machine.reportEnded(answer, at: uptime))
+          case .failure(let error): logger.debug("reports of shards: \(error)")
+          }
           continuation.resume()
         }
       }

@@ -27,7 +27,7 @@ package final class ClusterMembership: ClusterHandle {
   struct State {
     var machine: NodeMembershipMachine
     var listeners: [@Sendable (ClusterChange) -> Void] = []
-    var subscription: Subscription?
+    var subscriptions: [Subscription] = []
     var timer: Scheduled<Void>?
     var timerDue: Duration?
     /// The newest view that is not saved yet.
@@ -111,7 +111,7 @@ package final class ClusterMembership: ClusterHandle {
       state.value.isStopped = true
       state.value.machine.stop()
       state.value.timer?.cancel()
-      state.value.subscription?.cancel()
+      for subscription in state.value.subscriptions { subscription.cancel() }
       state.value.listeners = []
       for (_, request) in state.value.waiting {
         request.answer(.failure(BusError(.closed, "node \(nodeID) is stopping")))
@@ -126,9 +126,13 @@ package final class ClusterMembership: ClusterHandle {
 
   private func begin(saved document: [UInt8]?) {
     approachCoordinator(at: state.value.machine.coordinatorEndpoint)
-    state.value.subscription = bus.serve(SubjectPattern(.plan)) { [self] request in
-      loop.execute { [self] in receive(request) }
-    }
+    state.value.subscriptions = [
+      bus.serve(SubjectPattern(.plan)) { [self] request in
+        loop.execute { [self] in receive(request) }
+      },
+      // Answered at once, on the bus's own thread: it only tells that this process is there.
+      bus.serve(SubjectPattern(.probe(nodeID))) { $0.answer(.success(ByteBuffer())) },
+    ]
     let view = document.flatMap(savedView)
     state.value.saved = view
     perform(state.value.machine.start(saved: view, at: uptime))
@@ -173,7 +177,7 @@ package final class ClusterMembership: ClusterHandle {
     perform(directives)
   }
 
-  private func perform(_ directives: [NodeMembershipMachine.Directive]) {
+  func perform(_ directives: [NodeMembershipMachine.Directive]) {
     guard !state.value.isStopped else { return }
     for directive in directives {
       switch directive {
@@ -230,7 +234,7 @@ package final class ClusterMembership: ClusterHandle {
     }
   }
 
-  private func decoded<Answer>(
+  func decoded<Answer>(
     _ result: Result<ByteBuffer, BusError>,
     _ decode: (ByteBuffer) throws(ClusterError) -> Answer
   ) -> Result<Answer, ClusterError> {
@@ -265,5 +269,5 @@ package final class ClusterMembership: ClusterHandle {
     }
   }
 
-  private var uptime: Duration { Moment.now().uptime }
+  var uptime: Duration { Moment.now().uptime }
 }

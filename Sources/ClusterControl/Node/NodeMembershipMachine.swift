@@ -49,7 +49,7 @@ package struct NodeMembershipMachine: Sendable {
   package private(set) var view: ClusterView?
   private var shardMap: ShardMap
   private var members: [NodeID: ClusterMember] = [:]
-  private var heartbeatInterval: Duration = .seconds(1)
+  private var heartbeatInterval: Duration = .milliseconds(500)
   /// Registrations that failed in a row.
   private var failures = 0
   /// When the coordinator last answered anything.
@@ -186,6 +186,16 @@ package struct NodeMembershipMachine: Sendable {
     }
     if answer.registerAgain, case .registered = state { directives += register() }
     return directives
+  }
+
+  /// A report of shards was answered.
+  package mutating func reportEnded(
+    _ answer: ShardsReportAnswer, at now: Duration
+  ) -> [Directive] {
+    guard state != .stopped else { return [] }
+    let directives = heard(at: now)
+    guard answer.registerAgain, case .registered = state else { return directives }
+    return directives + register()
   }
 
   /// The coordinator delivered a view of its own accord.
