@@ -1,11 +1,12 @@
 import CloudstateModel
+import ClusterControl
 import ShardStore
 
 /// A reader of one shard's stream: asks a node, which asks the shard's owner as its own view has it, and goes on
 /// behind what it has seen.
 final class SimTail {
   private unowned let cluster: SimCluster
-  private let shard: ShardID
+  let shard: ShardID
   private(set) var checker: StreamChecker
   private var isBusy = false
 

@@ -1,5 +1,6 @@
 import CloudstateModel
 import ClusterControl
+import ShardReplication
 
 /// The coordinator: its record on a disk, and its process, which comes and goes.
 final class SimCoordinator {

@@ -82,7 +82,7 @@ final class SimMembership {
       case .register(let registration): send(registration)
       case .heartbeat(let report): send(report)
       // Whom the network reaches does not depend on links here.
-      case .link, .unlink: break
+      case .approach, .link, .unlink: break
       case .save(let view):
         unsaved = view
         saveIfIdle()

@@ -20,6 +20,8 @@ final class SimNode {
   /// The view that a restart finds.
   var savedView: ClusterView?
   private(set) var run: NodeRun?
+  /// A write has failed, or will.
+  var hasDiskFailed = false
   /// The node has left for good.
   var hasLeft = false
 

@@ -1,4 +1,5 @@
 import CloudstateModel
+import ClusterControl
 
 /// Brings commands to the nodes of their shards, as the product's `CommandRouter` does: one that was certainly not
 /// started is held and tried again.
