@@ -359,6 +359,8 @@ let testTargets: [Target] = [
       "CloudstateProtocol", "TCKProtocol", "GRPCTransport", nioCore, nioPosix, nioHTTP1, logging,
       protobuf,
     ]),
+  tests(
+    "ClusterSimulationTests", ["ClusterSimulation", "ShardStore", "CloudstateModel", "cs-sim"]),
   // The programs are dependencies so that they are built before the tests start them.
   .testTarget(
     name: "EndToEndTests",

@@ -51,7 +51,7 @@ final class SimCoordinator {
 /// One life of the coordinator's process: carries out what its ``CoordinatorMachine`` asks for (`Coordinator`).
 final class CoordinatorRun {
   private unowned let owner: SimCoordinator
-  private let cluster: SimCluster
+  private unowned let cluster: SimCluster
   private let process: SimProcess
   private(set) var machine: CoordinatorMachine
   private var deliveries: [NodeID: ViewDelivery] = [:]

@@ -7,7 +7,7 @@ import ShardStore
 final class NodeRun {
   unowned let node: SimNode
   let process: SimProcess
-  let cluster: SimCluster
+  unowned let cluster: SimCluster
   let store: SimStore
   let leases: LeaseBook
   private(set) lazy var shards = SimShards(self)

@@ -75,7 +75,13 @@ struct Course {
         }
       }
     }
-    pass(3 * Span.second)
+    waitForReaders()
+  }
+
+  /// Readers see everything before long.
+  private func waitForReaders() {
+    let end = world.now + 30 * Span.second
+    repeat { pass(Span.second) } while world.now < end && !isBroken && cluster.hasWaitingReaders
   }
 
   // MARK: The account

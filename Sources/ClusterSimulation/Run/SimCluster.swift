@@ -1,6 +1,7 @@
 import CloudstateModel
 import ClusterControl
 import ShardReplication
+import ShardStore
 
 /// All parts of a simulated cluster, and what its clients saw.
 final class SimCluster {
@@ -67,6 +68,18 @@ final class SimCluster {
   }
 
   // MARK: State
+
+  /// Whether a reader has not seen all that its shard's primary holds.
+  var hasWaitingReaders: Bool {
+    let plan = plan
+    return tails.contains { tail in
+      let primary = plan.shards.first { $0.shard == tail.shard }?.primary
+      guard let store = primary.flatMap(node)?.run?.store.store,
+        let end = try? store.end(of: tail.shard)
+      else { return true }
+      return tail.checker.position < end.position
+    }
+  }
 
   /// The newest plan that is on the coordinator's disk.
   var plan: Plan { coordinator.stored?.plan ?? .empty }

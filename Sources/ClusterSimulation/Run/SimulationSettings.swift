@@ -60,7 +60,7 @@ struct SimulationSettings {
     entities = random.int(2...8)
     maximumDriftPPM = random.pick([0, 1_000, 10_000]) ?? 0
     keepsOrder = !random.chance(ppm: 300_000)
-    thinkTime = Span.millisecond...(random.pick([10, 50, 300]) ?? 50) * Span.millisecond
+    thinkTime = Span.millisecond...(random.pick([40, 150, 500]) ?? 150) * Span.millisecond
     clientTimeout = (random.pick([1, 3, 6]) ?? 3) * Span.second
     passivation = (random.pick([1, 5, 30]) ?? 5) * Span.second
     let isCalm = profile == .calm
