@@ -1,5 +1,6 @@
 import AccessControl
 import CloudstateModel
+import ClusterControl
 import DynamicProtobuf
 import EntityRuntime
 import Eventing
@@ -52,6 +53,9 @@ extension CloudstateNode {
     let damage = DamageReports()
     let (settings, shardLoops) = entitySettings(spec, damage: damage, loops: loops)
     let store = ConfirmingStore(database, loops: shardLoops) { Int($0) % shardLoops.count }
+    let replication = ReplicatorReference()
+    // What the entities finish must still be confirmed by the shards' other copies.
+    teardown.add("shards") { await replication.stop() }
     let runtime = try await startEntities(
       settings, function: function, store: store, loops: loops, reader: reader, teardown)
     let replicated = try await startReplicatedEntities(
@@ -91,7 +95,8 @@ extension CloudstateNode {
       store: store, runtime: runtime, loops: loops, reader: reader, teardown)
     let shards = try await startShards(
       store, runtime: runtime, consumers: consumers, router: router, bus: bus, loops: shardLoops,
-      reader: reader, damage: damage, teardown)
+      reader: reader, damage: damage)
+    replication.set(shards.replicator)
     let door = try await openFrontDoor(
       spec, bindings: bindings, methods: methods, runner: runner, streams: streams,
       access: access, report: report, settings: listener, group: group, teardown)
@@ -105,6 +110,9 @@ extension CloudstateNode {
     let publicAddress = door.publicAddress
     let handle = try await join(
       cluster, bus: bus, store: store, publicAddress: publicAddress, runtime: runtime)
+    handle.addListener { change in
+      for assignment in change.assignments { router.shardChanged(assignment.shard) }
+    }
     try await watch(
       handle, shards: shards, replicator: replicated?.replicator, function: function, spec: spec,
       transcoder: door.transcoder, busFailures: busFailures, publicAddress: publicAddress)
@@ -239,7 +247,7 @@ extension CloudstateNode {
     methods: EntityMethods, runtime: EntityRuntime, bus: any MessageBus, cluster: ClusterReference
   ) -> CommandRouter {
     CommandRouter(
-      cluster: cluster, runtime: runtime, bus: bus, methods: methods,
+      cluster: cluster, entities: runtime, bus: bus, methods: methods,
       service: configuration.service, shardCount: configuration.shardCount,
       commandTimeout: commandTimeout, ownerTimeout: TimeAmount(configuration.ownerTimeout))
   }

@@ -8,15 +8,25 @@ struct AdminCommand: AsyncParsableCommand {
     abstract: "Looks into a running cluster and its settings.",
     discussion: """
       EXAMPLES
+        cs-admin status
+        cs-admin shards
+        cs-admin nodes
+        cs-admin top
+        cs-admin plan show
+        cs-admin drain cart-2 --wait
         cs-admin auth token ada --group support
         cs-admin auth check cs.cmd.cart.AddItem --as ada --access Config/access.yaml
         cs-admin keys bus bus.key
         cs-admin auth check 'cs.evt.cart.>' --as ada --server 127.0.0.1:9000
 
       EXIT STATUS
-        0 done, or allowed   2 wrong argument or file   5 no such service
+        0 done, or allowed   2 wrong argument or file   5 no such service, node or shard   7 conflict
         1 another failure    3 unreachable              6 denied
+        (cs-admin status has its own: see its help)
       """,
     version: programVersion,
-    subcommands: [AuthCommand.self, KeysCommand.self])
+    subcommands: [
+      StatusCommand.self, ShardsCommand.self, NodesCommand.self, TopCommand.self, PlanCommand.self,
+      DrainCommand.self, UndrainCommand.self, AuthCommand.self, KeysCommand.self,
+    ])
 }

@@ -1,5 +1,6 @@
 import Foundation
 import TestSupport
+import Testing
 
 /// Where the shards of a cluster are, as `cs-admin shards` tells.
 struct ShardRow: Decodable {
