@@ -105,6 +105,8 @@ final class SimClient {
       "\(attempt.command.method) \(attempt.command.text): \(outcome.text)"
         + (answer.flatMap(\.errorText).map { " (\($0))" } ?? ""))
     var attempt = attempt
+    // The function's own word stands, also under the key.
+    if case .failure = answer?.outcome { return finish(attempt, outcome) }
     switch outcome {
     case .ok: break
     case .failed:
@@ -117,7 +119,7 @@ final class SimClient {
   }
 
   private func again(_ attempt: Attempt) {
-    guard attempt.left > 0 else { return finish(attempt, .unknown) }
+    guard attempt.left > 0, !isStopped else { return finish(attempt, .unknown) }
     world.after(world.random.span(Span.millisecond...200 * Span.millisecond)) { [self] in
       self.attempt(attempt)
     }

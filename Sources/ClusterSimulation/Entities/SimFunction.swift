@@ -22,7 +22,7 @@ final class SimFunctionStream {
   private weak var entity: SimEntity?
   private let process: SimProcess
   private let world: World
-  private let settings: SimulationSettings
+  private unowned let cluster: SimCluster
   private let key: EntityKey
   private var list: [UInt64] = []
   private var hasEnded = false
@@ -33,7 +33,7 @@ final class SimFunctionStream {
     self.entity = entity
     process = run.process
     world = run.cluster.world
-    settings = run.cluster.settings
+    cluster = run.cluster
     key = entity.key
     if function.isGone { end(.unreachable("the function is gone"), after: 100_000) }
   }
@@ -48,11 +48,11 @@ final class SimFunctionStream {
 
   func command(_ command: EntityCommand, id: Int64) {
     var span = world.random.span(20_000...400_000)
-    if world.random.chance(ppm: settings.slowCommandPPM) {
+    if happens(\.slowCommandPPM) {
       span = world.random.span(20 * Span.millisecond...2 * Span.second)
     }
     later(span) { [self] in
-      if world.random.chance(ppm: settings.functionCrashPPM) {
+      if happens(\.functionCrashPPM) {
         end(.ended, after: 0)
       } else {
         say(.reply(reply(to: command, id: id)))
@@ -65,8 +65,12 @@ final class SimFunctionStream {
 
   // MARK: The function
 
+  private func happens(_ ppm: KeyPath<SimulationSettings, Int>) -> Bool {
+    !cluster.isPeaceful && world.random.chance(ppm: cluster.settings[keyPath: ppm])
+  }
+
   private func reply(to command: EntityCommand, id: Int64) -> FunctionReply {
-    if world.random.chance(ppm: settings.functionFailurePPM) {
+    if happens(\.functionFailurePPM) {
       let restart = world.random.chance(ppm: 300_000)
       return FunctionReply(
         commandID: id, action: .failure(description: "refused", restart: restart))

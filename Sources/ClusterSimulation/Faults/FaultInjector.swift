@@ -28,6 +28,7 @@ final class FaultInjector {
   /// Ends all faults: everything runs again, undisturbed.
   func stop() {
     isStopped = true
+    cluster.isPeaceful = true
     world.note("faults", "all is mended")
     cluster.network.heal()
     cluster.network.duplicatePPM = 0

@@ -100,7 +100,10 @@ final class SimMembership {
     let touched = moving.union(now).subtracting(assignments.map(\.shard))
     moving = now
     let others = touched.sorted().compactMap { snapshot.owner(of: $0.index) }
-    follow(assignments + others, moves: snapshot.moves)
+    // The shards' loops hear a little after everyone else.
+    let all = assignments + others
+    let moves = snapshot.moves
+    process.after(20 * Span.microsecond) { [self] in follow(all, moves: moves) }
   }
 
   private func follow(_ assignments: [ShardAssignment], moves: [ShardMove]) {

@@ -24,8 +24,10 @@ final class SimStore {
   private var held: [ShardID: HeldOutcomes] = [:]
   private var submitted: [UInt64: Submitted] = [:]
   private var lastToken: UInt64 = 0
-  /// Up to where replicated shards may be read; `nil` for those that may not yet.
-  private var visible: [ShardID: Position?] = [:]
+  private enum View { case whole, upTo(Position) }
+
+  /// How far shards may be read; others may not.
+  private var visible: [ShardID: View] = [:]
   private var appends: [UInt64: (Result<CopyAppendOutcome, StoreError>) -> Void] = [:]
   private var lastTicket: UInt64 = 0
   var onCommitted: (ShardID, [SealedDelta]) -> Void = { _, _ in }
@@ -78,7 +80,9 @@ final class SimStore {
   func open(_ shard: ShardID, epoch: Epoch, isReplicated: Bool, leases: LeaseBook) {
     if isReplicated {
       if held[shard] == nil { held[shard] = HeldOutcomes() }
-      if visible[shard] == nil { visible[shard] = .some(nil) }
+      if case .whole? = visible[shard] { visible[shard] = nil }
+    } else if held[shard] == nil {
+      visible[shard] = .whole
     }
     let waits = isReplicated && !node.has(.noLeaseWait)
     store.openShard(shard, epoch: epoch) { [mailbox] result in
@@ -177,7 +181,7 @@ final class SimStore {
   func isHeld(_ shard: ShardID) -> Bool { held[shard] != nil }
 
   func confirm(_ shard: ShardID, upTo position: Position) {
-    if held[shard] != nil { visible[shard] = position }
+    if held[shard] != nil { visible[shard] = .upTo(position) }
     give(held[shard]?.take(upTo: position) ?? [])
   }
 
@@ -201,9 +205,9 @@ final class SimStore {
     let batches = try store.stream(of: shard, after: position, byteLimit: 16 << 10)
     if node.has(.showUnconfirmed) { return batches }
     switch visible[shard] {
-    case .none: return batches
-    case .some(.some(let bound)): return batches.filter { $0.position <= bound }
-    case .some(.none): throw StoreError(.shardNotOpen, "it waits for its copies")
+    case .whole?: return batches
+    case .upTo(let bound)?: return batches.filter { $0.position <= bound }
+    case nil: throw StoreError(.shardNotOpen, "it is not served here")
     }
   }
 

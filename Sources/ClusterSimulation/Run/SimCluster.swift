@@ -15,6 +15,8 @@ final class SimCluster {
     (1...2).map { SimTail(of: shard, number: $0, in: self) }
   }
   private(set) var history: [Operation] = []
+  /// User functions do nothing wrong any more.
+  var isPeaceful = false
   private var nodesByID: [NodeID: SimNode] = [:]
   private var lastOperation: UInt64 = 0
 
