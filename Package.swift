@@ -184,6 +184,16 @@ let compatibility: [Target] = [
     ])
 ]
 
+// The whole cluster in one thread, over the machines that the product runs.
+let simulation: [Target] = [
+  library(
+    "ClusterSimulation",
+    [
+      "ClusterControl", "EntityRuntime", "ShardReplication", "ShardStore", "MessageBus",
+      "CloudstateModel", collections,
+    ])
+]
+
 let nodePrograms: [Target] = [
   library(
     "NodeCommand",
@@ -233,6 +243,7 @@ let programs: [Target] = [
       "CloudstateEmbedded", "CloudstateSDK", "ShoppingCartSample", "TCKModelSample", "TCKProtocol",
       argumentParser, nioCore, nioPosix, logging, protobuf,
     ]),
+  program("cs-sim", ["ClusterSimulation", "CommandLineKit", argumentParser]),
   program("cs-tck", ["CompatibilityKit", "CommandLineKit", "GRPCTransport", argumentParser]),
 ]
 
@@ -348,6 +359,8 @@ let testTargets: [Target] = [
       "CloudstateProtocol", "TCKProtocol", "GRPCTransport", nioCore, nioPosix, nioHTTP1, logging,
       protobuf,
     ]),
+  tests(
+    "ClusterSimulationTests", ["ClusterSimulation", "ShardStore", "CloudstateModel", "cs-sim"]),
   // The programs are dependencies so that they are built before the tests start them.
   .testTarget(
     name: "EndToEndTests",
@@ -403,6 +416,7 @@ let package = Package(
     .executable(name: "cs-admin", targets: ["cs-admin"]),
     .executable(name: "cs-bench", targets: ["cs-bench"]),
     .executable(name: "cs-tck", targets: ["cs-tck"]),
+    .executable(name: "cs-sim", targets: ["cs-sim"]),
   ],
   dependencies: [
     .package(url: "https://github.com/apple/swift-nio", from: "2.101.0"),
@@ -417,8 +431,8 @@ let package = Package(
     .package(url: "https://github.com/jpsim/Yams", from: "6.2.0"),
   ],
   targets: cModules + vocabulary + wrappers + ports + remoteStores + features + assemblies
-    + commandLine + compatibility + nodePrograms + embedding + samples + programs + samplePrograms
-    + testTargets
+    + commandLine + compatibility + simulation + nodePrograms + embedding + samples + programs
+    + samplePrograms + testTargets
     + fuzzTargets,
   cxxLanguageStandard: .cxx17
 )

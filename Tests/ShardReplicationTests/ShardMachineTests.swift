@@ -247,6 +247,46 @@ struct ShardMachineTests {
     #expect(machine.phase == .serving)
   }
 
+  @Test(
+    "A fence that ends without a new primary asks the target for another lease before it counts on one",
+    arguments: ["the move ends", "a new assignment", "the target left"])
+  func leaseAfterFence(end: String) {
+    var machine = serving([b, c])
+    let move = ShardMove(shard: shard, source: a, target: b, bytes: 0, phase: .fenced)
+    let plan = assignment(a, [b, c], inSync: [b, c], epoch: 1)
+    var actions: [ShardAction] = []
+    machine.assigned(plan, move: move, now: 2, into: &actions)
+    machine.handedOver(now: 3, into: &actions)
+    let release = sends(actions, to: b)[0]
+    #expect(release.releasesLease)
+    actions = []
+    switch end {
+    case "the move ends": machine.assigned(plan, move: nil, now: 4, into: &actions)
+    case "a new assignment":
+      let next = assignment(a, [b, c], inSync: [b, c], epoch: 2)
+      machine.assigned(next, move: move, now: 4, into: &actions)
+      machine.assigned(next, move: nil, now: 4, into: &actions)
+    default:
+      let next = assignment(a, [b, c], inSync: [b, c], epoch: 2)
+      machine.assigned(next, move: nil, now: 4, into: &actions)
+    }
+    #expect(machine.phase == .serving)
+    // What b promised before, it may have forgotten.
+    #expect(actions.last { if case .serve = $0 { true } else { false } } == .serve(machine.epoch, leaseEnd: 0))
+    machine.answered(
+      CopyAnswer(tag: release.tag, outcome: .appended(.start)), by: b, now: 5, into: &actions)
+    actions = []
+    machine.tick(now: 6, into: &actions)
+    for node in [b, c] {
+      for send in sends(actions, to: node) {
+        #expect(!send.releasesLease)
+        machine.answered(
+          CopyAnswer(tag: send.tag, outcome: .appended(.start)), by: node, now: 7, into: &actions)
+      }
+    }
+    #expect(actions.contains { if case .extendLease = $0 { true } else { false } })
+  }
+
   @Test("A copy that is waited for in vain is reported, and writes fail after a while")
   func lags() {
     var machine = serving([b])

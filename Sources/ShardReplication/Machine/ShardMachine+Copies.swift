@@ -50,12 +50,13 @@ extension ShardMachine {
     }
   }
 
-  func emit(
+  mutating func emit(
     _ deltas: [SealedDelta], to copy: inout CopyProgress, _ node: NodeID, startsOver: Bool = false,
     now: Uptime, into actions: inout [ShardAction]
   ) {
     let bytes = deltas.reduce(0) { $0 + $1.bytes.count }
     let isFenceTarget = hasHandedOver && move?.target == node
+    if isFenceTarget { leaseLetGoBy = node }
     let includesConsumers = copy.sentConsumers != consumersVersion
     let tag = CopySend.Tag(
       epoch: epoch, session: copy.session, sentAt: now, bytes: bytes,
@@ -121,7 +122,7 @@ extension ShardMachine {
       if isCurrent { giveUp(&copy, node, now: now) }
     }
     copies[node] = copy
-    if answer.tag.releasesLease, case .appended(let position) = answer.outcome,
+    if isCurrent, answer.tag.releasesLease, case .appended(let position) = answer.outcome,
       node == move?.target, position >= end.position
     {
       isLeaseReleased = true

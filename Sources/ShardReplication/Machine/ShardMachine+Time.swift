@@ -78,6 +78,6 @@ extension ShardMachine {
     actions.append(.failUnconfirmed(reason))
     actions.append(.report("\(reason); the shard rests until they do or a plan goes on without them"))
     phase = .stalled
-    hasHandedOver = false
+    forgetHandOver()
   }
 }

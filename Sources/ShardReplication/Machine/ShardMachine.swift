@@ -70,6 +70,8 @@ package struct ShardMachine: Sendable {
   var hasHandedOver = false
   /// The target of the move has the last consumers' positions and has forgotten its lease.
   var isLeaseReleased = false
+  /// The copy that was asked to forget the lease it granted, although this node is primary still.
+  var leaseLetGoBy: NodeID?
   var fenceFailed = false
   var seenEpoch = Epoch.none
   var damage: String?
@@ -141,7 +143,10 @@ package struct ShardMachine: Sendable {
       // Without copies nothing was told of commits.
       if !goesOn || !wasReplicated { isEndKnown = false }
       actions.append(.open(new.epoch, isReplicated: !new.replicas.isEmpty))
-      if phase == .fencing || phase == .fenced { phase = .serving }
+      if phase == .fencing || phase == .fenced {
+        phase = .serving
+        forgetHandOver()
+      }
       if phase == .serving {
         recomputeLease()
         actions.append(.serve(new.epoch, leaseEnd: leaseEnd))
@@ -244,7 +249,7 @@ package struct ShardMachine: Sendable {
     actions.append(.failUnconfirmed(reason))
     recent.removeAll()
     isEndKnown = false
-    hasHandedOver = false
+    forgetHandOver()
     unconfirmedSince = nil
     for node in copies.keys { copies[node]?.startAfresh() }
   }

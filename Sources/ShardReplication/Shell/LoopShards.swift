@@ -186,7 +186,7 @@ final class LoopShards {
     case .open(let epoch, let isReplicated): open(shard, epoch: epoch, isReplicated: isReplicated)
     case .close:
       outcomes.forget(shard)
-      store.uncover(shard)
+      store.hide(shard)
       store.inner.closeShard(shard) {}
     case .drop(let epoch): drop(shard, epoch: epoch)
     case .confirm(let position):
@@ -213,7 +213,9 @@ final class LoopShards {
   private func open(_ shard: ShardID, epoch: Epoch, isReplicated: Bool) {
     if isReplicated {
       outcomes.hold(shard)
-      environment.store.hide(shard)
+      environment.store.cover(shard)
+    } else if !outcomes.isHeld(shard) {
+      environment.store.uncover(shard)
     }
     let leases = environment.leases
     let own = NIOLoopBound(self, eventLoop: eventLoop)
@@ -231,7 +233,7 @@ final class LoopShards {
 
   private func drop(_ shard: ShardID, epoch: Epoch) {
     let (store, logger) = (environment.store.inner, environment.logger)
-    environment.store.uncover(shard)
+    environment.store.hide(shard)
     environment.reader.submit { state in
       guard state == .active else { return }
       // Where there is nothing the disk is left in peace; what cannot be read is removed all the same.
