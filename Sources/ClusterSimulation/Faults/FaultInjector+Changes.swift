@@ -34,6 +34,7 @@ extension FaultInjector {
     case .move:
       guard let target = world.random.pick(others) else { return }
       action = .move(from: assignment.primary, to: target)
+      if world.random.chance(ppm: 300_000) { delayPlans(to: assignment.primary) }
     case .addCopy:
       guard let target = world.random.pick(outsiders) else { return }
       action = .add(target)
@@ -48,6 +49,18 @@ extension FaultInjector {
     coordinator.rebalance(
       [RebalanceStep(shard: assignment.shard, action: action, keepsSource: keeps)],
       reason: "it was asked for")
+  }
+
+  /// The node hears of plans late for a while.
+  private func delayPlans(to id: NodeID) {
+    guard let node = cluster.node(id)?.process else { return }
+    let coordinator = cluster.coordinator.process
+    let delay = world.random.span(5 * Span.millisecond...400 * Span.millisecond)
+    note("plans reach \(id) late")
+    cluster.network.change(coordinator, node) { $0.delay = delay }
+    later(Span.second...6 * Span.second) { [cluster] in
+      cluster.network.change(coordinator, node) { $0.delay = 0 }
+    }
   }
 
   // MARK: Nodes

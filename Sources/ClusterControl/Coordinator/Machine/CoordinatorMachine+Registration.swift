@@ -54,7 +54,8 @@ extension CoordinatorMachine {
     if known?.info != info || known?.liveness == .down {
       triggerRebalance("node \(info.node) is there", at: now)
     }
-    hasNews = hasNews || isJoin
+    // Also one that was silent and is there again: what was reported of its copies waits for that.
+    hasNews = hasNews || isJoin || isChange
     directives += admitReplicationFactor(of: registration, at: now)
     let plans = planIfReady([info.service], at: now)
     if isChange || !directives.isEmpty || !plans.isEmpty { record.version += 1 }
