@@ -159,15 +159,20 @@ extension ShardMachine {
     into actions: inout [ShardAction]
   ) {
     copy.startAfresh()
-    copy.acknowledged = min(copy.acknowledged ?? .start, theirs.position)
-    if theirs.position <= end.position {
+    copy.acknowledged = copy.acknowledged.map { min($0, theirs.position) }
+    if phase != .joining, required.contains(node), theirs.position < confirmed {
+      // It has lost what was acknowledged, so it must not become primary: the plan is to go on without it.
+      refuse(&copy, node)
+    } else if theirs.position <= end.position {
       copy.phase = .comparing
       actions.append(.compare(node, at: theirs))
     } else if phase == .joining, required.contains(node), canFetch {
       copy.phase = .fetching
+      copy.progressAt = now
       actions.append(
         .fetch(node, after: end.position, afterEpoch: end.epoch, epoch: epoch))
     } else if phase == .joining, required.contains(node) {
+      copy.progressAt = now
       rest(&copy, now: now)
     } else {
       refuse(&copy, node)
@@ -203,11 +208,12 @@ extension ShardMachine {
   ) {
     guard phase == .joining, var copy = copies[node], copy.phase == .fetching else { return }
     copy.startAfresh()
+    copy.progressAt = now
     switch result {
     case .success(let own):
       end = CopyProgress.Place(position: own.position, epoch: own.epoch)
       copy.sent = end
-      copy.acknowledged = own.position
+      copy.acknowledged = nil
     case .failure: rest(&copy, now: now)
     }
     copies[node] = copy
@@ -223,7 +229,8 @@ extension ShardMachine {
     copy.startAfresh()
     copy.mustStartOver = true
     copy.acknowledged = nil
-    if required.contains(node) { copy.phase = .unfit }
+    // An empty primary is no reason to delete what may be the only copy there is.
+    if required.contains(node) || end.position == .start { copy.phase = .unfit }
   }
 
   private func giveUp(_ copy: inout CopyProgress, _ node: NodeID, now: Uptime) {

@@ -63,6 +63,8 @@ extension ShardMachine {
     return required.filter { node in
       guard let copy = copies[node] else { return false }
       if copy.phase == .unfit { return true }
+      // A longer copy is what this one waits for.
+      if copy.phase == .fetching { return false }
       return now.since(copy.progressAt) >= settings.laggingAfter.asNanoseconds
     }
   }

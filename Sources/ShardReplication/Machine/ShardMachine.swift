@@ -228,6 +228,7 @@ package struct ShardMachine: Sendable {
 
   /// A record of this node's copy cannot be trusted. Where another copy is in-sync, that one takes over;
   /// elsewhere the shard goes on, and what needs the record fails.
+  /// Likewise where its disk has failed.
   package mutating func foundDamage(_ reason: String, into actions: inout [ShardAction]) {
     guard isPrimary, phase != .failed, assignment?.inSync.isEmpty == false else { return }
     failed(because: reason, isDamage: true, into: &actions)
@@ -267,7 +268,11 @@ package struct ShardMachine: Sendable {
     let waitsFor = settings.ackPolicy == .local ? [] : required
     guard
       waitsFor.allSatisfy({ node in
-        copies[node]?.acknowledged.map { $0 >= end.position } ?? false
+        // What is known to be longer than this copy, or has not been asked, is no sign that this one is complete.
+        guard let copy = copies[node], copy.phase == .streaming || copy.phase == .reading else {
+          return false
+        }
+        return copy.acknowledged.map { $0 >= end.position } ?? false
       })
     else { return }
     confirmed = end.position
