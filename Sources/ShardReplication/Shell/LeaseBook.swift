@@ -10,17 +10,18 @@ package final class LeaseBook: Sendable {
     var initial: Uptime
   }
 
-  private let term: Duration
+  private let settings: ShardReplicationSettings
   private let state: Mutex<State>
 
   package init(settings: ShardReplicationSettings, now: Uptime) {
-    term = settings.lease + settings.leaseMargin
+    self.settings = settings
     state = Mutex(State(initial: now.adding(settings.lease + settings.leaseMargin)))
   }
 
-  /// An append of the shard is answered.
-  package func promise(_ shard: ShardID, now: Uptime) {
-    state.withLock { $0.promises[shard] = max($0.promises[shard] ?? 0, now.adding(term)) }
+  /// An append of the shard is answered, whose primary means to answer for so long.
+  package func promise(_ shard: ShardID, for asked: Duration = .zero, now: Uptime) {
+    let end = now.adding(max(asked, settings.lease) + settings.leaseMargin)
+    state.withLock { $0.promises[shard] = max($0.promises[shard] ?? 0, end) }
   }
 
   /// The primary answers nothing any more.
