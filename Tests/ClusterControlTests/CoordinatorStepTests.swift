@@ -207,7 +207,8 @@ private func move(
     try cluster.report("a", 0) { $0.caughtUp = [try! node("b")] }
     #expect(try cluster.assignment(0).inSync == [])
     // It says nothing new of the shard, and neither does the primary.
-    _ = cluster.trace.register(try registration("b"), at: at(cluster.now))
+    _ = cluster.trace.register(
+      try registration("b", shards: 1, copies: 2), at: at(cluster.now))
     #expect(try cluster.assignment(0).inSync == nodes("b"))
   }
 

@@ -275,7 +275,6 @@ struct ShardMachineTests {
     #expect(actions.last { if case .serve = $0 { true } else { false } } == .serve(machine.epoch, leaseEnd: 0))
     machine.answered(
       CopyAnswer(tag: release.tag, outcome: .appended(.start)), by: b, now: 5, into: &actions)
-    actions = []
     machine.tick(now: 6, into: &actions)
     for node in [b, c] {
       for send in sends(actions, to: node) {
