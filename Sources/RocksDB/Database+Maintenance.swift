@@ -26,6 +26,26 @@ extension Database {
     return value
   }
 
+  /// About how many bytes of files the keys in `lower ..< upper` take. What is still in write buffers is left
+  /// out.
+  package func approximateBytes(
+    of family: ColumnFamily, from lower: [UInt8], to upper: [UInt8]
+  ) throws(RocksDBError) -> UInt64 {
+    var bytes: UInt64 = 0
+    try lower.withCharacters { lowerStart, lowerCount in
+      upper.withCharacters { upperStart, upperCount in
+        Result { () throws(RocksDBError) in
+          try checked { failure in
+            rocksdb_approximate_sizes_cf(
+              raw, handle(of: family), 1, [lowerStart], [lowerCount], [upperStart], [upperCount],
+              &bytes, &failure)
+          }
+        }
+      }
+    }.get()
+    return bytes
+  }
+
   /// Makes a consistent copy in the folder `path`, which must not exist yet. Files are hard-linked
   /// where the file system allows.
   package func checkpoint(to path: String) throws(RocksDBError) {

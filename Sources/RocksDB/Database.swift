@@ -87,14 +87,15 @@ package final class Database: @unchecked Sendable {
   /// The C handles of all families, `default` last.
   var handles: [OpaquePointer] { familyHandles }
 
-  /// The value of a key without copying it out of the block cache or write buffer, or `nil`.
+  /// The value of a key, now or in a view, without copying it out of the block cache or write buffer, or `nil`.
   package func value(
-    of key: [UInt8], in family: ColumnFamily
+    of key: [UInt8], in family: ColumnFamily, view: DatabaseView? = nil
   ) throws(RocksDBError) -> PinnedValue? {
+    let options = view?.readOptions.raw ?? readOptions.raw
     let pinned = try key.withCharacters { start, count in
       Result { () throws(RocksDBError) in
         try checked { failure in
-          rocksdb_get_pinned_cf(raw, readOptions.raw, handle(of: family), start, count, &failure)
+          rocksdb_get_pinned_cf(raw, options, handle(of: family), start, count, &failure)
         }
       }
     }.get()

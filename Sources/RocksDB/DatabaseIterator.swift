@@ -1,7 +1,7 @@
 import CRocksDB
 
-/// Walks the keys of a column family within bounds, over the state at its creation. Used by one thread
-/// at a time; not positioned until the first seek.
+/// Walks the keys of a column family within bounds, over the state at its creation or that of a view. Used by
+/// one thread at a time; not positioned until the first seek.
 package struct DatabaseIterator: ~Copyable {
   private let raw: OpaquePointer
   private let options: ReadOptionsHandle
@@ -9,13 +9,20 @@ package struct DatabaseIterator: ~Copyable {
   private let lower: UnsafeMutableBufferPointer<CChar>
   private let upper: UnsafeMutableBufferPointer<CChar>
   private let database: Database
+  private let view: DatabaseView?
 
   /// Walks the keys in `lower ..< upper`; `nil` leaves a side open.
+  ///
+  /// - Parameter keepsBlocks: whether what is read stays in the block cache. A walk over everything would only
+  ///   drive out what is used.
   package init(
     over family: ColumnFamily, of database: Database, from lower: [UInt8]? = nil,
-    to upper: [UInt8]? = nil
+    to upper: [UInt8]? = nil, view: DatabaseView? = nil, keepsBlocks: Bool = true
   ) {
     options = ReadOptionsHandle()
+    self.view = view
+    if let view { rocksdb_readoptions_set_snapshot(options.raw, view.raw) }
+    if !keepsBlocks { rocksdb_readoptions_set_fill_cache(options.raw, 0) }
     self.lower = copyBound(lower)
     self.upper = copyBound(upper)
     self.database = database

@@ -70,7 +70,11 @@ package protocol ShardStore: Sendable {
     of consumer: ConsumerID, in shard: ShardID
   ) throws(StoreError) -> ConsumerPosition
 
-  /// Stores how far a consumer has come and returns after it is synced.
+  /// Stores how far a consumer has come and returns after it is synced, in order behind everything submitted
+  /// before.
+  ///
+  /// - Throws: ``StoreError`` with `.shardNotOpen` unless the shard is open here: whoever is its primary now
+  ///   has its consumers, and what was left of a copy that was dropped must not come back.
   func setPosition(
     _ position: ConsumerPosition, of consumer: ConsumerID, in shard: ShardID
   ) throws(StoreError)
@@ -98,9 +102,15 @@ package struct CommitOutcome: Sendable {
   package let token: UInt64
   /// The batch's position once it is durable, or why it is not and never will be.
   package let result: Result<Position, StoreError>
+  /// The time the batch was given, which may be later than its own; without meaning on failure.
+  package let time: Timestamp
 
-  package init(token: UInt64, result: Result<Position, StoreError>) {
+  package init(
+    token: UInt64, result: Result<Position, StoreError>,
+    time: Timestamp = Timestamp(unixMilliseconds: .min)
+  ) {
     self.token = token
     self.result = result
+    self.time = time
   }
 }

@@ -4,17 +4,21 @@ import Logging
 /// The committer's work on what it took from the queue: admit, stage, sync once, report (design
 /// section 5.3). Confined to the committer: a thread of its own, or whoever drives an in-memory store.
 struct CommitCycle<Backend: CommitBackend & ~Copyable>: ~Copyable {
-  private var backend: Backend
-  private let board: CommitBoard
+  var backend: Backend
+  let board: CommitBoard
   private let configuration: ShardStoreConfiguration
   private let retention: IdempotencyRetention
-  private let logger: Logger
+  let logger: Logger
 
-  private var ledger = CommitLedger()
-  private var sequences = SequenceGuard(capacity: 8192)
+  var ledger = CommitLedger()
+  var sequences = SequenceGuard(capacity: entitiesPerSync)
   private var reports = CommitReports()
-  private var hasStaged = false
+  var hasStaged = false
+  /// Batches staged since the last sync.
+  private var stagedBatches = 0
   private var hasStagedReplicas = false
+  /// Shards whose copies are deleted by what is staged.
+  var stagedDeletions: Set<ShardID> = []
   /// Set once by a failed commit that held changes of replicated entities.
   private var replicasAreStopped = false
   /// Replicated entities of which a change was refused. A delta behind it would leave a gap in their copies, or
@@ -42,17 +46,36 @@ struct CommitCycle<Backend: CommitBackend & ~Copyable>: ~Copyable {
       switch entry {
       case .batch(let batch, let token, let sink):
         reports.append(admit(batch), token: token, to: sink)
-        if backend.stagedBytes >= configuration.maximumBytesPerSync { settle() }
+        settleIfFull()
       case .replica(let write, let token, let sink):
         reports.append(admit(write), token: token, to: sink)
-        if backend.stagedBytes >= configuration.maximumBytesPerSync { settle() }
+        settleIfFull()
       case .refused(let error, let token, let sink, let replica):
         if let replica { incompleteReplicas.insert(replica) }
         reports.append(.failure(error), token: token, to: sink)
-      case .open(let request):
+      case .open(let shard, let epoch, let completion):
         // What was queued before belongs to the old epoch and is settled under it.
         settle()
-        request.fulfil(Result { () throws(StoreError) in try open(request) })
+        completion(Result { () throws(StoreError) in try open(shard, epoch: epoch) })
+      case .close(let shard, let completion):
+        if let slot = ledger.slot(of: shard) { ledger.close(slot) }
+        reports.append(.success(())) { _ in completion() }
+      case .append(let append, let completion):
+        reports.append(admit(append), to: completion)
+      case .drop(let shard, let epoch, let completion):
+        let result = Result { () throws(StoreError) in try drop(shard, epoch: epoch) }
+        reports.append(result, to: completion)
+      case .consumer(let position, let consumer, let shard, let completion):
+        let result = Result { () throws(StoreError) in
+          try note(position, of: consumer, in: shard)
+        }
+        reports.append(result, to: completion)
+      case .damage(let shard, let generation, let error):
+        // A deletion that is staged makes another copy.
+        settle()
+        if board.generation(of: shard) == generation { markDamaged(shard, error) }
+      case .failed(let completion):
+        reports.append(.success(())) { _ in completion() }
       }
     }
     settle()
@@ -61,7 +84,7 @@ struct CommitCycle<Backend: CommitBackend & ~Copyable>: ~Copyable {
 
   // MARK: Committing
 
-  private mutating func admit(_ batch: ShardBatch) -> Result<Position, StoreError> {
+  private mutating func admit(_ batch: ShardBatch) -> Result<ShardEnd, StoreError> {
     guard let slot = ledger.slot(of: batch.shard) else {
       return .failure(.notOpen(batch.shard, batch.epoch))
     }
@@ -72,13 +95,30 @@ struct CommitCycle<Backend: CommitBackend & ~Copyable>: ~Copyable {
     } catch {
       return .failure(error)
     }
-    let assignment = ledger.assign(slot, time: batch.time)
-    backend.stage(batch, entity: entityKey, as: assignment)
-    hasStaged = true
-    return .success(assignment.position)
+    let end = ledger.assign(slot, time: batch.time)
+    stage(batch, as: end)
+    return .success(end)
   }
 
-  private mutating func admit(_ write: ReplicaWrite) -> Result<Position, StoreError> {
+  /// Stages a batch of another primary, with the place and time it has there.
+  mutating func stage(_ delta: ShardDelta, in slot: CommitLedger.Slot, of shard: ShardID)
+    throws(StoreError)
+  {
+    let batch = delta.batch(in: shard)
+    StoreKey.snapshot(shard, delta.entity).encode(into: &entityKey)
+    try checkSequence(of: batch)
+    ledger.move(slot, to: delta.end)
+    stage(batch, as: delta.end)
+  }
+
+  /// Stages a batch of the entity whose stored key is `entityKey`.
+  private mutating func stage(_ batch: ShardBatch, as end: ShardEnd) {
+    backend.stage(batch, entity: entityKey, as: end)
+    hasStaged = true
+    stagedBatches += 1
+  }
+
+  private mutating func admit(_ write: ReplicaWrite) -> Result<ShardEnd, StoreError> {
     guard !replicasAreStopped else { return .failure(.replicasStopped) }
     if !incompleteReplicas.isEmpty {
       switch write.change {
@@ -90,7 +130,7 @@ struct CommitCycle<Backend: CommitBackend & ~Copyable>: ~Copyable {
     backend.stage(write)
     hasStaged = true
     hasStagedReplicas = true
-    return .success(.start)
+    return .success(.empty)
   }
 
   private mutating func checkSequence(of batch: ShardBatch) throws(StoreError) {
@@ -111,11 +151,25 @@ struct CommitCycle<Backend: CommitBackend & ~Copyable>: ~Copyable {
     sequences.remember(first.number - 1 + Int64(batch.events.count), of: entityKey)
   }
 
+  /// Bounds what one sync holds: in bytes, and in batches, so that no entity of an unsettled batch is forgotten
+  /// by the guard of sequences.
+  mutating func settleIfFull() {
+    guard
+      backend.stagedBytes >= configuration.maximumBytesPerSync
+        || stagedBatches >= entitiesPerSync
+    else { return }
+    settle()
+  }
+
   /// Makes durable what is staged and reports everything decided so far.
-  private mutating func settle() {
+  mutating func settle() {
     guard hasStaged else { return reports.deliver() }
     hasStaged = false
-    defer { hasStagedReplicas = false }
+    stagedBatches = 0
+    defer {
+      hasStagedReplicas = false
+      stagedDeletions.removeAll()
+    }
     do throws(StoreError) {
       try backend.writeStaged()
     } catch {
@@ -131,36 +185,9 @@ struct CommitCycle<Backend: CommitBackend & ~Copyable>: ~Copyable {
         ])
       return
     }
-    let grown = ledger.commit()
-    board.show(grown)
+    let grown = board.show(ledger.commit(), deleted: stagedDeletions)
     reports.deliver()
-    board.tellListeners(grown)
-  }
-
-  // MARK: Opening
-
-  private mutating func open(_ request: OpenRequest) throws(StoreError) -> Position {
-    let seen = try backend.epoch(of: request.shard)
-    if let refusal = ledger.refusalToOpen(request.shard, under: request.epoch, seen: seen) {
-      throw refusal
-    }
-    let last: CommitLedger.Assignment
-    if let known = ledger.lastCommitted(of: request.shard) {
-      last = known
-    } else {
-      last = try backend.recover(request.shard)
-    }
-    if request.epoch > seen {
-      do throws(StoreError) {
-        try backend.raiseEpoch(of: request.shard, to: request.epoch)
-      } catch {
-        ledger.stop(request.shard)
-        throw error
-      }
-    }
-    ledger.open(request.shard, epoch: request.epoch, last: last)
-    board.show([request.shard: last.position])
-    return last.position
+    if !grown.isEmpty { board.tellListeners(grown) }
   }
 
   // MARK: Expiry
@@ -174,7 +201,7 @@ struct CommitCycle<Backend: CommitBackend & ~Copyable>: ~Copyable {
     sweptBucket = bucket
     do throws(StoreError) {
       hasMoreToExpire = try backend.expireIdempotencyRecords(
-        now: now, in: ledger.openShards, limit: 512)
+        now: now, in: ledger.usableShards, limit: 512)
     } catch {
       hasMoreToExpire = false
       logger.warning(
@@ -183,3 +210,6 @@ struct CommitCycle<Backend: CommitBackend & ~Copyable>: ~Copyable {
     }
   }
 }
+
+/// Entities whose last sequences are remembered at least, and so batches that may be unsettled.
+private let entitiesPerSync = 8192

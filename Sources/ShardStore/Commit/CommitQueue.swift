@@ -2,22 +2,11 @@ import CloudstateModel
 import Dispatch
 import Synchronization
 
-/// What waits for the committer, in the order in which it came.
-enum CommitEntry: Sendable {
-  /// To be checked and committed.
-  case batch(ShardBatch, token: UInt64, sink: any CommitSink)
-  case replica(ReplicaWrite, token: UInt64, sink: any CommitSink)
-  /// A batch that was turned away at the door; it waits so that outcomes keep their order. Of a change of a
-  /// replicated entity's copy with the entity.
-  case refused(StoreError, token: UInt64, sink: any CommitSink, replica: EntityKey?)
-  /// A shard to open behind everything queued before.
-  case open(OpenRequest)
-}
-
 /// The bounded queue between all threads and the committer.
 ///
-/// The bounds hold for batches. A refused batch leaves a token of a few words in the queue until its
-/// outcome is reported; a submitter that waits for outcomes before it goes on bounds those.
+/// The bounds hold for batches and deltas. A refused batch leaves a token of a few words in the queue until its
+/// outcome is reported; a submitter that waits for outcomes before it goes on bounds those. Everything else is
+/// small, and rare, or waited for by a thread.
 final class CommitQueue: Sendable {
   private enum Phase { case accepting, draining, ended }
 
@@ -68,26 +57,39 @@ final class CommitQueue: Sendable {
     _ makeEntry: () -> CommitEntry
   ) {
     let isTaken = add { (state: inout State) in
-      if state.phase == .draining {
-        return .refused(.closed, token: token, sink: sink, replica: replica)
+      if let refusal = admit(size, &state) {
+        return .refused(refusal, token: token, sink: sink, replica: replica)
       }
-      // A batch larger than the bound is taken when nothing else waits, or it could never be.
-      guard
-        state.batches < maximumBatches,
-        state.batches == 0 || state.bytes + size <= maximumBytes
-      else { return .refused(.overloaded, token: token, sink: sink, replica: replica) }
-      state.batches += 1
-      state.bytes += size
       return makeEntry()
     }
     // The committer is gone, and with it everything it had to report before this.
     if !isTaken { sink.completed([CommitOutcome(token: token, result: .failure(.closed))]) }
   }
 
-  /// Any thread. Answers `false` if the committer is gone.
-  func open(_ request: OpenRequest) -> Bool {
-    add { _ in .open(request) }
+  /// Makes room for something of that size, or answers why there is none.
+  private func admit(_ size: Int, _ state: inout State) -> StoreError? {
+    if state.phase == .draining { return .closed }
+    // A batch larger than the bound is taken when nothing else waits, or it could never be.
+    guard
+      state.batches < maximumBatches, state.batches == 0 || state.bytes + size <= maximumBytes
+    else { return .overloaded }
+    state.batches += 1
+    state.bytes += size
+    return nil
   }
+
+  /// Any thread; the same bounds.
+  func append(_ append: CopyAppend, completion: @escaping Completion<CopyAppendOutcome>) {
+    let size = append.approximateBytes
+    let isTaken = add { (state: inout State) in
+      if let refusal = admit(size, &state) { return .failed { completion(.failure(refusal)) } }
+      return .append(append, completion)
+    }
+    if !isTaken { completion(.failure(.closed)) }
+  }
+
+  /// Any thread. Answers `false` if the committer is gone; the entry is lost then.
+  func add(_ entry: CommitEntry) -> Bool { add { _ in entry } }
 
   private func add(_ makeEntry: (inout State) -> CommitEntry) -> Bool {
     let (isTaken, mustWake) = state.withLock { state in
@@ -135,31 +137,6 @@ final class CommitQueue: Sendable {
       if state.phase == .draining { state.phase = .ended }
       return false
     }
-  }
-}
-
-/// A thread that waits for a shard to be opened.
-final class OpenRequest: Sendable {
-  let shard: ShardID
-  let epoch: Epoch
-  private let answer = Mutex<Result<Position, StoreError>?>(nil)
-  private let answered = DispatchSemaphore(value: 0)
-
-  init(_ shard: ShardID, epoch: Epoch) {
-    self.shard = shard
-    self.epoch = epoch
-  }
-
-  /// Committer only, once.
-  func fulfil(_ result: Result<Position, StoreError>) {
-    answer.withLock { $0 = result }
-    answered.signal()
-  }
-
-  /// Blocks until the committer has answered.
-  func wait() throws(StoreError) -> Position {
-    answered.wait()
-    return try answer.withLock { $0 ?? .failure(.closed) }.get()
   }
 }
 

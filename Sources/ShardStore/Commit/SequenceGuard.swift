@@ -25,6 +25,12 @@ struct SequenceGuard {
     young = [:]
   }
 
+  /// Forgets the entities whose stored keys begin so: their shard's copy is deleted.
+  mutating func forget(beginningWith prefix: [UInt8]) {
+    young = young.filter { !$0.key.starts(with: prefix) }
+    old = old.filter { !$0.key.starts(with: prefix) }
+  }
+
   /// Forgets everything: a failed commit took back what was remembered.
   mutating func forgetAll() {
     young = [:]

@@ -32,6 +32,12 @@ extension [UInt8] {
     append(contentsOf: text.utf8)
   }
 
+  /// Bytes with their count in front.
+  package mutating func appendCounted(_ bytes: [UInt8]) {
+    appendNumber(UInt32(truncatingIfNeeded: bytes.count))
+    append(contentsOf: bytes)
+  }
+
   /// A text that sorts by its UTF-8 bytes and ends itself.
   package mutating func appendEscaped(_ text: String) {
     let start = count
@@ -87,13 +93,18 @@ package struct ByteCursor: Sendable {
     return Int64(bitPattern: number ^ signBit)
   }
 
-  /// Inverse of `appendCounted`.
+  /// Inverse of `appendCounted` of a text.
   package mutating func countedText(in bytes: Span<UInt8>) throws(FormatError) -> String {
+    try text(countedBytes(in: bytes))
+  }
+
+  /// Inverse of `appendCounted` of bytes.
+  package mutating func countedBytes(in bytes: Span<UInt8>) throws(FormatError) -> [UInt8] {
     let count: UInt32 = try number(in: bytes)
     guard bytes.count - offset >= Int(count) else { throw .truncated }
     let end = offset + Int(count)
     defer { offset = end }
-    return try text(Array(copyingFrom: bytes, offset..<end))
+    return Array(copyingFrom: bytes, offset..<end)
   }
 
   /// Inverse of `appendEscaped`.
@@ -112,6 +123,9 @@ package struct ByteCursor: Sendable {
       }
     }
   }
+
+  /// Whether nothing is left.
+  package func isAtEnd(of bytes: Span<UInt8>) -> Bool { offset == bytes.count }
 
   /// Everything up to the end.
   package mutating func remainder(in bytes: Span<UInt8>) -> [UInt8] {

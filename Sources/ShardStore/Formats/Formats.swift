@@ -1,4 +1,4 @@
-// The stored formats (design section 5.4), version 2. All numbers are big-endian.
+// The stored formats (design section 5.4), version 3. All numbers are big-endian.
 //
 // Invariants
 //
@@ -19,7 +19,10 @@
 //    crash some events are handed over again and none is left out.
 //
 // Versions. 2 added the families groups and crdt; a database of version 1 gets them, and the new version,
-// when it is opened.
+// when it is opened. 3 added flags and idempotency key to stream records, so that a batch can be read back
+// as it was committed and sent to another copy of its shard. Records from before stay as they are: they end
+// behind the event count. What they do not say is taken from the snapshot that is stored: it belongs to the
+// batch whose last sequence it has. An idempotency record of such a batch is not sent.
 //
 // Keys. `text` is the escaped form below, `+` joins.
 //
@@ -47,18 +50,23 @@
 //   snapshots        i64 sequence, bytes(type URL), payload to the end; of a value entity the value
 //                    itself, with an empty type URL once it was deleted
 //   stream           u64 epoch, i64 time, bytes(persistence id), bytes(entity id), i64 first sequence,
-//                    u32 event count (0: the batch held no event)
+//                    u32 event count (0: the batch held no event), u8 flags (1: the last event is the
+//                    snapshot as well, as with every change of a value entity; 2: the batch held an
+//                    idempotency record), with flag 2 bytes(idempotency key)
 //   idempotency      i64 time, u64 position, u64 command fingerprint, answer to the end
 //   its time index   i64 time of the record it was written with
 //   groups           u64 position up to which all is done, u32 events done of the batch behind it
 //   crdt             a replicated value or delta to the end; its format belongs to ReplicatedData
 //   meta             u32 version | u64 epoch | document to the end
+//
+// A batch on its way to another copy of its shard is sealed like a record, under the bytes `delta` and the
+// shard prefix in the place of a key; see `ShardDelta+Coding.swift`.
 
 /// Constants of the stored formats.
 package enum StoredFormat {
   /// Version of the database as a whole: which families and records there are. A database with a
   /// higher one is refused.
-  package static let databaseVersion: UInt32 = 2
+  package static let databaseVersion: UInt32 = 3
   /// Version byte of every record.
   package static let recordVersion: UInt8 = 1
 }
@@ -88,4 +96,9 @@ package enum FormatError: Error, Hashable, Sendable, CustomStringConvertible {
 /// The column families of a store.
 package enum StoreFamily: String, CaseIterable, Sendable {
   case journal, snapshots, stream, idempotency, groups, meta, crdt
+
+  /// Those in which a shard is a range of keys.
+  package static let ofShards: [StoreFamily] = [
+    .journal, .snapshots, .stream, .idempotency, .groups,
+  ]
 }

@@ -44,58 +44,6 @@ extension StoredSnapshot: StoredRecord {
   }
 }
 
-/// What a position of a shard's stream points to.
-package struct StreamRecord: StoredRecord, Hashable {
-  package var epoch: Epoch
-  package var time: Timestamp
-  package var entity: EntityKey
-  /// ``SequenceNumber/none`` if `eventCount` is 0.
-  package var firstSequence: SequenceNumber
-  package var eventCount: UInt32
-
-  package init(
-    epoch: Epoch, time: Timestamp, entity: EntityKey, firstSequence: SequenceNumber,
-    eventCount: UInt32
-  ) {
-    self.epoch = epoch
-    self.time = time
-    self.entity = entity
-    self.firstSequence = firstSequence
-    self.eventCount = eventCount
-  }
-
-  /// The record of a batch that was given `time`.
-  package init(of batch: ShardBatch, time: Timestamp) {
-    self.init(
-      epoch: batch.epoch, time: time, entity: batch.entity,
-      firstSequence: batch.events.isEmpty ? .none : batch.firstSequence,
-      eventCount: UInt32(truncatingIfNeeded: batch.events.count))
-  }
-
-  package func encodeFields(into bytes: inout [UInt8]) {
-    bytes.appendNumber(epoch.number)
-    bytes.appendNumber(time.unixMilliseconds)
-    bytes.appendCounted(entity.persistenceID)
-    bytes.appendCounted(entity.entityID)
-    bytes.appendNumber(firstSequence.number)
-    bytes.appendNumber(eventCount)
-  }
-
-  package static func decodeFields(
-    _ bytes: Span<UInt8>, at cursor: inout ByteCursor
-  ) throws(FormatError) -> Self {
-    let epoch = Epoch(try cursor.number(in: bytes))
-    let time = Timestamp(unixMilliseconds: try cursor.number(in: bytes))
-    let persistenceID = try cursor.countedText(in: bytes)
-    let entityID = try cursor.countedText(in: bytes)
-    return Self(
-      epoch: epoch, time: time,
-      entity: EntityKey(persistenceID: persistenceID, entityID: entityID),
-      firstSequence: SequenceNumber(try cursor.number(in: bytes)),
-      eventCount: try cursor.number(in: bytes))
-  }
-}
-
 /// An answer under an idempotency key; the key is in the record's key.
 package struct KeptAnswer: StoredRecord, Hashable {
   package var time: Timestamp

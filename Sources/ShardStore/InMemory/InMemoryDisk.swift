@@ -22,6 +22,27 @@ package final class InMemoryDisk: Sendable {
     var answers: [[UInt8]: KeptAnswer] = [:]
     /// Keyed by the stored key of the record.
     var consumers: [[UInt8]: ConsumerPosition] = [:]
+
+    /// Where the shard ends.
+    var end: ShardEnd {
+      guard let last = stream.last else { return .empty }
+      return ShardEnd(
+        position: Position(UInt64(stream.count)), epoch: last.epoch, time: last.time)
+    }
+
+    /// The record of a position.
+    subscript(position: Position) -> StreamRecord? {
+      let (number, count) = (position.number, UInt64(stream.count))
+      return number >= 1 && number <= count ? stream[Int(number) - 1] : nil
+    }
+
+    /// The events that a record points to.
+    func events(of record: StreamRecord, in shard: ShardID) -> [StoredEvent] {
+      guard record.eventCount > 0 else { return [] }
+      let key = StoreKey.snapshot(shard, record.entity).bytes
+      let first = Int(record.firstSequence.number) - 1
+      return Array((entities[key]?.events ?? [])[first..<first + Int(record.eventCount)])
+    }
   }
 
   /// This node's copy of one replicated entity.
@@ -50,9 +71,9 @@ package final class InMemoryDisk: Sendable {
 extension InMemoryDisk.Contents {
   /// Writes one admitted batch.
   mutating func write(
-    _ batch: ShardBatch, entity: [UInt8], as assignment: CommitLedger.Assignment
+    _ batch: ShardBatch, entity: [UInt8], as end: ShardEnd
   ) {
-    let time = assignment.time
+    let time = end.time
     if !batch.events.isEmpty {
       let stored = batch.events.enumerated().map { offset, payload in
         StoredEvent(
@@ -68,10 +89,16 @@ extension InMemoryDisk.Contents {
     if let answer = batch.idempotency {
       let key = StoreKey.idempotency(batch.shard, batch.entity, key: answer.key).bytes
       shards[batch.shard, default: .init()].answers[key] = KeptAnswer(
-        time: time, position: assignment.position,
+        time: time, position: end.position,
         commandFingerprint: answer.commandFingerprint, answer: answer.answer)
     }
     shards[batch.shard, default: .init()].stream.append(StreamRecord(of: batch, time: time))
+  }
+
+  /// Deletes everything of a shard but its epoch.
+  mutating func delete(_ shard: ShardID) {
+    guard let epoch = shards[shard]?.epoch else { return }
+    shards[shard] = .init(epoch: epoch)
   }
 
   /// Writes a change of a replicated entity's copy.
@@ -87,96 +114,5 @@ extension InMemoryDisk.Contents {
       replica.deltas.removeFirst(min(Int(lastNumber), replica.deltas.count))
     }
     replicas[key] = replica
-  }
-}
-
-/// Puts batches on an in-memory disk. Confined to the committer.
-struct InMemoryBackend: CommitBackend {
-  private enum Staged {
-    case batch(ShardBatch, entity: [UInt8], CommitLedger.Assignment)
-    case replica(ReplicaWrite)
-  }
-
-  private let disk: InMemoryDisk
-  private let retention: IdempotencyRetention
-  private let fault: CommitFault?
-  private var staged: [Staged] = []
-  private(set) var stagedBytes = 0
-
-  init(disk: InMemoryDisk, retention: IdempotencyRetention, fault: CommitFault?) {
-    self.disk = disk
-    self.retention = retention
-    self.fault = fault
-  }
-
-  mutating func stage(
-    _ batch: ShardBatch, entity: [UInt8], as assignment: CommitLedger.Assignment
-  ) {
-    staged.append(.batch(batch, entity: entity, assignment))
-    stagedBytes += batch.approximateBytes
-  }
-
-  mutating func stage(_ write: ReplicaWrite) {
-    staged.append(.replica(write))
-    stagedBytes += write.approximateBytes
-  }
-
-  mutating func writeStaged() throws(StoreError) {
-    defer {
-      staged.removeAll(keepingCapacity: true)
-      stagedBytes = 0
-    }
-    let written = staged
-    try faultable(fault) {
-      disk.contents.withLock { contents in
-        for item in written {
-          switch item {
-          case .batch(let batch, let entity, let assignment):
-            contents.write(batch, entity: entity, as: assignment)
-          case .replica(let write): contents.write(write)
-          }
-        }
-      }
-    }
-  }
-
-  func epoch(of shard: ShardID) -> Epoch {
-    disk.contents.withLock { $0.shards[shard]?.epoch ?? .none }
-  }
-
-  mutating func raiseEpoch(of shard: ShardID, to epoch: Epoch) throws(StoreError) {
-    try faultable(fault) {
-      disk.contents.withLock { $0.shards[shard, default: .init()].epoch = epoch }
-    }
-  }
-
-  func recover(_ shard: ShardID) -> CommitLedger.Assignment {
-    disk.contents.withLock { contents in
-      let stream = contents.shards[shard]?.stream ?? []
-      return .init(
-        position: Position(UInt64(stream.count)),
-        time: stream.last?.time ?? Timestamp(unixMilliseconds: .min))
-    }
-  }
-
-  func holdsEvent(_ sequence: SequenceNumber, of entity: [UInt8], in shard: ShardID) -> Bool {
-    disk.contents.withLock { contents in
-      let count = contents.shards[shard]?.entities[entity]?.events.count ?? 0
-      return sequence > .none && sequence.number <= Int64(count)
-    }
-  }
-
-  mutating func expireIdempotencyRecords(
-    now: Timestamp, in shards: [ShardID], limit: Int
-  ) -> Bool {
-    disk.contents.withLock { contents in
-      for shard in shards {
-        guard let answers = contents.shards[shard]?.answers else { continue }
-        contents.shards[shard]?.answers = answers.filter {
-          !retention.isExpired($0.value.time, now: now)
-        }
-      }
-    }
-    return false
   }
 }

@@ -4,23 +4,23 @@ import Synchronization
 
 /// The twin of ``RocksDBShardStore`` without a disk: the same queue, ledger and outcomes, for tests and
 /// simulations.
-package final class InMemoryShardStore: ShardStore {
+package final class InMemoryShardStore: ShardCopies {
   /// Who commits what is queued.
   package enum Committing: Sendable {
     /// A thread of the store's own, as in the real one.
     case onThread
     /// Whoever calls ``InMemoryShardStore/commitPending()``, so that a simulation decides when. Opening
-    /// a shard and closing commit what is pending too.
+    /// a shard, storing a consumer's position and closing commit what is pending too.
     case whenTold
   }
 
-  private let disk: InMemoryDisk
-  private let queue: CommitQueue
-  private let board = CommitBoard()
+  let disk: InMemoryDisk
+  let queue: CommitQueue
+  let board = CommitBoard()
   private let thread: CommitterThread?
   private let manual: ManualCommitter?
-  private let configuration: ShardStoreConfiguration
-  private let retention: IdempotencyRetention
+  let configuration: ShardStoreConfiguration
+  let retention: IdempotencyRetention
   private let isClosed = Mutex(false)
 
   /// Opens a store on a disk, by default an empty one of its own with a committer thread.
@@ -72,10 +72,10 @@ package final class InMemoryShardStore: ShardStore {
 
   @discardableResult
   package func openShard(_ shard: ShardID, epoch: Epoch) throws(StoreError) -> Position {
-    let request = OpenRequest(shard, epoch: epoch)
-    guard queue.open(request) else { throw .closed }
+    let answer = AwaitedAnswer<ShardEnd>()
+    guard queue.add(.open(shard, epoch, answer.fulfil)) else { throw .closed }
     commitPending()
-    return try request.wait()
+    return try answer.wait().position
   }
 
   package func submit(_ batch: ShardBatch, token: UInt64, to sink: any CommitSink) {
@@ -95,9 +95,10 @@ package final class InMemoryShardStore: ShardStore {
   package func setPosition(
     _ position: ConsumerPosition, of consumer: ConsumerID, in shard: ShardID
   ) throws(StoreError) {
-    try checkOpen()
-    let key = StoreKey.consumer(shard, consumer).bytes
-    disk.contents.withLock { $0.shards[shard, default: .init()].consumers[key] = position }
+    let answer = AwaitedAnswer<Void>()
+    guard queue.add(.consumer(position, consumer, shard, answer.fulfil)) else { throw .closed }
+    commitPending()
+    try answer.wait()
   }
 
   package func setMetadata(_ name: String, to value: [UInt8]) throws(StoreError) {
@@ -109,8 +110,8 @@ package final class InMemoryShardStore: ShardStore {
 
   package func lastPosition(of shard: ShardID) throws(StoreError) -> Position {
     try checkOpen()
-    if let known = board.lastPosition(of: shard) { return known }
-    return withShard(shard) { Position(UInt64($0?.stream.count ?? 0)) }
+    if let known = board.end(of: shard) { return known.position }
+    return withShard(shard) { $0?.end.position ?? .start }
   }
 
   package func snapshot(
@@ -154,15 +155,9 @@ package final class InMemoryShardStore: ShardStore {
       guard let contents, position.number < UInt64(contents.stream.count) else { return [] }
       return contents.stream.indices.dropFirst(Int(position.number)).map { index in
         let record = contents.stream[index]
-        let key = StoreKey.snapshot(shard, record.entity).bytes
-        let first = Int(record.firstSequence.number) - 1
-        let events = contents.entities[key]?.events ?? []
         return StreamBatch(
           position: Position(UInt64(index + 1)), epoch: record.epoch, time: record.time,
-          entity: record.entity,
-          events: record.eventCount == 0
-            ? [] : Array(events[first..<first + Int(record.eventCount)])
-        )
+          entity: record.entity, events: contents.events(of: record, in: shard))
       }
     }
     return prefix(of: batches[...], within: byteLimit) { $0.approximateBytes }
@@ -217,11 +212,11 @@ package final class InMemoryShardStore: ShardStore {
     }
   }
 
-  private func checkOpen() throws(StoreError) {
+  func checkOpen() throws(StoreError) {
     guard !isClosed.withLock({ $0 }) else { throw .closed }
   }
 
-  private func withShard<Answer: Sendable>(
+  func withShard<Answer: Sendable>(
     _ shard: ShardID, _ body: (InMemoryDisk.Shard?) -> Answer
   ) -> Answer {
     disk.contents.withLock { body($0.shards[shard]) }
@@ -235,29 +230,8 @@ extension InMemoryDisk.Replica {
   }
 }
 
-/// A committer without a thread.
-private final class ManualCommitter: Sendable {
-  private let queue: CommitQueue
-  private let cycle: Mutex<CommitCycle<InMemoryBackend>>
-
-  init(queue: CommitQueue, cycle: consuming sending CommitCycle<InMemoryBackend>) {
-    self.queue = queue
-    self.cycle = Mutex(cycle)
-  }
-
-  func commitPending() {
-    cycle.withLock { cycle in
-      var entries: [CommitEntry] = []
-      while queue.takeWithoutWaiting(into: &entries) {
-        cycle.process(entries)
-        entries.removeAll(keepingCapacity: true)
-      }
-    }
-  }
-}
-
 /// As many elements as fit into `limit` bytes, but at least one if there is one.
-private func prefix<Element>(
+func prefix<Element>(
   of elements: ArraySlice<Element>, within limit: Int, size: (Element) -> Int
 ) -> [Element] {
   var bytes = 0

@@ -8,6 +8,7 @@ struct RocksDBBackend: CommitBackend, ~Copyable {
   private let fault: CommitFault?
   private var batch: WriteBatch
   private(set) var stagedBytes = 0
+  private var stagedDeletions: Set<ShardID> = []
   /// Reused for every record, so that staging allocates nothing of its own.
   private var key: [UInt8] = []
   private var value: [UInt8] = []
@@ -22,14 +23,14 @@ struct RocksDBBackend: CommitBackend, ~Copyable {
   // MARK: Staging
 
   mutating func stage(
-    _ shardBatch: ShardBatch, entity: [UInt8], as assignment: CommitLedger.Assignment
+    _ shardBatch: ShardBatch, entity: [UInt8], as end: ShardEnd
   ) {
     let shard = shardBatch.shard
     for (offset, event) in shardBatch.events.enumerated() {
       key.removeAll(keepingCapacity: true)
       key.append(contentsOf: entity)
       key.appendNumber(shardBatch.firstSequence.advanced(by: offset).number)
-      put(JournalRecord(time: assignment.time, payload: event), in: .journal)
+      put(JournalRecord(time: end.time, payload: event), in: .journal)
     }
     if let snapshot = shardBatch.snapshot, !shardBatch.events.isEmpty {
       key.removeAll(keepingCapacity: true)
@@ -41,17 +42,38 @@ struct RocksDBBackend: CommitBackend, ~Copyable {
       StoreKey.idempotency(shard, shardBatch.entity, key: answer.key).encode(into: &key)
       put(
         KeptAnswer(
-          time: assignment.time, position: assignment.position,
+          time: end.time, position: end.position,
           commandFingerprint: answer.commandFingerprint, answer: answer.answer),
         in: .idempotency)
       StoreKey.idempotencyIndex(
-        shard, bucketStart: retention.bucketStart(of: assignment.time), shardBatch.entity,
+        shard, bucketStart: retention.bucketStart(of: end.time), shardBatch.entity,
         key: answer.key
       ).encode(into: &key)
-      put(IndexedTime(assignment.time), in: .idempotency)
+      put(IndexedTime(end.time), in: .idempotency)
     }
-    StoreKey.stream(shard, assignment.position).encode(into: &key)
-    put(StreamRecord(of: shardBatch, time: assignment.time), in: .stream)
+    StoreKey.stream(shard, end.position).encode(into: &key)
+    put(StreamRecord(of: shardBatch, time: end.time), in: .stream)
+  }
+
+  mutating func stage(_ epoch: Epoch, of shard: ShardID) {
+    StoreKey.epoch(shard).encode(into: &key)
+    put(EpochRecord(epoch), in: .meta)
+  }
+
+  mutating func stage(
+    _ position: ConsumerPosition, of consumer: ConsumerID, in shard: ShardID
+  ) {
+    StoreKey.consumer(shard, consumer).encode(into: &key)
+    put(position, in: .groups)
+  }
+
+  mutating func stageDeletion(of shard: ShardID) {
+    let range = KeyRange.shard(shard)
+    for family in StoreFamily.ofShards {
+      batch.deleteRange(from: range.lower, to: range.upper, in: reader.families[family])
+      stagedBytes += range.lower.count + range.upper.count
+    }
+    stagedDeletions.insert(shard)
   }
 
   mutating func stage(_ write: ReplicaWrite) {
@@ -82,6 +104,7 @@ struct RocksDBBackend: CommitBackend, ~Copyable {
     defer {
       batch.clear()
       stagedBytes = 0
+      stagedDeletions.removeAll()
     }
     try faultable(fault) { () throws(StoreError) in
       do throws(RocksDBError) {
@@ -96,23 +119,17 @@ struct RocksDBBackend: CommitBackend, ~Copyable {
 
   func epoch(of shard: ShardID) throws(StoreError) -> Epoch { try reader.epoch(of: shard) }
 
-  mutating func raiseEpoch(of shard: ShardID, to epoch: Epoch) throws(StoreError) {
-    StoreKey.epoch(shard).encode(into: &key)
-    put(EpochRecord(epoch), in: .meta)
-    try writeStaged()
-  }
-
-  func recover(_ shard: ShardID) throws(StoreError) -> CommitLedger.Assignment {
-    guard let last = try reader.lastStreamRecord(of: shard) else {
-      return .init(position: .start, time: Timestamp(unixMilliseconds: .min))
-    }
+  func recover(_ shard: ShardID) throws(StoreError) -> ShardEnd {
+    guard let last = try reader.lastStreamRecord(of: shard) else { return .empty }
     _ = try reader.resolve(last.record, at: last.position, in: shard)
-    return .init(position: last.position, time: last.record.time)
+    return ShardEnd(
+      position: last.position, epoch: last.record.epoch, time: last.record.time)
   }
 
   func holdsEvent(
     _ sequence: SequenceNumber, of entity: [UInt8], in shard: ShardID
   ) throws(StoreError) -> Bool {
+    if stagedDeletions.contains(shard) { return false }
     var key = entity
     key.appendNumber(sequence.number)
     do throws(RocksDBError) {
@@ -149,9 +166,7 @@ struct RocksDBBackend: CommitBackend, ~Copyable {
     let owner = "the idempotency records of shard \(shard)"
     let range = KeyRange.idempotencyIndex(
       of: shard, before: retention.endOfExpiredBuckets(now: now))
-    var iterator = DatabaseIterator(
-      over: reader.families[.idempotency], of: reader.database, from: range.lower,
-      to: range.upper)
+    var iterator = reader.iterator(over: .idempotency, range)
     iterator.seekToFirst()
     var removed = 0
     while iterator.isValid && removed < limit {

@@ -1,5 +1,4 @@
 package import CloudstateModel
-import Dispatch
 package import Logging
 import RocksDB
 import Synchronization
@@ -7,15 +6,15 @@ import Synchronization
 /// The shards of a node in one RocksDB database.
 ///
 /// Reads may be called from any thread and block on the disk; ``submit(_:token:to:)`` never does.
-/// ``openShard(_:epoch:)``, ``setMetadata(_:to:)`` and ``close()`` wait for the disk and must not be
+/// ``openShard(_:epoch:)``, ``setPosition(_:of:in:)``, ``setMetadata(_:to:)`` and ``close()`` wait for the disk and must not be
 /// called from a sink or a listener, which run on the committer thread.
-package final class RocksDBShardStore: ShardStore {
-  private let access: DatabaseAccess
-  private let queue: CommitQueue
-  private let board: CommitBoard
+package final class RocksDBShardStore: ShardCopies {
+  let access: DatabaseAccess
+  let queue: CommitQueue
+  let board: CommitBoard
   private let committer: CommitterThread
-  private let configuration: ShardStoreConfiguration
-  private let retention: IdempotencyRetention
+  let configuration: ShardStoreConfiguration
+  let retention: IdempotencyRetention
   private let fault: CommitFault?
   private let logger: Logger
   private let isClosed = Mutex(false)
@@ -73,9 +72,9 @@ package final class RocksDBShardStore: ShardStore {
 
   @discardableResult
   package func openShard(_ shard: ShardID, epoch: Epoch) throws(StoreError) -> Position {
-    let request = OpenRequest(shard, epoch: epoch)
-    guard queue.open(request) else { throw .closed }
-    return try request.wait()
+    let answer = AwaitedAnswer<ShardEnd>()
+    guard queue.add(.open(shard, epoch, answer.fulfil)) else { throw .closed }
+    return try answer.wait().position
   }
 
   package func submit(_ batch: ShardBatch, token: UInt64, to sink: any CommitSink) {
@@ -95,7 +94,9 @@ package final class RocksDBShardStore: ShardStore {
   package func setPosition(
     _ position: ConsumerPosition, of consumer: ConsumerID, in shard: ShardID
   ) throws(StoreError) {
-    try write(position, at: .consumer(shard, consumer))
+    let answer = AwaitedAnswer<Void>()
+    guard queue.add(.consumer(position, consumer, shard, answer.fulfil)) else { throw .closed }
+    try answer.wait()
   }
 
   package func setMetadata(_ name: String, to value: [UInt8]) throws(StoreError) {
@@ -120,7 +121,7 @@ package final class RocksDBShardStore: ShardStore {
 
   package func lastPosition(of shard: ShardID) throws(StoreError) -> Position {
     try access.read { (reader) throws(StoreError) in
-      if let known = board.lastPosition(of: shard) { return known }
+      if let known = board.end(of: shard) { return known.position }
       return try reader.lastStreamRecord(of: shard)?.position ?? .start
     }
   }
@@ -157,16 +158,18 @@ package final class RocksDBShardStore: ShardStore {
     of shard: ShardID, after position: Position, byteLimit: Int
   ) throws(StoreError) -> [StreamBatch] {
     try access.read { (reader) throws(StoreError) in
-      try reader.stream(of: shard, after: position, byteLimit: byteLimit)
+      try reader.frozen().stream(of: shard, after: position, byteLimit: byteLimit)
     }
   }
 
   package func firstPosition(
     of shard: ShardID, since time: Timestamp
   ) throws(StoreError) -> Position {
-    let last = try lastPosition(of: shard)
-    return try access.read { (reader) throws(StoreError) in
-      try reader.firstPosition(of: shard, since: time, last: last)
+    try access.read { (reader) throws(StoreError) in
+      let reader = reader.frozen()
+      let stored = try reader.lastStreamRecord(of: shard)?.position ?? .start
+      let last = min(stored, board.end(of: shard)?.position ?? stored)
+      return try reader.firstPosition(of: shard, since: time, last: last)
     }
   }
 
@@ -208,37 +211,5 @@ package final class RocksDBShardStore: ShardStore {
         logger.warning("flush failed", metadata: ["error": "\(error)"])
       }
     }
-  }
-}
-
-/// Lends the database to readers until it ends, and waits for them then.
-private final class DatabaseAccess: Sendable {
-  private let reader: Mutex<StoreReader?>
-  private let readers = DispatchGroup()
-
-  init(_ reader: StoreReader) { self.reader = Mutex(reader) }
-
-  /// Runs `body` with the database, or throws `.closed`.
-  func read<Answer>(
-    _ body: (StoreReader) throws(StoreError) -> Answer
-  ) throws(StoreError) -> Answer {
-    let lent = reader.withLock { reader in
-      if reader != nil { readers.enter() }
-      return reader
-    }
-    guard let lent else { throw .closed }
-    defer { readers.leave() }
-    return try body(lent)
-  }
-
-  /// Answers the last reference after the last read, once.
-  func end() -> StoreReader? {
-    let taken = reader.withLock { reader in
-      let taken = reader
-      reader = nil
-      return taken
-    }
-    readers.wait()
-    return taken
   }
 }

@@ -16,8 +16,7 @@ extension StoreReader {
   private func replicas(
     in range: KeyRange, _ owner: String
   ) throws(StoreError) -> [StoredReplica] {
-    var iterator = DatabaseIterator(
-      over: families[.crdt], of: database, from: range.lower, to: range.upper)
+    var iterator = self.iterator(over: .crdt, range)
     iterator.seekToFirst()
     var replicas: [StoredReplica] = []
     while iterator.isValid {

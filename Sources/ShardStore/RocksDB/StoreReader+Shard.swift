@@ -12,8 +12,7 @@ extension StoreReader {
     of shard: ShardID
   ) throws(StoreError) -> (position: Position, record: StreamRecord)? {
     let range = KeyRange.shard(shard)
-    var iterator = DatabaseIterator(
-      over: families[.stream], of: database, from: range.lower, to: range.upper)
+    var iterator = self.iterator(over: .stream, range)
     iterator.seekToLast()
     try check(iterator, "the stream of shard \(shard)")
     guard iterator.isValid else { return nil }
@@ -28,8 +27,7 @@ extension StoreReader {
   ) throws(StoreError) -> [StoredEvent] {
     let range = KeyRange.journal(of: entity, in: shard)
     let owner = "the journal of entity \(entity) in shard \(shard)"
-    var iterator = DatabaseIterator(
-      over: families[.journal], of: database, from: range.lower, to: range.upper)
+    var iterator = self.iterator(over: .journal, range)
     var expected = max(sequence, .none).next
     iterator.seek(to: StoreKey.journal(shard, entity, expected).bytes)
     var events: [StoredEvent] = []
@@ -56,8 +54,7 @@ extension StoreReader {
   ) throws(StoreError) -> [StreamBatch] {
     let range = KeyRange.shard(shard)
     let owner = "the stream of shard \(shard)"
-    var iterator = DatabaseIterator(
-      over: families[.stream], of: database, from: range.lower, to: range.upper)
+    var iterator = self.iterator(over: .stream, range)
     var expected = position.next
     iterator.seek(to: StoreKey.stream(shard, expected).bytes)
     var batches: [StreamBatch] = []
@@ -132,7 +129,7 @@ extension StoreReader {
     }
   }
 
-  private func position(_ key: StoreKey, in shard: ShardID) throws(StoreError) -> Position {
+  func position(_ key: StoreKey, in shard: ShardID) throws(StoreError) -> Position {
     guard case .stream(shard, let position) = key else {
       throw StoreError(disagreeing: "the stream of shard \(shard)", "it holds \(key.name)")
     }

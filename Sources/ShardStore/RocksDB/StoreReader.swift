@@ -5,6 +5,22 @@ import RocksDB
 struct StoreReader: Sendable {
   let database: Database
   let families: StoreFamilies
+  /// Reads what was there at that moment; `nil` reads what is there now.
+  var view: DatabaseView?
+
+  /// A reader of everything as it is now, whatever is written or deleted meanwhile.
+  func frozen() -> StoreReader {
+    StoreReader(database: database, families: families, view: DatabaseView(of: database))
+  }
+
+  /// An iterator over a range of a family, not positioned yet.
+  func iterator(
+    over family: StoreFamily, _ range: KeyRange, keepsBlocks: Bool = true
+  ) -> DatabaseIterator {
+    DatabaseIterator(
+      over: families[family], of: database, from: range.lower, to: range.upper, view: view,
+      keepsBlocks: keepsBlocks)
+  }
 
   /// The record under a key, or `nil`.
   func record<Record: StoredRecord>(
@@ -25,7 +41,7 @@ struct StoreReader: Sendable {
     of bytes: [UInt8], for key: StoreKey
   ) throws(StoreError) -> PinnedValue? {
     do throws(RocksDBError) {
-      return try database.value(of: bytes, in: families[key.family])
+      return try database.value(of: bytes, in: families[key.family], view: view)
     } catch {
       throw StoreError(reading: key.name, error)
     }
@@ -33,7 +49,7 @@ struct StoreReader: Sendable {
 
   /// Whether there is a value under a key, readable or not.
   func exists(_ key: [UInt8], in family: StoreFamily) throws(RocksDBError) -> Bool {
-    switch try database.value(of: key, in: families[family]) {
+    switch try database.value(of: key, in: families[family], view: view) {
     case .none: false
     case .some: true
     }

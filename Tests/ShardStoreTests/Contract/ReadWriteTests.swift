@@ -58,6 +58,7 @@ struct ReadWriteTests {
       defer { store.close() }
       for index in 0..<UInt32(2) {
         let own = try shard(index)
+        try store.openShard(own, epoch: Epoch(1))
         for (offset, names) in ["abc", "acb", "bac", "aab"].map(Array.init).enumerated() {
           let consumer = ConsumerID(
             serviceName: String(names[0]), group: String(names[1]), eventLog: String(names[2]))

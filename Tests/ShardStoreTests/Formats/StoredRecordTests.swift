@@ -13,6 +13,50 @@ struct StoredRecordTests {
     #expect(Array(bytes[5...]) == [0, 0, 0, 0, 0, 0, 0, 5, 0, 0, 0, 1, 0x74, 9, 8])
   }
 
+  @Test("a batch's record, as it was written before version 3 and since")
+  func streamLayout() throws {
+    var record = StreamRecord(
+      epoch: Epoch(2), time: time(5), entity: EntityKey(persistenceID: "p", entityID: "e"),
+      firstSequence: SequenceNumber(7), eventCount: 3, extras: nil)
+    let place: [UInt8] =
+      [0, 0, 0, 0, 0, 0, 0, 2, 0, 0, 0, 0, 0, 0, 0, 5, 0, 0, 0, 1, 0x70, 0, 0, 0, 1, 0x65]
+      + [0, 0, 0, 0, 0, 0, 0, 7, 0, 0, 0, 3]
+    let layouts: [(StreamRecord.Extras?, [UInt8])] = [
+      (nil, []), (.init(), [0]), (.init(lastEventIsSnapshot: true), [1]),
+      (.init(idempotencyKey: "k"), [2, 0, 0, 0, 1, 0x6b]),
+      (.init(lastEventIsSnapshot: true, idempotencyKey: ""), [3, 0, 0, 0, 0]),
+    ]
+    for (extras, bytes) in layouts {
+      record.extras = extras
+      let sealed = record.sealed(under: [1])
+      #expect(Array(sealed[5...]) == place + bytes)
+      #expect(try StreamRecord.open(sealed.span, under: [1]) == record)
+    }
+    for bytes: [UInt8] in [[4], [0, 0], [2], [1, 0, 0, 0, 0]] {
+      let garbage = DocumentRecord(place + bytes).sealed(under: [1])
+      #expect(throws: FormatError.self) { try StreamRecord.open(garbage.span, under: [1]) }
+    }
+  }
+
+  @Test("a batch's record says what the batch held beside its events")
+  func streamExtras() throws {
+    func extras(_ batch: ShardBatch) -> StreamRecord.Extras? {
+      StreamRecord(of: batch, time: time(1)).extras
+    }
+    let own = try shard(0)
+    let record = IdempotencyRecord(key: "k", commandFingerprint: 1, answer: [])
+    #expect(extras(batch(own, events: ["a", "b"])) == .init())
+    #expect(extras(batch(own, events: ["a", "b"], snapshot: "a")) == .init())
+    #expect(
+      extras(batch(own, events: ["a", "b"], snapshot: "b")) == .init(lastEventIsSnapshot: true))
+    #expect(extras(batch(own, from: 0, idempotency: record)) == .init(idempotencyKey: "k"))
+    // Equal for Swift, but not the same bytes.
+    var twins = batch(own)
+    twins.events = [OpaquePayload(typeURL: "e\u{301}", value: [1])]
+    twins.snapshot = OpaquePayload(typeURL: "\u{e9}", value: [1])
+    #expect(extras(twins) == .init())
+  }
+
   @Test("decoding is the inverse of encoding")
   func inverse() throws {
     var random = RecordSource(seed: testSeed("stored records"))
@@ -109,6 +153,13 @@ struct RecordSource {
     StreamRecord(
       epoch: Epoch(keys.number()), time: keys.time(), entity: keys.entity(),
       firstSequence: SequenceNumber(Int64(keys.number())),
-      eventCount: UInt32.random(in: 0...9, using: &keys.generator))
+      eventCount: UInt32.random(in: 0...9, using: &keys.generator), extras: extras())
+  }
+
+  mutating func extras() -> StreamRecord.Extras? {
+    guard Int.random(in: 0..<4, using: &keys.generator) > 0 else { return nil }
+    return StreamRecord.Extras(
+      lastEventIsSnapshot: Bool.random(using: &keys.generator),
+      idempotencyKey: Bool.random(using: &keys.generator) ? keys.text() : nil)
   }
 }

@@ -93,6 +93,7 @@ struct OpeningTests {
       #expect(try store.metadata("plan") == [7])
       let position = ConsumerPosition(batches: Position(3), events: 2)
       #expect(try store.position(of: consumer, in: own) == (round == 0 ? .start : position))
+      try store.openShard(own, epoch: Epoch(1))
       try store.setPosition(position, of: consumer, in: own)
     }
     let database = try rawDatabase()

@@ -3,7 +3,7 @@ import RocksDB
 import ShardStore
 
 extension FuzzTarget {
-  /// A stored record: a byte that chooses its kind and whether its checksum is put right, the length of the
+  /// A stored record, or a delta on its way to another copy: a byte that chooses its kind and whether its checksum is put right, the length of the
   /// key, the key, the value.
   static let records = FuzzTarget("records") { input in
     var input = input
@@ -26,6 +26,7 @@ extension FuzzTarget {
     case 6: try check(ConsumerPosition.self, stored, key)
     case 7: try check(DatabaseVersionRecord.self, stored, key)
     case 8: try check(ReplicaRecord.self, stored, key)
+    case 9: try check(ShardDelta.self, stored, key)
     default: try check(DocumentRecord.self, stored, key)
     }
   }
