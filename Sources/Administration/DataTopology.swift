@@ -1,4 +1,5 @@
 package import CloudstateModel
+import GRPCTransport
 
 /// What the service must know of the cluster, supplied by the node. Members may be called from any thread and
 /// must not block.

@@ -1,3 +1,4 @@
+import GRPCTransport
 import NIOPosix
 import Synchronization
 

@@ -1,6 +1,8 @@
 /// Why a backup cannot be made, read or restored.
 package struct BackupError: Error, Hashable, Sendable, CustomStringConvertible {
   package enum Code: String, Sendable {
+    /// What was asked for makes no sense.
+    case usage
     /// A file is not what was written.
     case damaged
     /// There is no finished backup.

@@ -15,6 +15,20 @@ package struct BackupManifest: Hashable, Sendable {
   package var shards: [Shard]
   package var replicas: Replicas
 
+  package init(
+    service: ServiceName, shardCount: UInt32, run: UInt32, startedAt: Timestamp,
+    finishedAt: Timestamp, softwareVersion: String, shards: [Shard], replicas: Replicas
+  ) {
+    self.service = service
+    self.shardCount = shardCount
+    self.run = run
+    self.startedAt = startedAt
+    self.finishedAt = finishedAt
+    self.softwareVersion = softwareVersion
+    self.shards = shards
+    self.replicas = replicas
+  }
+
   package struct Shard: Hashable, Sendable {
     /// The last batch.
     package var end: ShardEnd

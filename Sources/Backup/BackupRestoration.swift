@@ -48,21 +48,29 @@ package struct BackupRestoration: Sendable {
     }
   }
 
+  /// Whether a directory is there and has something in it.
+  package static func isFilled(_ path: String) throws(BackupError) -> Bool {
+    try !(Files.names(in: path) ?? []).isEmpty
+  }
+
   /// Refuses a directory that has something in it.
   package static func checkEmpty(_ path: String) throws(BackupError) {
-    guard try (Files.names(in: path) ?? []).isEmpty else {
+    guard try !isFilled(path) else {
       throw BackupError(
         .conflict,
         "\(path) is not empty; a backup is restored into empty directories only. Nothing was changed")
     }
   }
 
-  /// Makes one data directory. Blocks; not to be called on an event loop.
+  /// Makes a directory beside its place and moves it there once it is whole.
   ///
-  /// - Throws: ``BackupError``; the target is as it was then.
-  package func restore(_ target: Target) throws(BackupError) {
-    try Self.checkEmpty(target.path)
-    var place = target.path
+  /// - Parameter fill: gets the path of an empty place to be filled, and makes the folder.
+  /// - Throws: ``BackupError``; what is at `path` is as it was then.
+  package static func make(
+    _ path: String, _ fill: (String) throws(BackupError) -> Void
+  ) throws(BackupError) {
+    try checkEmpty(path)
+    var place = path
     while place.count > 1, place.hasSuffix("/") { place.removeLast() }
     let building = "\(place).restoring"
     guard try Files.names(in: building) == nil else {
@@ -71,26 +79,38 @@ package struct BackupRestoration: Sendable {
         "\(building) is there, from a restore that runs or was interrupted; delete it if none runs")
     }
     try Files.makeFolder(building)
-    try storing { () throws(StoreError) in
-      try RocksDBShardStore.open(path: building, logger: logger)
-    }.fill { store throws(BackupError) in
-      for index in target.shards {
-        try restore(index, into: store)
-        try verify(index, in: store)
-        progress(index)
-      }
-      try restoreReplicas(into: store)
-      if let node = target.node {
-        let identity = NodeIdentity(
-          service: backup.manifest.service, nodeID: node, shardCount: backup.manifest.shardCount)
-        try storing { () throws(StoreError) in
-          try store.setMetadata(NodeIdentity.documentName, to: identity.encoded)
-        }
-      }
-    }
+    try fill(building)
     try Files.syncFolder(building)
     let parent = place.lastIndex(of: "/").map { String(place[..<$0]) } ?? "."
     try Files.rename(building, to: place, in: parent.isEmpty ? "/" : parent)
+  }
+
+  /// Makes one data directory. Blocks; not to be called on an event loop.
+  ///
+  /// - Throws: ``BackupError``; the target is as it was then.
+  package func restore(_ target: Target) throws(BackupError) {
+    try Self.make(target.path) { building throws(BackupError) in
+      try storing { () throws(StoreError) in
+        try RocksDBShardStore.open(path: building, logger: logger)
+      }.fill { store throws(BackupError) in try fill(store, for: target) }
+    }
+  }
+
+  private func fill(
+    _ store: RocksDBShardStore, for target: Target
+  ) throws(BackupError) {
+    for index in target.shards {
+      try restore(index, into: store)
+      try verify(index, in: store)
+      progress(index)
+    }
+    try restoreReplicas(into: store)
+    guard let node = target.node else { return }
+    let identity = NodeIdentity(
+      service: backup.manifest.service, nodeID: node, shardCount: backup.manifest.shardCount)
+    try storing { () throws(StoreError) in
+      try store.setMetadata(NodeIdentity.documentName, to: identity.encoded)
+    }
   }
 
   // MARK: Shards

@@ -10,15 +10,16 @@ struct FrameReader: ~Copyable {
   /// - Parameter header: the file's first line.
   /// - Throws: ``BackupError`` with `.damaged` for another one.
   init(_ path: String, header: [UInt8]) throws(BackupError) {
-    file = try ReadingFile(path)
+    var file = try ReadingFile(path)
     let found = try file.read(header.count)
     guard found == header else {
       throw BackupError(
         .damaged,
         "\(path) does not begin with '\(String(decoding: header.dropLast(), as: UTF8.self))'")
     }
-    hash.update(data: found)
+    self.file = file
     offset = UInt64(header.count)
+    hash.update(data: found)
   }
 
   var size: UInt64 { file.size }

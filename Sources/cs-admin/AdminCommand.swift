@@ -5,18 +5,24 @@ import CommandLineKit
 struct AdminCommand: AsyncParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "cs-admin",
-    abstract: "Looks into a running cluster and its settings.",
+    abstract: "Looks into a running cluster and its settings, and after its data.",
     discussion: """
       EXAMPLES
         cs-admin auth token ada --group support
         cs-admin auth check cs.cmd.cart.AddItem --as ada --access Config/access.yaml
         cs-admin keys bus bus.key
         cs-admin auth check 'cs.evt.cart.>' --as ada --server 127.0.0.1:9000
+        cs-admin entity get shopping-cart user1
+        cs-admin backup --to nightly
+        cs-admin restore --from nightly --data /var/lib/cart
 
       EXIT STATUS
-        0 done, or allowed   2 wrong argument or file   5 no such service
+        0 done, or allowed   2 wrong argument or file   5 not found   7 something is in the way
         1 another failure    3 unreachable              6 denied
       """,
     version: programVersion,
-    subcommands: [AuthCommand.self, KeysCommand.self])
+    subcommands: [
+      EntityCommand.self, BackupCommand.self, RestoreCommand.self, DataCommand.self,
+      AuthCommand.self, KeysCommand.self,
+    ])
 }

@@ -3,7 +3,7 @@ import CloudstateModel
 import CloudstateProtocol
 package import CommandLineKit
 import GRPCTransport
-import NIOCore
+package import NIOCore
 import ReplicatedData
 import ShardStore
 import SwiftProtobuf
@@ -292,6 +292,7 @@ extension BackupError {
   package var programError: ProgramError {
     let status: ExitStatus =
       switch code {
+      case .usage: .usage
       case .notFound: .notFound
       case .conflict: .conflict
       case .damaged, .newerFormat, .inputOutput: .failure

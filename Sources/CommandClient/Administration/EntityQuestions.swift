@@ -1,6 +1,6 @@
 package import CloudstateProtocol
-package import CommandLineKit
 import GRPCTransport
+import SwiftProtobuf
 
 // What nodes know of single entities.
 extension ClientSession {

@@ -1,7 +1,8 @@
+import CloudstateProtocol
 package import CommandLineKit
 package import GRPCTransport
 package import NIOCore
-import SwiftProtobuf
+package import SwiftProtobuf
 
 /// Makes one call after the other, or several at once, over connections that stay open; turns to the next server
 /// when one does not answer. Any task.
