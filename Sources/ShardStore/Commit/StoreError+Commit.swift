@@ -52,7 +52,8 @@ extension StoreError {
   }
 
   /// A delta follows the copy by position and epoch, and its events do not follow the copy's.
-  static func contradicting(_ delta: ShardDelta, in shard: ShardID, _ problem: String) -> StoreError {
+  static func contradicting(_ delta: ShardDelta, in shard: ShardID, _ problem: String) -> StoreError
+  {
     StoreError(
       disagreeing: "this node's copy of shard \(shard)",
       "position \(delta.position) of its primary does not follow it (\(problem))")

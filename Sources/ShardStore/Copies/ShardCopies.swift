@@ -4,7 +4,10 @@ package import CloudstateModel
 ///
 /// Whatever changes a shard goes through the committer in the order of submission, together with the batches
 /// of ``ShardStore``, and takes part in the same sync. Completions are called exactly once, on the committer
-/// thread, and must not block.
+/// thread (on the caller's once the store is closed), and must not block.
+///
+/// A record that cannot be trusted, met by any of these, stops its shard: everything is answered with
+/// ``StoreError/Code/corruptRecord`` and the record's name until the copy is dropped. Other shards go on.
 package protocol ShardCopies: ShardStore {
   /// As ``ShardStore/openShard(_:epoch:)``, without waiting. Batches submitted before belong to the epoch
   /// before, batches submitted after to this one.
@@ -17,7 +20,12 @@ package protocol ShardCopies: ShardStore {
   func closeShard(_ shard: ShardID, completion: @escaping @Sendable () -> Void)
 
   /// Writes deltas of the shard's primary behind this node's copy. A shard that is open for writing here is
-  /// closed first if the epoch is higher than the one it was opened with, and keeps its own if it is the same.
+  /// closed first if the epoch is higher than the one it was opened with. Under the same one the append is
+  /// refused with ``StoreError/Code/staleEpoch``: an epoch has one primary, and that is this node.
+  ///
+  /// Fails with ``StoreError/Code/outOfSequence``, with nothing written, if the deltas do not follow each other,
+  /// and with ``StoreError/Code/overloaded`` if the queue is full. A large append takes several syncs; after a
+  /// failure the copy may hold the first part of it.
   func append(
     _ append: CopyAppend,
     completion: @escaping @Sendable (Result<CopyAppendOutcome, StoreError>) -> Void)

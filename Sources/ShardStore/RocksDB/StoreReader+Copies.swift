@@ -17,7 +17,7 @@ extension StoreReader {
     iterator.seek(to: StoreKey.stream(shard, expected).bytes)
     var deltas: [ShardDelta] = []
     var bytes = 0
-    while iterator.isValid, expected <= last {
+    while iterator.isValid, expected <= last, deltas.isEmpty || bytes < byteLimit {
       let (key, record): (StoreKey, StreamRecord) = try current(iterator, in: .stream, of: owner)
       guard try self.position(key, in: shard) == expected else {
         throw StoreError(disagreeing: owner, "position \(expected) is missing before \(key.name)")

@@ -72,18 +72,31 @@ struct StoreReader: Sendable {
     _ iterator: borrowing DatabaseIterator, in family: StoreFamily,
     of owner: @autoclosure () -> String
   ) throws(StoreError) -> (key: StoreKey, record: Record) {
+    let (key, bytes) = try currentKey(iterator, in: family, of: owner())
+    return (key, try currentRecord(iterator, at: key, bytes))
+  }
+
+  /// The key under an iterator, and its bytes.
+  func currentKey(
+    _ iterator: borrowing DatabaseIterator, in family: StoreFamily,
+    of owner: @autoclosure () -> String
+  ) throws(StoreError) -> (key: StoreKey, bytes: [UInt8]) {
     let bytes = iterator.withKey { Array(copying: $0) }
-    let key: StoreKey
     do throws(FormatError) {
-      key = try StoreKey.decode(bytes.span, in: family)
+      return (try StoreKey.decode(bytes.span, in: family), bytes)
     } catch {
       throw StoreError(.corruptRecord, corruptText("a key of \(owner())", "\(error)"))
     }
+  }
+
+  /// The record under an iterator that stands on that key.
+  func currentRecord<Record: StoredRecord>(
+    _ iterator: borrowing DatabaseIterator, at key: StoreKey, _ bytes: [UInt8]
+  ) throws(StoreError) -> Record {
     do throws(FormatError) {
-      let record = try iterator.withValue { (span) throws(FormatError) in
+      return try iterator.withValue { (span) throws(FormatError) in
         try Record.open(span, under: bytes)
       }
-      return (key, record)
     } catch {
       throw StoreError(unreadable: key, error)
     }

@@ -57,4 +57,29 @@ struct ExpiryTests {
     #expect(
       try store.idempotencyRecord("young", of: entity("a"), in: own) == record("young", 3, at: 4))
   }
+
+  @Test(
+    "copies that follow are swept too, and send nothing that expired", arguments: StoreKind.allCases
+  )
+  func following(kind: StoreKind) async throws {
+    let clock = ManualClock(1000)
+    let store = try StoreHome(kind).open(configuration(clock))
+    defer { store.close() }
+    let own = try shard(0)
+    let held = delta(1, events: ["x"], idempotency: record("k", 1))
+    _ = try await store.append(append(own, epoch: 1, afterEpoch: 0, [held]))
+    #expect(try store.allDeltas(of: own) == [held])
+    #expect(try store.verify(own).answers == 1)
+    clock.set(1800)
+    let expired = delta(1, events: ["x"])
+    #expect(try store.allDeltas(of: own) == [expired])
+    #expect(try store.verify(own).answers == 0)
+    clock.set(2100)
+    for _ in 0..<2 { _ = try await store.append(append(own, epoch: 2, afterEpoch: 0, [])) }
+    // Set back, so that only a sweep can make it absent.
+    clock.set(1000)
+    #expect(try store.idempotencyRecord("k", of: entity("a"), in: own) == nil)
+    #expect(try store.allDeltas(of: own) == [expired])
+    #expect(try store.verify(own).events == 1)
+  }
 }

@@ -15,7 +15,7 @@ enum StoreKind: CaseIterable {
 final class StoreHome {
   let kind: StoreKind
   private let directory: TemporaryDirectory
-  private let disk = InMemoryDisk()
+  let disk = InMemoryDisk()
 
   var path: String { "\(directory.path)/data" }
 
@@ -27,7 +27,7 @@ final class StoreHome {
   func open(
     _ configuration: ShardStoreConfiguration = ShardStoreConfiguration(),
     fault: CommitFault? = nil
-  ) throws -> any ShardStore {
+  ) throws -> any ShardVerifying {
     switch kind {
     case .inMemory:
       try InMemoryShardStore(disk: disk, configuration: configuration, fault: fault)
