@@ -101,6 +101,14 @@ let ports: [Target] = [
   library("MessageBus", ["CloudstateModel", "ZeroMQ", logging, nioCore, collections]),
 ]
 
+let remoteStores: [Target] = [
+  .target(
+    name: "EtcdClient",
+    dependencies: [
+      "CloudstateProtocol", "GRPCTransport", nioCore, nioPosix, logging, protobuf,
+    ], exclude: ["Protos"], swiftSettings: swiftSettings)
+]
+
 let features: [Target] = [
   library(
     "EntityRuntime",
@@ -142,8 +150,8 @@ let features: [Target] = [
   library(
     "ClusterControl",
     [
-      "CloudstateModel", "CloudstateProtocol", "MessageBus", "RocksDB", nioCore, nioPosix, logging,
-      protobuf,
+      "CloudstateModel", "CloudstateProtocol", "MessageBus", "RocksDB", "EtcdClient", "Gzip",
+      nioCore, nioPosix, logging, protobuf,
     ]),
   library(
     "Ingress",
@@ -217,7 +225,11 @@ let samples: [Target] = [
 let programs: [Target] = [
   program("cs-node", ["NodeCommand", "CommandLineKit", "EntityRuntime", argumentParser]),
   program(
-    "cs-coordinator", ["ClusterControl", "MessageBus", "CommandLineKit", argumentParser, logging]),
+    "cs-coordinator",
+    [
+      "ClusterControl", "EtcdClient", "GRPCTransport", "MessageBus", "CommandLineKit",
+      argumentParser, logging,
+    ]),
   program("cs-up", ["Launcher", "CommandLineKit", "SettingsReading", argumentParser]),
   program("cs-send", ["CommandClient", "CommandLineKit", "CloudstateModel", argumentParser]),
   program("cs-tail", ["CommandClient", "CommandLineKit", argumentParser]),
@@ -317,14 +329,15 @@ let testTargets: [Target] = [
   tests(
     "ClusterControlTests",
     [
-      "ClusterControl", "MessageBus", "RocksDB", "CloudstateModel", "CloudstateProtocol", nioCore,
-      nioPosix, logging, protobuf,
+      "ClusterControl", "EtcdClient", "MessageBus", "RocksDB", "CloudstateModel",
+      "CloudstateProtocol", nioCore, nioPosix, logging, protobuf,
     ]),
+  tests("EtcdClientTests", ["EtcdClient", "GRPCTransport", nioCore, logging]),
   tests(
     "CloudstateNodeTests",
     [
-      "CloudstateNode", "CloudstateModel", "Eventing", "GRPCTransport", "MessageBus", nioCore,
-      nioPosix,
+      "CloudstateNode", "CloudstateModel", "ClusterControl", "Eventing", "GRPCTransport",
+      "MessageBus", nioCore, nioPosix,
     ]),
   tests(
     "IngressTests",
@@ -429,8 +442,8 @@ let package = Package(
     .package(url: "https://github.com/apple/swift-collections", from: "1.6.0"),
     .package(url: "https://github.com/jpsim/Yams", from: "6.2.0"),
   ],
-  targets: cModules + vocabulary + wrappers + ports + features + assemblies + commandLine
-    + compatibility + nodePrograms + embedding + samples + programs + samplePrograms + testTargets
+  targets: cModules + vocabulary + wrappers + ports + remoteStores + features + assemblies
+    + commandLine + compatibility + nodePrograms + embedding + samples + programs + samplePrograms + testTargets
     + fuzzTargets,
   cxxLanguageStandard: .cxx17
 )

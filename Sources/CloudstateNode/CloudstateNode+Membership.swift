@@ -1,7 +1,6 @@
 import CloudstateModel
 import ClusterControl
 import EntityRuntime
-import Eventing
 import GRPCTransport
 import Ingress
 import Logging

@@ -1,5 +1,6 @@
 import AccessControl
 import CloudstateModel
+import ClusterControl
 import DynamicProtobuf
 import EntityRuntime
 import Eventing
@@ -107,6 +108,9 @@ extension CloudstateNode {
     let publicAddress = door.publicAddress
     let handle = try await join(
       cluster, bus: bus, store: store, publicAddress: publicAddress, runtime: runtime)
+    handle.addListener { change in
+      for assignment in change.assignments { router.shardChanged(assignment.shard) }
+    }
     try await watch(
       handle, shards: shards, replicator: replicated?.replicator, function: function, spec: spec,
       transcoder: door.transcoder, busFailures: busFailures, publicAddress: publicAddress)
@@ -241,7 +245,7 @@ extension CloudstateNode {
     methods: EntityMethods, runtime: EntityRuntime, bus: any MessageBus, cluster: ClusterReference
   ) -> CommandRouter {
     CommandRouter(
-      cluster: cluster, runtime: runtime, bus: bus, methods: methods,
+      cluster: cluster, entities: runtime, bus: bus, methods: methods,
       service: configuration.service, shardCount: configuration.shardCount,
       commandTimeout: commandTimeout, ownerTimeout: TimeAmount(configuration.ownerTimeout))
   }

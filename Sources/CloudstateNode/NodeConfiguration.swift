@@ -30,7 +30,7 @@ package struct NodeConfiguration: Sendable {
   package var busPublications = "tcp://127.0.0.1:*"
   /// Encrypts the bus and keeps out who does not have it; `nil` for an open one.
   package var busKey: BusKey?
-  /// Request endpoint of the coordinator; `nil` for a node that runs alone.
+  /// Request endpoint of the coordinator, or of several, separated by commas; `nil` for a node that runs alone.
   package var coordinator: String?
   /// How long commands wait for a node that owns their entity and cannot be reached. Default 5 s; longer hides
   /// longer restarts from clients without retries, shorter tells them sooner.

@@ -58,28 +58,22 @@ package func launch(
     withExtendedLifetime(lock) { if topology.data == .ephemeral { removeTree(layout.data) } }
   }
   try checkStoredNodes(topology, layout)
-  let plan = try prepare(request)
-  let programs = try findPrograms(of: plan, topology: topology)
-  for process in plan.processes where process.role != .function {
-    try makeFolders(layout.storage(process.name))
-  }
+  let run = try prepare(request)
+  let programs = try findPrograms(of: run.plan, topology: topology)
   removeTree(layout.run)
   try makeFolders(layout.run)
   try makeFolders(layout.logs)
-  let environment = currentEnvironment()
   var slots: [ProcessSlot] = []
-  for (process, program) in zip(plan.processes, programs) {
-    slots.append(
-      try ProcessSlot(plan: process, program: program, environment: environment, layout: layout))
+  for (process, program) in zip(run.plan.processes, programs) {
+    slots.append(try run.makeSlot(process, program: program))
   }
-  let loop = SupervisionLoop(
-    layout: layout, slots: slots, limits: request.limits,
+  let loop = try SupervisionLoop(
+    run: run, slots: slots, limits: request.limits,
     signals: try signalPipe([SIGINT, SIGTERM, SIGHUP]),
     voice: SupervisionVoice(
-      plans: plan.processes, console: request.console, relaysLines: request.relaysLines),
-    describe: { describe(topology, layout: layout, supervisor: $0, slots: $1) },
+      plans: run.plan.processes, console: request.console, relaysLines: request.relaysLines),
     onLaunched: onReady)
-  let outcome = loop.run()
+  let outcome = loop.supervise()
   try report(outcome, slots: slots, topology: topology, layout: layout)
 }
 
@@ -101,7 +95,7 @@ private func checkStoredNodes(_ topology: Topology, _ layout: RunLayout) throws(
 }
 
 /// The plan with free ports chosen and fixed ports found available.
-private func prepare(_ request: LaunchRequest) throws(ProgramError) -> LaunchPlan {
+private func prepare(_ request: LaunchRequest) throws(ProgramError) -> RunningTopology {
   let fixed = request.topology.fixedPorts().ports
   for port in fixed where !port.isRunningFunction && !isPortAvailable(port.port) {
     throw ProgramError(
@@ -109,76 +103,39 @@ private func prepare(_ request: LaunchRequest) throws(ProgramError) -> LaunchPla
         + "by another program",
       hint: "end that program, or choose other ports (ports: free takes any)", status: .conflict)
   }
-  var random = SystemRandomNumberGenerator()
-  var freePorts = FreePorts(taken: Set(fixed.map(\.port)), using: &random)
-  return try LaunchPlan(
-    topology: request.topology,
-    surroundings: LaunchPlan.Surroundings(
-      programs: request.programs, layout: request.layout, logLevel: request.logLevel),
-    freePort: { () throws(ProgramError) -> UInt16 in try freePorts.next() })
+  return try RunningTopology(request, taken: Set(fixed.map(\.port)))
 }
 
 private func findPrograms(
   of plan: LaunchPlan, topology: Topology
 ) throws(ProgramError) -> [String] {
   var paths: [String] = []
-  for process in plan.processes {
-    let word = process.arguments.first ?? ""
-    let searchPath = process.environment["PATH"] ?? environmentVariable("PATH")
-    if let path = findProgram(word, directory: process.directory, searchPath: searchPath) {
-      paths.append(path)
-      continue
-    }
-    guard let service = topology.services.first(where: { $0.name == process.service }),
-      process.role == .function || service.function.isEmbedded
-    else {
-      throw ProgramError(
-        "\(word) does not exist or is not executable",
-        hint: "swift build, or name the folder of the programs with --bin", status: .usage)
-    }
-    let line = service.function.location.line
-    throw ProgramError(
-      "\(topology.file):\(line): the program of service '\(service.name)' does not exist or is not "
-        + "executable: \(word)",
-      hint: word.contains("/") ? "build it, or mend the command" : "install it, or write its path",
-      status: .usage)
-  }
+  for process in plan.processes { paths.append(try program(of: process, topology: topology)) }
   return paths
 }
 
-private func describe(
-  _ topology: Topology, layout: RunLayout, supervisor: Supervisor, slots: [ProcessSlot]
-) -> RunState {
-  let processes = slots.enumerated().map { index, slot in
-    RunState.Process(
-      name: slot.plan.name, role: slot.plan.role.rawValue, service: slot.plan.service,
-      pid: slot.pid, state: word(for: supervisor.states[index]),
-      restarts: supervisor.restarts[index],
-      publicAddress: slot.plan.publicAddress.map(\.description),
-      usesTLS: slot.plan.publicAddress.map { _ in slot.plan.usesTLS },
-      managementAddress: slot.plan.managementAddress.map(\.description),
-      adminAddress: slot.plan.adminAddress.map(\.description),
-      log: layout.log(slot.plan.name))
+/// The absolute path of a process's program.
+///
+/// - Throws: ``ProgramError`` with status `usage` when there is none.
+func program(of process: ProcessPlan, topology: Topology) throws(ProgramError) -> String {
+  let word = process.arguments.first ?? ""
+  let searchPath = process.environment["PATH"] ?? environmentVariable("PATH")
+  if let path = findProgram(word, directory: process.directory, searchPath: searchPath) {
+    return path
   }
-  let hasEnded = supervisor.isStopping && supervisor.states.allSatisfy { $0 == .stopped }
-  let phase: RunState.Phase =
-    hasEnded
-    ? .stopped : supervisor.isStopping ? .stopping : supervisor.hasLaunched ? .ready : .starting
-  return RunState(
-    name: topology.name, topology: normalizedPath(topology.file, in: currentDirectory()),
-    data: layout.data, isEphemeral: topology.data == .ephemeral, pid: getpid(), phase: phase,
-    processes: processes)
-}
-
-private func word(for state: Supervisor.State) -> String {
-  switch state {
-  case .waiting: "waiting"
-  case .starting: "starting"
-  case .ready: "ready"
-  case .killing, .backingOff: "restarting"
-  case .stopping: "stopping"
-  case .stopped: "stopped"
+  guard let service = topology.services.first(where: { $0.name == process.service }),
+    process.role == .function || service.function.isEmbedded
+  else {
+    throw ProgramError(
+      "\(word) does not exist or is not executable",
+      hint: "swift build, or name the folder of the programs with --bin", status: .usage)
   }
+  let line = service.function.location.line
+  throw ProgramError(
+    "\(topology.file):\(line): the program of service '\(service.name)' does not exist or is not "
+      + "executable: \(word)",
+    hint: word.contains("/") ? "build it, or mend the command" : "install it, or write its path",
+    status: .usage)
 }
 
 private func report(

@@ -14,7 +14,8 @@ package struct NodeOptions: ParsableArguments {
   @Option(help: "Bus endpoint for requests; '*' as port takes a free one.")
   package var bus = "tcp://127.0.0.1:*"
   @Option(help: "Bus endpoint for publications.") package var busPublish = "tcp://127.0.0.1:*"
-  @Option(help: "Bus endpoint of the coordinator; without it the node runs alone.")
+  @Option(
+    help: "Bus endpoint of the coordinator, of several with commas; without it the node runs alone.")
   package var coordinator: String?
   @Option(help: "Folder of the database; made when missing.") package var data: String?
   @Option(help: "Shards of the service; all nodes agree, and it never changes.")

@@ -1,6 +1,7 @@
 import ArgumentParser
 import ClusterControl
 import CommandLineKit
+import EtcdClient
 import Glibc
 import Logging
 import MessageBus
@@ -21,6 +22,9 @@ struct CoordinatorProgram: AsyncParsableCommand {
 
         cs-coordinator --data ./coordinator --bus-key bus.key --bus tcp://10.0.0.5:5100
             encrypted, and only nodes that have the key get in
+
+        cs-coordinator --etcd http://10.0.0.1:2379,http://10.0.0.2:2379 --bus tcp://10.0.0.5:5100
+            one of several: they share an etcd and elect a leader; nodes name all of them
 
         cs-coordinator --config Config/coordinator.env --data ./coordinator
             settings from a file of KEY=VALUE lines; flags win
@@ -54,6 +58,7 @@ struct CoordinatorProgram: AsyncParsableCommand {
   @Option(help: "Silence after which a node is down.") var livenessTimeout: Duration = .seconds(5)
   @Option(help: "File written when the coordinator serves.") var readyFile: String?
   @Option(help: "trace, debug, info, notice, warning, error or critical.") var logLevel = "info"
+  @OptionGroup(title: "Several coordinators") var etcdOptions: EtcdOptions
   @Option(help: "File of KEY=VALUE settings: CS_BUS=... for --bus and so on.")
   var config: String?
   @Flag(help: "Stop when the process that started this one ends.") var stopWithParent = false
@@ -62,7 +67,7 @@ struct CoordinatorProgram: AsyncParsableCommand {
     "bus", "bus-publish", "bus-key", "data", "expect", "settle-time", "heartbeat-interval",
     "suspect-timeout",
     "liveness-timeout", "ready-file", "log-level",
-  ]
+  ] + EtcdOptions.names
   private static let flags = ["stop-with-parent"]
 
   static func main() async {
@@ -80,8 +85,12 @@ struct CoordinatorProgram: AsyncParsableCommand {
   func run() async throws {
     if stopWithParent { try CommandLineKit.stopWithParent() }
     let configuration = try coordinatorConfiguration()
-    guard let data else {
-      throw usage("--data is missing: name a folder for the database, such as --data ./coordinator")
+    let etcd = try etcdOptions.configuration()
+    guard (data == nil) != (etcd == nil) else {
+      throw usage(
+        data == nil
+          ? "--data is missing: name a folder for the database, such as --data ./coordinator"
+          : "--data and --etcd exclude each other: the plan is kept in one place")
     }
     guard let level = Logger.Level(rawValue: logLevel) else {
       throw usage("--log-level '\(logLevel)' is not a level; try info or debug")
@@ -89,7 +98,7 @@ struct CoordinatorProgram: AsyncParsableCommand {
     var logger = Logger(label: "cs-coordinator") { StreamLogHandler.standardError(label: $0) }
     logger.logLevel = level
     do {
-      try await serve(configuration, data: data, logger: logger)
+      try await serve(configuration, etcd: etcd, logger: logger)
     } catch let error as ClusterError {
       throw ProgramError(
         error.message, status: error.code == .invalidConfiguration ? .usage : .failure)
@@ -100,7 +109,7 @@ struct CoordinatorProgram: AsyncParsableCommand {
 
   /// Serves until a signal or a failure of the store; stops in the opposite order of the start.
   private func serve(
-    _ configuration: CoordinatorConfiguration, data: String, logger: Logger
+    _ configuration: CoordinatorConfiguration, etcd: EtcdConfiguration?, logger: Logger
   ) async throws {
     // Signals are watched before anything starts, so that none can end the process half-way.
     let (ends, continuation) = AsyncStream.makeStream(
@@ -116,16 +125,20 @@ struct CoordinatorProgram: AsyncParsableCommand {
     {
       logger.warning("\(warning)")
     }
-    let store = try RocksDBCoordinatorStore(path: data)
+    let store = try data.map { try RocksDBCoordinatorStore(path: $0) }
     let bus = try ZeroMQMessageBus.start(
       configuration: busConfiguration, nodeID: .coordinator, logger: logger)
     defer { bus.shutdown() }
+    if let etcd {
+      return try await serve(
+        configuration, on: bus, etcd: etcd, endings: ends, logger: logger)
+    }
+    guard let store else { return }
     let coordinator = try await Coordinator.start(
       bus: bus, store: store, configuration: configuration, logger: logger
     ) { continuation.yield($0) }
     do {
-      if let readyFile { try writeAtomically(readyFile, readiness(of: bus)) }
-      logger.info("ready at \(bus.requestEndpoint)")
+      try announce(bus, logger: logger)
       for await failure in ends {
         if let failure { throw failure }
         break
@@ -145,6 +158,12 @@ struct CoordinatorProgram: AsyncParsableCommand {
     } catch {
       throw usage(error.message)
     }
+  }
+
+  /// Tells whoever waits that the coordinator answers.
+  func announce(_ bus: ZeroMQMessageBus, logger: Logger) throws {
+    if let readyFile { try writeAtomically(readyFile, readiness(of: bus)) }
+    logger.info("ready at \(bus.requestEndpoint)")
   }
 
   private func readiness(of bus: ZeroMQMessageBus) -> String {

@@ -49,6 +49,12 @@ struct LocationOptions: ParsableArguments {
     return try Self.layout(of: topology(file))
   }
 
+  /// The data folder of a run that a command is about: of the named topology, or of the only one.
+  func runningLayout(_ file: String?) throws(ProgramError) -> RunLayout {
+    if file == nil, data == nil { return try RunFinder.onlyRun() }
+    return try layout(file)
+  }
+
   /// Where a topology's data is.
   static func layout(of topology: Topology) throws(ProgramError) -> RunLayout {
     switch topology.data {

@@ -1,15 +1,27 @@
 import ArgumentParser
 import CommandLineKit
+import Glibc
 import Launcher
 import SettingsReading
 
 /// `cs-up FILE`: starts a topology and supervises it until it is stopped.
 struct StartCommand: ParsableCommand {
   static let configuration = CommandConfiguration(
-    commandName: "start", abstract: "Start a topology (the default).")
+    commandName: "start",
+    abstract: "Start a topology (the default), or a process that was kept down.",
+    discussion: """
+      EXAMPLES
+        cs-up start Topologies/shopping-cart.yaml
+        cs-up start cart-2                       after cs-up kill cart-2 --keep-down
+      """)
 
-  @Argument(help: "Topology file.", completion: .file(extensions: ["yaml", "yml"]))
+  @Argument(
+    help: "Topology file; or the process to start again in a running topology.",
+    completion: .file(extensions: ["yaml", "yml"]))
   var file: String
+
+  @Argument(help: "After a process: its topology file. Default: the one topology that runs.")
+  var topology: String?
 
   @Option(
     help: ArgumentHelp(
@@ -32,6 +44,11 @@ struct StartCommand: ParsableCommand {
   var backgroundData: String?
 
   func run() throws {
+    if isProcess {
+      let options = RunOptions(location: location, outputOptions: outputOptions)
+      try options.ask(ControlRequest(verb: .start, name: file), file: topology)
+      return
+    }
     let begin = ContinuousClock.now
     var topology = try location.topology(file)
     for text in nodes { try topology.scale(text) }
@@ -51,6 +68,12 @@ struct StartCommand: ParsableCommand {
       guard backgroundData == nil else { return }
       announce(state, after: ContinuousClock.now - begin, format: format)
     }
+  }
+
+  /// Whether a process is meant: a name that is no file and does not look like one.
+  private var isProcess: Bool {
+    let name = file.hasSuffix("/function") ? String(file.dropLast("/function".count)) : file
+    return topology != nil || (Topology.isProcessName(name) && access(file, F_OK) != 0)
   }
 
   private func layout(of topology: Topology) throws(ProgramError) -> RunLayout {

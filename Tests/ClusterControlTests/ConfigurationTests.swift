@@ -6,9 +6,10 @@ import Testing
   @Test func defaultsAreConsistent() throws {
     let configuration = CoordinatorConfiguration()
     try configuration.validate()
-    #expect(configuration.heartbeatInterval == .seconds(1))
-    #expect(configuration.suspectTimeout == .seconds(3))
-    #expect(configuration.livenessTimeout == .seconds(5))
+    #expect(configuration.heartbeatInterval == .milliseconds(500))
+    #expect(configuration.suspectTimeout == .milliseconds(1800))
+    #expect(configuration.livenessTimeout == .seconds(3))
+    #expect(configuration.rebalancing.lostAfter == .seconds(60))
     try MembershipConfiguration(
       info: card("a"), shardCount: 1, coordinatorEndpoint: "tcp://127.0.0.1:5100"
     ).validate()
@@ -27,13 +28,18 @@ import Testing
     }
     let name = try service()
     #expect(message { $0.heartbeatInterval = .milliseconds(1) }.contains("heartbeat interval"))
-    #expect(message { $0.suspectTimeout = .milliseconds(1500) }.contains("two heartbeat intervals"))
-    #expect(message { $0.livenessTimeout = .seconds(3) }.contains("longer than the suspect"))
+    #expect(message { $0.suspectTimeout = .milliseconds(900) }.contains("two heartbeat intervals"))
+    #expect(
+      message { $0.livenessTimeout = .milliseconds(1800) }.contains("longer than the suspect"))
     #expect(message { $0.expectedNodes = [name: 0] }.contains("service cart"))
     #expect(message { $0.settleTime = .seconds(-1) }.contains("settle time"))
     #expect(message { $0.publicationAttempts = 0 }.contains("publication"))
     #expect(message { $0.initialRetryDelay = .zero }.contains("retry delay"))
     #expect(message { $0.maximumMembers = 0 }.contains("bounds"))
+    #expect(message { $0.probePause = .zero }.contains("probe"))
+    #expect(message { $0.rebalancing.lostAfter = .seconds(2) }.contains("lost (2"))
+    #expect(message { $0.rebalancing.maximumMovesPerNode = 9 }.contains("concurrent moves"))
+    #expect(message { $0.rebalancing.maximumFencePause = .zero }.contains("failed fence"))
   }
 
   @Test func aNodeCannotBeNamedAsTheCoordinatorAndKeepsItsRelations() throws {

@@ -4,98 +4,9 @@ import Testing
 
 @testable import ClusterControl
 
-/// Drives a machine whose store confirms at once, unless held.
-private struct Trace {
-  var machine: CoordinatorMachine
-  var answers: [UInt64: RegistrationAnswer] = [:]
-  var published: [ClusterView] = []
-  /// Names of all directives but reports, in order.
-  var log: [String] = []
-  var stored: [CoordinatorRecord] = []
-  var isDiskHeld = false
-  private var held: [CoordinatorRecord] = []
-  private var lastTicket: UInt64 = 0
-
-  init(
-    _ configuration: CoordinatorConfiguration, stored: CoordinatorRecord? = nil,
-    at now: Moment = at(0)
-  ) {
-    machine = CoordinatorMachine(
-      configuration: configuration, stored: stored, freshIdentity: "fresh")
-    perform(machine.start(at: now))
-    log = []
-  }
-
-  mutating func register(_ registration: Registration, at now: Moment) -> RegistrationAnswer? {
-    lastTicket += 1
-    perform(machine.register(registration, ticket: lastTicket, at: now))
-    return answers[lastTicket]
-  }
-
-  mutating func heartbeat(
-    _ name: String, incarnation: UInt64 = 1, plan: UInt64 = 0, view: UInt64 = 0, at now: Moment
-  ) throws -> HeartbeatAnswer {
-    let (answer, directives) = machine.heartbeat(
-      HeartbeatReport(
-        node: try node(name), incarnation: incarnation, planNumber: plan, viewVersion: view),
-      at: now)
-    perform(directives)
-    return answer
-  }
-
-  mutating func tick(at now: Moment) { perform(machine.tick(at: now)) }
-
-  mutating func releaseDisk() {
-    isDiskHeld = false
-    let records = held
-    held = []
-    for record in records { confirm(record) }
-  }
-
-  private mutating func confirm(_ record: CoordinatorRecord) {
-    stored.append(record)
-    perform(machine.persisted(version: record.version))
-  }
-
-  private mutating func perform(_ directives: [CoordinatorMachine.Directive]) {
-    for directive in directives {
-      switch directive {
-      case .persist(let record):
-        log.append("persist \(record.version)")
-        if isDiskHeld { held.append(record) } else { confirm(record) }
-      case .link(let member): log.append("link \(member.node)#\(member.incarnation)")
-      case .unlink(let node): log.append("unlink \(node)")
-      case .answer(let ticket, let answer):
-        if case .accepted = answer { log.append("accept") } else { log.append("refuse") }
-        answers[ticket] = answer
-      case .publish(let view):
-        log.append("publish \(view.version)")
-        published.append(view)
-      case .report: break
-      }
-    }
-  }
-
-  func refusal(_ answer: RegistrationAnswer?) -> String? {
-    if case .refused(let reason) = answer { reason } else { nil }
-  }
-
-  func view(_ answer: RegistrationAnswer?) -> ClusterView? {
-    if case .accepted(let view, _, _) = answer { view } else { nil }
-  }
-
-  func liveness(_ name: String) -> Liveness? {
-    published.last?.members.first { $0.node.text == name }?.liveness
-  }
-}
-
-private func expecting(_ count: Int) throws -> CoordinatorConfiguration {
-  CoordinatorConfiguration(expectedNodes: [try service(): count])
-}
-
 @Suite struct CoordinatorPlanTraces {
   @Test func firstPlanWaitsForTheExpectedNodesAndIsPersistedBeforeAnyoneHearsOfIt() throws {
-    var trace = Trace(try expecting(2))
+    var trace = CoordinatorTrace(try expecting(2))
     let first = try #require(trace.view(trace.register(try registration("b"), at: at(0))))
     #expect(first.plan.number == 0)
     trace.log = []
@@ -111,7 +22,7 @@ private func expecting(_ count: Int) throws -> CoordinatorConfiguration {
   }
 
   @Test func theSameNodeTwiceIsNotTwoNodes() throws {
-    var trace = Trace(try expecting(2))
+    var trace = CoordinatorTrace(try expecting(2))
     _ = trace.register(try registration("a"), at: at(0))
     let again = trace.register(try registration("a", incarnation: 2), at: at(4))
     #expect(trace.refusal(again) != nil)
@@ -121,7 +32,7 @@ private func expecting(_ count: Int) throws -> CoordinatorConfiguration {
   }
 
   @Test func withoutExpectationThePlanWaitsForTheSettleTimeAfterTheLastJoin() throws {
-    var trace = Trace(CoordinatorConfiguration(settleTime: .seconds(2)))
+    var trace = CoordinatorTrace(slow(settleTime: .seconds(2)))
     _ = trace.register(try registration("a"), at: at(0))
     for step in 1...7 { trace.tick(at: at(Double(step) * 0.25)) }
     _ = trace.register(try registration("b"), at: at(1.9))
@@ -139,7 +50,7 @@ private func expecting(_ count: Int) throws -> CoordinatorConfiguration {
     let names = ["a", "b", "c", "d"]
     var plans: Set<[ShardAssignment]> = []
     for _ in 0..<20 {
-      var trace = Trace(try expecting(4))
+      var trace = CoordinatorTrace(try expecting(4))
       for name in names.shuffled(using: &random) {
         _ = trace.register(try registration(name, shards: 10), at: at(0))
       }
@@ -150,7 +61,7 @@ private func expecting(_ count: Int) throws -> CoordinatorConfiguration {
   }
 
   @Test func laterNodesAndDeadNodesChangeNoAssignment() throws {
-    var trace = Trace(try expecting(1))
+    var trace = CoordinatorTrace(try expecting(1))
     _ = trace.register(try registration("a"), at: at(0))
     _ = trace.register(try registration("b"), at: at(1))
     for step in 4...40 {
@@ -165,9 +76,9 @@ private func expecting(_ count: Int) throws -> CoordinatorConfiguration {
   }
 
   @Test func servicesAreIndependentAndSharePlanNumbers() throws {
-    let configuration = CoordinatorConfiguration(
-      expectedNodes: [try service("cart"): 1, try service("users"): 1])
-    var trace = Trace(configuration)
+    var configuration = slow()
+    configuration.expectedNodes = [try service("cart"): 1, try service("users"): 1]
+    var trace = CoordinatorTrace(configuration)
     _ = trace.register(try registration("a", service: "users", shards: 2), at: at(0))
     _ = trace.register(try registration("b", service: "cart", shards: 3), at: at(0))
     let plan = trace.machine.durable.plan
@@ -179,7 +90,7 @@ private func expecting(_ count: Int) throws -> CoordinatorConfiguration {
 
 @Suite struct CoordinatorMembershipTraces {
   @Test func livenessFollowsSilenceAndHeartbeats() throws {
-    var trace = Trace(try expecting(9))
+    var trace = CoordinatorTrace(try expecting(9))
     _ = trace.register(try registration("a"), at: at(0))
     for step in 1...12 { trace.tick(at: at(Double(step) * 0.25)) }
     #expect(trace.liveness("a") == .alive)
@@ -196,7 +107,7 @@ private func expecting(_ count: Int) throws -> CoordinatorConfiguration {
   }
 
   @Test func thePauseOfTheCoordinatorItselfCondemnsNobody() throws {
-    var trace = Trace(try expecting(9))
+    var trace = CoordinatorTrace(try expecting(9))
     _ = trace.register(try registration("a"), at: at(0))
     trace.tick(at: at(0.25))
     trace.tick(at: at(60))
@@ -206,7 +117,7 @@ private func expecting(_ count: Int) throws -> CoordinatorConfiguration {
   }
 
   @Test func heartbeatsOfOtherIncarnationsAndStrangersAskForRegistration() throws {
-    var trace = Trace(try expecting(1))
+    var trace = CoordinatorTrace(try expecting(1))
     #expect(try trace.heartbeat("a", at: at(0)).registerAgain)
     _ = trace.register(try registration("a", incarnation: 7), at: at(0))
     #expect(try trace.heartbeat("a", incarnation: 6, at: at(1)).registerAgain)
@@ -215,7 +126,7 @@ private func expecting(_ count: Int) throws -> CoordinatorConfiguration {
   }
 
   @Test func aHeartbeatThatIsBehindBringsTheView() throws {
-    var trace = Trace(try expecting(1))
+    var trace = CoordinatorTrace(try expecting(1))
     _ = trace.register(try registration("a"), at: at(0))
     let version = trace.machine.durable.version
     #expect(try trace.heartbeat("a", view: version - 1, at: at(1)).view == trace.published.last)
@@ -223,7 +134,7 @@ private func expecting(_ count: Int) throws -> CoordinatorConfiguration {
   }
 
   @Test func refusals() throws {
-    var trace = Trace(try expecting(1))
+    var trace = CoordinatorTrace(try expecting(1))
     _ = trace.register(try registration("a"), at: at(0))
     let before = trace.machine.record
     func refusal(_ registration: Registration) -> String {
@@ -242,7 +153,7 @@ private func expecting(_ count: Int) throws -> CoordinatorConfiguration {
   }
 
   @Test func aRestartIsAcceptedAtOnceAtItsEndpointAndElsewhereOnceTheOldOneIsSilent() throws {
-    var trace = Trace(try expecting(1))
+    var trace = CoordinatorTrace(try expecting(1))
     _ = trace.register(try registration("a"), at: at(0))
     trace.log = []
     let same = try registration("a", incarnation: 2, endpoint: "inproc://a-1", plan: 1)
@@ -258,7 +169,7 @@ private func expecting(_ count: Int) throws -> CoordinatorConfiguration {
   }
 
   @Test func aWrongShardCountMayBeCorrectedWhileNothingDependsOnIt() throws {
-    var trace = Trace(try expecting(2))
+    var trace = CoordinatorTrace(try expecting(2))
     _ = trace.register(try registration("a", shards: 3), at: at(0))
     let corrected = trace.register(try registration("a", shards: 4), at: at(1))
     #expect(trace.view(corrected) != nil)
@@ -269,7 +180,7 @@ private func expecting(_ count: Int) throws -> CoordinatorConfiguration {
   @Test func aFullClusterForgetsADeadMemberWithoutShardsAndElseRefuses() throws {
     var configuration = try expecting(1)
     configuration.maximumMembers = 2
-    var trace = Trace(configuration)
+    var trace = CoordinatorTrace(configuration)
     _ = trace.register(try registration("a"), at: at(0))
     _ = trace.register(try registration("b"), at: at(0))
     #expect(trace.refusal(trace.register(try registration("c"), at: at(0))) != nil)
@@ -284,7 +195,7 @@ private func expecting(_ count: Int) throws -> CoordinatorConfiguration {
 
 @Suite struct CoordinatorDurabilityTraces {
   @Test func nothingIsToldBeforeTheDiskHasIt() throws {
-    var trace = Trace(try expecting(2))
+    var trace = CoordinatorTrace(try expecting(2))
     trace.isDiskHeld = true
     #expect(trace.register(try registration("a"), at: at(0)) == nil)
     #expect(trace.register(try registration("b"), at: at(0)) == nil)
@@ -301,7 +212,7 @@ private func expecting(_ count: Int) throws -> CoordinatorConfiguration {
   }
 
   @Test func aRestartGoesOnFromTheStoreAndNeverBackwards() throws {
-    var trace = Trace(try expecting(2))
+    var trace = CoordinatorTrace(try expecting(2))
     _ = trace.register(try registration("a"), at: at(0))
     _ = trace.register(try registration("b"), at: at(0))
     let stored = try #require(trace.stored.last)
@@ -327,10 +238,10 @@ private func expecting(_ count: Int) throws -> CoordinatorConfiguration {
   }
 
   @Test func membersThatWereOnlyRememberedGetNoShards() throws {
-    var trace = Trace(try expecting(3))
+    var trace = CoordinatorTrace(try expecting(3))
     _ = trace.register(try registration("a"), at: at(0))
     _ = trace.register(try registration("b"), at: at(0))
-    var restarted = Trace(try expecting(3), stored: trace.stored.last, at: at(100))
+    var restarted = CoordinatorTrace(try expecting(3), stored: trace.stored.last, at: at(100))
     _ = restarted.register(try registration("c"), at: at(100))
     restarted.tick(at: at(100.25))
     #expect(restarted.machine.record.plan.number == 0)
@@ -343,7 +254,7 @@ private func expecting(_ count: Int) throws -> CoordinatorConfiguration {
   @Test func aFullQueueOfRegistrationsRefuses() throws {
     var configuration = try expecting(9)
     configuration.maximumWaitingRegistrations = 1
-    var trace = Trace(configuration)
+    var trace = CoordinatorTrace(configuration)
     trace.isDiskHeld = true
     #expect(trace.register(try registration("a"), at: at(0)) == nil)
     #expect(

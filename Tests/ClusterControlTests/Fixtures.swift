@@ -21,18 +21,24 @@ func card(
 
 func registration(
   _ name: String, service: String = "cart", incarnation: UInt64 = 1, endpoint: String? = nil,
-  shards: UInt32 = 4, plan: UInt64 = 0
+  shards: UInt32 = 4, plan: UInt64 = 0, copies: UInt32 = 1
 ) throws -> Registration {
   Registration(
     info: try card(name, service: service, incarnation: incarnation, endpoint: endpoint),
-    shardCount: shards, planNumber: plan)
+    shardCount: shards, planNumber: plan, replicationFactor: copies)
 }
+
+func shard(_ index: UInt32, of name: String = "cart") throws -> ShardID {
+  ShardID(service: try service(name), index: index)
+}
+
+func nodes(_ names: String...) throws -> [NodeID] { try names.map { try node($0) } }
 
 /// A moment `seconds` after the start of the trace.
 func at(_ seconds: Double) -> Moment {
   Moment(
-    uptime: .milliseconds(Int64(seconds * 1000)),
-    wall: Timestamp(unixMilliseconds: 1_700_000_000_000 + Int64(seconds * 1000)))
+    uptime: .milliseconds(Int64((seconds * 1000).rounded())),
+    wall: Timestamp(unixMilliseconds: 1_700_000_000_000 + Int64((seconds * 1000).rounded())))
 }
 
 extension Plan {

@@ -53,6 +53,11 @@ extension Subject {
     Subject(tokens: ["cs", "node", node.text, "heartbeat"])
   }
 
+  /// The coordinator asks whether the node's process is there: `cs.node.<node>.probe`.
+  package static func probe(_ node: NodeID) -> Subject {
+    Subject(tokens: ["cs", "node", node.text, "probe"])
+  }
+
   /// `ItemAdded` for `type.googleapis.com/com.example.ItemAdded`.
   package static func shortTypeName(_ typeURL: String) -> String {
     let separators: Set<Character> = [".", "/"]

@@ -21,8 +21,14 @@ struct EntityMethods: Sendable {
         }
       }
     }
+    self.init(
+      routes,
+      replicatedServices: Set(spec.entities.filter { $0.kind == .crdt }.map(\.serviceName)))
+  }
+
+  init(_ routes: [IngressRoute], replicatedServices: Set<String>) {
     self.routes = routes
-    replicatedServices = Set(spec.entities.filter { $0.kind == .crdt }.map(\.serviceName))
+    self.replicatedServices = replicatedServices
     byService = Dictionary(grouping: routes, by: \.serviceName).mapValues { routes in
       Dictionary(routes.map { ($0.method, $0) }) { first, _ in first }
     }

@@ -105,11 +105,35 @@ package nonisolated struct Cloudstate_Internal_Cluster_RegisterResponse: Sendabl
 
   package var livenessTimeoutMilliseconds: UInt32 = 0
 
+  /// Set when another coordinator leads; the rest is then empty.
+  package var notLeader: Cloudstate_Internal_Cluster_NotLeader {
+    get {_notLeader ?? Cloudstate_Internal_Cluster_NotLeader()}
+    set {_notLeader = newValue}
+  }
+  /// Returns true if `notLeader` has been explicitly set.
+  package var hasNotLeader: Bool {self._notLeader != nil}
+  /// Clears the value of `notLeader`. Subsequent reads from it will return its default value.
+  package mutating func clearNotLeader() {self._notLeader = nil}
+
   package var unknownFields = SwiftProtobuf.UnknownStorage()
 
   package init() {}
 
   fileprivate var _view: Cloudstate_Internal_Cluster_ClusterView? = nil
+  fileprivate var _notLeader: Cloudstate_Internal_Cluster_NotLeader? = nil
+}
+
+package nonisolated struct Cloudstate_Internal_Cluster_NotLeader: Sendable {
+  // SwiftProtobuf.Message conformance is added in an extension below. See the
+  // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
+  // methods supported on all messages.
+
+  /// The leader's bus endpoint for requests; empty while nobody leads.
+  package var leaderEndpoint: String = String()
+
+  package var unknownFields = SwiftProtobuf.UnknownStorage()
+
+  package init() {}
 }
 
 /// Subject cs.node.<node>.heartbeat, request to the coordinator; answered with HeartbeatResponse.
@@ -967,7 +991,7 @@ nonisolated extension Cloudstate_Internal_Cluster_RegisterRequest: SwiftProtobuf
 
 nonisolated extension Cloudstate_Internal_Cluster_RegisterResponse: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
   package static let protoMessageName: String = _protobuf_package + ".RegisterResponse"
-  package static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}refusal\0\u{1}view\0\u{3}heartbeat_interval_milliseconds\0\u{3}liveness_timeout_milliseconds\0")
+  package static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}refusal\0\u{1}view\0\u{3}heartbeat_interval_milliseconds\0\u{3}liveness_timeout_milliseconds\0\u{4}\u{4}not_leader\0")
 
   package mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
     while let fieldNumber = try decoder.nextFieldNumber() {
@@ -979,6 +1003,7 @@ nonisolated extension Cloudstate_Internal_Cluster_RegisterResponse: SwiftProtobu
       case 2: try { try decoder.decodeSingularMessageField(value: &self._view) }()
       case 3: try { try decoder.decodeSingularUInt32Field(value: &self.heartbeatIntervalMilliseconds) }()
       case 4: try { try decoder.decodeSingularUInt32Field(value: &self.livenessTimeoutMilliseconds) }()
+      case 8: try { try decoder.decodeSingularMessageField(value: &self._notLeader) }()
       default: break
       }
     }
@@ -1001,6 +1026,9 @@ nonisolated extension Cloudstate_Internal_Cluster_RegisterResponse: SwiftProtobu
     if self.livenessTimeoutMilliseconds != 0 {
       try visitor.visitSingularUInt32Field(value: self.livenessTimeoutMilliseconds, fieldNumber: 4)
     }
+    try { if let v = self._notLeader {
+      try visitor.visitSingularMessageField(value: v, fieldNumber: 8)
+    } }()
     try unknownFields.traverse(visitor: &visitor)
   }
 
@@ -1009,6 +1037,37 @@ nonisolated extension Cloudstate_Internal_Cluster_RegisterResponse: SwiftProtobu
     if lhs._view != rhs._view {return false}
     if lhs.heartbeatIntervalMilliseconds != rhs.heartbeatIntervalMilliseconds {return false}
     if lhs.livenessTimeoutMilliseconds != rhs.livenessTimeoutMilliseconds {return false}
+    if lhs._notLeader != rhs._notLeader {return false}
+    if lhs.unknownFields != rhs.unknownFields {return false}
+    return true
+  }
+}
+
+nonisolated extension Cloudstate_Internal_Cluster_NotLeader: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
+  package static let protoMessageName: String = _protobuf_package + ".NotLeader"
+  package static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{3}leader_endpoint\0")
+
+  package mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
+    while let fieldNumber = try decoder.nextFieldNumber() {
+      // The use of inline closures is to circumvent an issue where the compiler
+      // allocates stack space for every case branch when no optimizations are
+      // enabled. https://github.com/apple/swift-protobuf/issues/1034
+      switch fieldNumber {
+      case 1: try { try decoder.decodeSingularStringField(value: &self.leaderEndpoint) }()
+      default: break
+      }
+    }
+  }
+
+  package func traverse<V: SwiftProtobuf.Visitor>(visitor: inout V) throws {
+    if !self.leaderEndpoint.isEmpty {
+      try visitor.visitSingularStringField(value: self.leaderEndpoint, fieldNumber: 1)
+    }
+    try unknownFields.traverse(visitor: &visitor)
+  }
+
+  package static func ==(lhs: Cloudstate_Internal_Cluster_NotLeader, rhs: Cloudstate_Internal_Cluster_NotLeader) -> Bool {
+    if lhs.leaderEndpoint != rhs.leaderEndpoint {return false}
     if lhs.unknownFields != rhs.unknownFields {return false}
     return true
   }

@@ -10,20 +10,22 @@ import NIOCore
 /// changes but no heartbeat. Nothing is published or answered before it is on the disk. If the
 /// store fails the coordinator falls silent and says so once: nodes go on with the last plan.
 package final class Coordinator: Sendable {
-  private let bus: any MessageBus
-  private let store: any CoordinatorStore
-  private let configuration: CoordinatorConfiguration
-  private let logger: Logger
+  let bus: any MessageBus
+  let store: any CoordinatorStore
+  let configuration: CoordinatorConfiguration
+  let logger: Logger
   private let onFailure: @Sendable (ClusterError) -> Void
-  private let loop: ControlLoop
+  let loop: ControlLoop
   /// Everything that changes, on the loop only.
-  private let state: NIOLoopBoundBox<State>
+  let state: NIOLoopBoundBox<State>
 
-  private struct State {
+  struct State {
     var machine: CoordinatorMachine
     var deliveries: [NodeID: ViewDelivery] = [:]
     /// Registrations whose answer is due; the machine bounds their number.
     var requests: [UInt64: BusRequest] = [:]
+    /// Operators whose answer is due; the machine bounds their number.
+    var operators: [UInt64: @Sendable (Result<OperatorAnswer, ClusterError>) -> Void] = [:]
     var lastTicket: UInt64 = 0
     /// The newest durable view, encoded once for all nodes.
     var published: ByteBuffer?
@@ -106,6 +108,10 @@ package final class Coordinator: Sendable {
         let arrival = Moment.now()
         loop.execute { [self] in register(request, at: arrival) }
       },
+      bus.serve(SubjectPattern(.shardReports)) { [self] request in
+        let arrival = Moment.now()
+        loop.execute { [self] in takeReports(request, at: arrival) }
+      },
       bus.serve(Self.heartbeats) { [self] request in
         // The time of arrival counts, not the time at which this loop gets to it.
         let arrival = Moment.now()
@@ -119,42 +125,7 @@ package final class Coordinator: Sendable {
     }
   }
 
-  private func register(_ request: BusRequest, at arrival: Moment) {
-    guard !state.value.isSilent else { return refuse(request) }
-    let registration: Registration
-    do {
-      registration = try Registration(
-        Cloudstate_Internal_Cluster_RegisterRequest(reading: request.payload))
-    } catch {
-      return request.answer(.success(RegistrationAnswer.refused(error.message).message.encoded))
-    }
-    guard registration.info.node == request.source else {
-      let refusal = "node \(request.source) cannot register as \(registration.info.node)"
-      return request.answer(.success(RegistrationAnswer.refused(refusal).message.encoded))
-    }
-    state.value.lastTicket += 1
-    let ticket = state.value.lastTicket
-    state.value.requests[ticket] = request
-    perform(state.value.machine.register(registration, ticket: ticket, at: arrival))
-  }
-
-  private func heartbeat(_ request: BusRequest, at arrival: Moment) {
-    guard !state.value.isSilent else { return refuse(request) }
-    let report: HeartbeatReport
-    do {
-      report = try HeartbeatReport(Cloudstate_Internal_Cluster_Heartbeat(reading: request.payload))
-      guard report.node == request.source else {
-        throw malformed("node \(request.source) sends the heartbeat of \(report.node)")
-      }
-    } catch {
-      return request.answer(.failure(BusError(.rejected, "\(error)")))
-    }
-    let (answer, directives) = state.value.machine.heartbeat(report, at: arrival)
-    request.answer(.success(answer.message.encoded))
-    perform(directives)
-  }
-
-  private func perform(_ directives: [CoordinatorMachine.Directive]) {
+  func perform(_ directives: [CoordinatorMachine.Directive]) {
     guard !state.value.isSilent else { return }
     for directive in directives {
       switch directive {
@@ -166,6 +137,9 @@ package final class Coordinator: Sendable {
       case .answer(let ticket, let answer):
         let request = state.value.requests.removeValue(forKey: ticket)
         request?.answer(.success(answer.message.encoded))
+      case .operated(let ticket, let answer):
+        state.value.operators.removeValue(forKey: ticket)?(.success(answer))
+      case .probe(let node, let pause): probe(node, after: pause)
       case .publish(let view): publish(view)
       case .report(let line): logger.notice("\(line)")
       }
@@ -183,65 +157,6 @@ package final class Coordinator: Sendable {
     }
   }
 
-  private func publish(_ view: ClusterView) {
-    let payload = view.message.encoded
-    state.value.published = payload
-    bus.publish(.plan, payload: payload)
-    for member in view.members {
-      if member.liveness == .alive {
-        let fresh = ViewDelivery(configuration: configuration)
-        let action = state.value.deliveries[member.node, default: fresh].offer(
-          version: view.version)
-        act(action, for: member.node)
-      } else {
-        state.value.deliveries[member.node]?.withdraw()
-      }
-    }
-  }
-
-  private func act(_ action: ViewDelivery.Action?, for node: NodeID) {
-    guard !state.value.isSilent else { return }
-    switch action {
-    case nil: break
-    case .send(let version): deliver(version, to: node)
-    case .retry(let delay, let version):
-      loop.eventLoop.scheduleTask(in: delay.timeAmount) { [self] in
-        act(state.value.deliveries[node]?.retryDue(version: version), for: node)
-      }
-    case .giveUp(let version):
-      logger.warning(
-        """
-        node \(node) does not acknowledge view \(version) after \
-        \(configuration.publicationAttempts) attempts; it gets it with its next heartbeat
-        """)
-    }
-  }
-
-  private func deliver(_ version: UInt64, to node: NodeID) {
-    guard let payload = state.value.published else { return }
-    loop.began()
-    bus.request(
-      .plan, payload: payload, to: node, timeout: configuration.publicationTimeout.timeAmount,
-      on: loop.eventLoop
-    ) { [self] result in
-      let isAcknowledged = isAcknowledgement(result, of: node)
-      let action = state.value.deliveries[node]?.completed(
-        version: version, isAcknowledged: isAcknowledged)
-      act(action, for: node)
-      loop.ended()
-    }
-  }
-
-  private func isAcknowledgement(_ result: Result<ByteBuffer, BusError>, of node: NodeID) -> Bool {
-    do {
-      let message = try Cloudstate_Internal_Cluster_PlanAcknowledgement(reading: result.get())
-      return message.nodeID == node.text
-    } catch {
-      logger.debug("node \(node) does not acknowledge a view: \(error)")
-      return false
-    }
-  }
-
   // MARK: Ending
 
   /// Stops all activity on the bus and answers what waits.
@@ -252,6 +167,10 @@ package final class Coordinator: Sendable {
     for subscription in state.value.subscriptions { subscription.cancel() }
     for request in state.value.requests.values { request.answer(.failure(reason)) }
     state.value.requests = [:]
+    for answer in state.value.operators.values {
+      answer(.failure(ClusterError(.stopped, "\(reason.message)")))
+    }
+    state.value.operators = [:]
     state.value.subscriptions = []
   }
 
@@ -260,17 +179,15 @@ package final class Coordinator: Sendable {
     let failure =
       error as? ClusterError
       ?? ClusterError(.storeFailed, "the coordinator's store cannot be written: \(error)")
-    logger.critical("the coordinator falls silent: \(failure.message)")
+    logger.log(
+      level: failure.code == .leadershipLost ? .notice : .critical,
+      "the coordinator falls silent: \(failure.message)")
     fallSilent(BusError(.closed, "the coordinator's store failed"))
     onFailure(failure)
   }
 
-  private func refuse(_ request: BusRequest) {
-    request.answer(.failure(BusError(.closed, "the coordinator does not serve")))
-  }
-
   /// The heartbeats of all nodes: `cs.node.*.heartbeat`.
-  private static let heartbeats: SubjectPattern = {
+  static let heartbeats: SubjectPattern = {
     guard let pattern = SubjectPattern("cs.node.*.heartbeat") else {
       preconditionFailure("the pattern of heartbeats is not legal")
     }

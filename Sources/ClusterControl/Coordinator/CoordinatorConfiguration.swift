@@ -2,13 +2,13 @@ package import CloudstateModel
 
 /// Settings of the coordinator.
 package struct CoordinatorConfiguration: Hashable, Sendable {
-  /// How often a node sends a heartbeat. Default 1 s. Shorter finds failures sooner and costs
+  /// How often a node sends a heartbeat. Default 500 ms. Shorter finds failures sooner and costs
   /// messages.
   package var heartbeatInterval: Duration
   /// Silence after which a node is suspect. Default three fifths of ``livenessTimeout``.
   package var suspectTimeout: Duration
-  /// Silence after which a node is down. Default 5 s. Shorter finds failures sooner but takes a
-  /// busy machine for a dead one.
+  /// Silence after which a node is down. Default 3 s. Shorter finds failures sooner but takes a
+  /// busy machine for a dead one. A process that is gone is found sooner, see ``probeTimeout``.
   package var livenessTimeout: Duration
   /// Nodes to wait for before the shards of a service are first assigned. Default: none named. A
   /// shard stays where it was first assigned, so the first assignment should see all nodes.
@@ -33,9 +33,16 @@ package struct CoordinatorConfiguration: Hashable, Sendable {
   package var maximumShardCount: UInt32
   /// Registrations that may wait for the disk at once; more are refused. Default 1024.
   package var maximumWaitingRegistrations: Int
+  /// How long a node that is silent for one and a half heartbeats may take to answer a probe. What is
+  /// not reachable twice, ``probePause`` apart, is down at once; a probe that is not answered in time says nothing.
+  /// Default 500 ms.
+  package var probeTimeout: Duration
+  /// Default 150 ms.
+  package var probePause: Duration
+  package var rebalancing: RebalancingConfiguration
 
   package init(
-    heartbeatInterval: Duration = .seconds(1), livenessTimeout: Duration = .seconds(5),
+    heartbeatInterval: Duration = .milliseconds(500), livenessTimeout: Duration = .seconds(3),
     suspectTimeout: Duration? = nil, expectedNodes: [ServiceName: Int] = [:],
     settleTime: Duration = .seconds(2)
   ) {
@@ -51,6 +58,10 @@ package struct CoordinatorConfiguration: Hashable, Sendable {
     maximumMembers = 512
     maximumShardCount = 65_536
     maximumWaitingRegistrations = 1024
+    probeTimeout = .milliseconds(500)
+    probePause = .milliseconds(150)
+    rebalancing = RebalancingConfiguration()
+    rebalancing.lostAfter = max(rebalancing.lostAfter, livenessTimeout * 2)
   }
 
   /// How often the coordinator looks at its clocks: often enough that a timeout is seen at most a
@@ -96,6 +107,10 @@ package struct CoordinatorConfiguration: Hashable, Sendable {
     try require(
       maximumMembers > 0 && maximumShardCount > 0 && maximumWaitingRegistrations > 0,
       "the bounds on members, shards and waiting registrations must be positive")
+    try require(
+      probeTimeout > .zero && probePause > .zero,
+      "the probe timeout and the pause between probes must be positive")
+    try rebalancing.validate(livenessTimeout: livenessTimeout)
   }
 }
 

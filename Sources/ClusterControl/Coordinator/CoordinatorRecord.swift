@@ -8,18 +8,30 @@ package struct CoordinatorRecord: Hashable, Sendable {
   package var version: UInt64
   /// The shard count of each service.
   package var services: [ServiceName: UInt32]
+  /// Copies of each shard that a service wants, the primary's included; 1 where none is named.
+  package var replicationFactors: [ServiceName: UInt32]
   package var members: [NodeID: ClusterMember]
   package var plan: Plan
+  /// The newest rebalance, whatever became of it.
+  package var rebalance: Rebalance?
 
   package init(
     coordinatorID: String, version: UInt64 = 0, services: [ServiceName: UInt32] = [:],
-    members: [NodeID: ClusterMember] = [:], plan: Plan = .empty
+    replicationFactors: [ServiceName: UInt32] = [:], members: [NodeID: ClusterMember] = [:],
+    plan: Plan = .empty, rebalance: Rebalance? = nil
   ) {
     self.coordinatorID = coordinatorID
     self.version = version
     self.services = services
+    self.replicationFactors = replicationFactors
     self.members = members
     self.plan = plan
+    self.rebalance = rebalance
+  }
+
+  /// Copies of each shard that the service wants, the primary's included; at least 1.
+  package func replicationFactor(of service: ServiceName) -> Int {
+    Int(max(1, replicationFactors[service] ?? 1))
   }
 
   /// The record as nodes see it.

@@ -14,7 +14,7 @@ package protocol CoordinatorStore: Sendable {
   /// on stable storage.
   ///
   /// - Throws: ``ClusterError`` with `.storeFailed`; nothing is known of the outcome then, so the
-  ///   caller must not go on.
+  ///   caller must not go on. `.leadershipLost` if another coordinator may write instead.
   func save(_ record: CoordinatorRecord) throws(ClusterError)
 
   /// The newest plans, the newest first, at most `limit`.
@@ -22,8 +22,18 @@ package protocol CoordinatorStore: Sendable {
   /// - Throws: ``ClusterError`` with `.corruptRecord` or `.storeFailed`.
   func planHistory(limit: Int) throws(ClusterError) -> [Plan]
 
+  /// The newest rebalances as they were last saved, the newest first, at most `limit`.
+  ///
+  /// - Throws: ``ClusterError`` with `.corruptRecord` or `.storeFailed`.
+  func rebalanceHistory(limit: Int) throws(ClusterError) -> [Rebalance]
+
   /// Gives the store free for another process. Later calls throw `.stopped`.
   func close()
+}
+
+extension CoordinatorStore {
+  /// Of a store that keeps no history of rebalances.
+  package func rebalanceHistory(limit: Int) throws(ClusterError) -> [Rebalance] { [] }
 }
 
 /// A store in memory: for tests, and for a coordinator whose plans need not outlive it.
@@ -33,6 +43,7 @@ package final class InMemoryCoordinatorStore: CoordinatorStore {
   private struct State {
     var record: CoordinatorRecord?
     var plans: [Plan] = []
+    var rebalances: [Rebalance] = []
   }
 
   package init() {}
@@ -45,12 +56,23 @@ package final class InMemoryCoordinatorStore: CoordinatorStore {
         state.plans.append(record.plan)
         if state.plans.count > RocksDBCoordinatorStore.retainedPlans { state.plans.removeFirst() }
       }
+      if let rebalance = record.rebalance {
+        if state.rebalances.last?.id == rebalance.id { state.rebalances.removeLast() }
+        state.rebalances.append(rebalance)
+        if state.rebalances.count > RocksDBCoordinatorStore.retainedRebalances {
+          state.rebalances.removeFirst()
+        }
+      }
       state.record = record
     }
   }
 
   package func planHistory(limit: Int) -> [Plan] {
     state.withLock { Array($0.plans.reversed().prefix(limit)) }
+  }
+
+  package func rebalanceHistory(limit: Int) -> [Rebalance] {
+    state.withLock { Array($0.rebalances.reversed().prefix(limit)) }
   }
 
   /// Does nothing: the content stays for the next coordinator, as on a disk.

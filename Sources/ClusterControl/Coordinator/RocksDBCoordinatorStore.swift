@@ -6,29 +6,37 @@ import Synchronization
 
 /// The coordinator's own small RocksDB database.
 ///
-/// Format 1, all keys in the column family `coordinator`, each value a ``SealedRecord``:
-/// * `format`: one byte, the version of this layout. Written first; a newer one is refused.
+/// Format 2, all keys in the column family `coordinator`, each value a ``SealedRecord``:
+/// * `format`: one byte, the version of this layout. Written first; a newer one is refused, an older one is
+///   raised when the database is opened.
 /// * `state`: a `ClusterView` with all members whose plan holds only its number.
-/// * `service/<name>`: the service's shard count, four bytes, little-endian.
+/// * `service/<name>`: the service's shard count and replication factor, four bytes each, little-endian; the
+///   second is missing in records of format 1 and then 1.
+/// * `rebalance/<id>`, the id in eight bytes, big-endian: the newest ``retainedRebalances`` rebalances as they
+///   were last. Format 1 had none.
 /// * `plan/<number>`, the number in eight bytes, big-endian: each plan that was in force, the
 ///   newest ``retainedPlans`` of them.
 ///
-/// Invariants: `state`, its plan and its services are written in one synced batch, so the plan that
+/// Invariants: `state`, its plan, its services and the newest rebalance are written in one synced batch, so the plan that
 /// `state` names is always there; a plan's record is written once and never changed.
 package final class RocksDBCoordinatorStore: CoordinatorStore {
   /// Plans kept for people to look back at; older ones are deleted.
   package static let retainedPlans = 1000
 
-  private static let layoutVersion: UInt8 = 1
+  /// Rebalances kept for people to look back at; older ones are deleted.
+  package static let retainedRebalances = 200
+
+  private static let layoutVersion: UInt8 = 2
 
   private let path: String
   private let connection: Mutex<Connection?>
 
-  fileprivate struct Connection: Sendable {
+  struct Connection: Sendable {
     let database: Database
     let family: ColumnFamily
-    /// The newest plan the database holds.
+    /// The newest plan and the newest rebalance the database holds.
     var storedPlan: UInt64 = 0
+    var storedRebalance: Rebalance?
   }
 
   /// Opens the database in the folder `path`, creating it and its parents as needed.
@@ -62,7 +70,7 @@ package final class RocksDBCoordinatorStore: CoordinatorStore {
 
   package func load() throws(ClusterError) -> CoordinatorRecord? {
     try withConnection { connection throws(ClusterError) in
-      guard let bytes = try connection.read(Key.state) else { return nil }
+      guard let bytes = try connection.read(CoordinatorKey.state) else { return nil }
       var view = try restoring("state") { () throws(ClusterError) in
         try ClusterView(Cloudstate_Internal_Cluster_ClusterView(reading: bytes))
       }
@@ -72,11 +80,14 @@ package final class RocksDBCoordinatorStore: CoordinatorStore {
         view.plan = .empty
       }
       connection.storedPlan = view.plan.number
+      connection.storedRebalance = try connection.rebalances(limit: 1).first
+      let services = try connection.services()
       let record = CoordinatorRecord(
         coordinatorID: view.coordinatorID, version: view.version,
-        services: try connection.services(),
+        services: services.mapValues(\.shardCount),
+        replicationFactors: services.mapValues(\.replicationFactor).filter { $0.value > 1 },
         members: Dictionary(uniqueKeysWithValues: view.members.map { ($0.node, $0) }),
-        plan: view.plan)
+        plan: view.plan, rebalance: connection.storedRebalance)
       try checkConsistency(record)
       return record
     }
@@ -90,20 +101,28 @@ package final class RocksDBCoordinatorStore: CoordinatorStore {
       state.plan = Cloudstate_Internal_Cluster_Plan()
       state.plan.number = record.plan.number
       batch.put(
-        Array(Key.state.utf8), SealedRecord.seal(state.storedBytes, name: Key.state), in: family)
+        Array(CoordinatorKey.state.utf8),
+        SealedRecord.seal(state.storedBytes, name: CoordinatorKey.state), in: family)
       for (service, shardCount) in record.services {
-        let key = Key.service(service)
-        let bytes = (0..<4).map { UInt8(truncatingIfNeeded: shardCount >> (8 * $0)) }
+        let key = CoordinatorKey.service(service)
+        let numbers = [shardCount, record.replicationFactors[service] ?? 1]
+        let bytes = numbers.flatMap { number in
+          (0..<4).map { UInt8(truncatingIfNeeded: number >> (8 * $0)) }
+        }
         batch.put(Array(key.utf8), SealedRecord.seal(bytes, name: key), in: family)
+      }
+      if let rebalance = record.rebalance, rebalance != connection.storedRebalance {
+        connection.put(rebalance, in: &batch)
       }
       let number = record.plan.number
       if number > connection.storedPlan {
         let sealed = SealedRecord.seal(
-          record.plan.message.storedBytes, name: Key.planName(number))
-        batch.put(Key.plan(number), sealed, in: family)
+          record.plan.message.storedBytes, name: CoordinatorKey.planName(number))
+        batch.put(CoordinatorKey.plan(number), sealed, in: family)
         if number > UInt64(Self.retainedPlans) {
           let oldest = number - UInt64(Self.retainedPlans) + 1
-          batch.deleteRange(from: Key.plan(0), to: Key.plan(oldest), in: family)
+          batch.deleteRange(
+            from: CoordinatorKey.plan(0), to: CoordinatorKey.plan(oldest), in: family)
         }
       }
       do {
@@ -112,24 +131,23 @@ package final class RocksDBCoordinatorStore: CoordinatorStore {
         throw ClusterError(.storeFailed, "the coordinator's store cannot be written: \(error)")
       }
       connection.storedPlan = max(connection.storedPlan, number)
+      connection.storedRebalance = record.rebalance
     }
   }
 
   package func planHistory(limit: Int) throws(ClusterError) -> [Plan] {
     try withConnection { connection throws(ClusterError) in
-      var numbers: [UInt64] = []
-      var iterator = DatabaseIterator(
-        over: connection.family, of: connection.database, from: Key.plan(0),
-        to: Array("plan0".utf8))
-      iterator.seekToLast()
-      while iterator.isValid, numbers.count < limit {
-        numbers.append(iterator.withKey { Key.planNumber(Array(copying: $0)) })
-        iterator.previous()
-      }
-      do throws(RocksDBError) { try iterator.checkFailure() } catch { throw readingFailure(error) }
+      let numbers = try connection.newest(
+        from: CoordinatorKey.plan(0), to: Array("plan0".utf8), limit: limit)
       var plans: [Plan] = []
       for number in numbers { plans.append(try connection.plan(number)) }
       return plans
+    }
+  }
+
+  package func rebalanceHistory(limit: Int) throws(ClusterError) -> [Rebalance] {
+    try withConnection { connection throws(ClusterError) in
+      try connection.rebalances(limit: limit)
     }
   }
 
@@ -148,25 +166,25 @@ package final class RocksDBCoordinatorStore: CoordinatorStore {
     }
   }
 
-  /// Marks a new database with the layout, and refuses one that another software has made.
+  /// Marks a new or older database with the layout, and refuses one that newer software has made.
   private func checkLayout() throws(ClusterError) {
     let path = self.path
     try withConnection { connection throws(ClusterError) in
-      if let version = try connection.read(Key.format)?.first {
+      if let version = try connection.read(CoordinatorKey.format)?.first {
         guard version <= Self.layoutVersion else {
           throw ClusterError(
             .unknownFormatVersion,
             "\(path) has layout \(version), this software knows up to \(Self.layoutVersion); use "
               + "the software that wrote it")
         }
-        return
-      }
-      guard try connection.read(Key.state) == nil else {
+        if version == Self.layoutVersion { return }
+      } else if try connection.read(CoordinatorKey.state) != nil {
         throw ClusterError(.corruptRecord, "\(path) has a state but no layout version")
       }
       var batch = WriteBatch(for: connection.database)
       batch.put(
-        Array(Key.format.utf8), SealedRecord.seal([Self.layoutVersion], name: Key.format),
+        Array(CoordinatorKey.format.utf8),
+        SealedRecord.seal([Self.layoutVersion], name: CoordinatorKey.format),
         in: connection.family)
       do {
         try connection.database.write(batch, sync: true)
@@ -191,88 +209,6 @@ package final class RocksDBCoordinatorStore: CoordinatorStore {
         .corruptRecord, "member \(member.node) is of service \(member.service), which is unknown")
     }
   }
-}
-
-extension RocksDBCoordinatorStore.Connection {
-  fileprivate func read(_ name: String) throws(ClusterError) -> [UInt8]? {
-    try read(Array(name.utf8), name: name)
-  }
-
-  fileprivate func read(_ key: [UInt8], name: String) throws(ClusterError) -> [UInt8]? {
-    let sealed: [UInt8]?
-    do {
-      sealed = try database.value(of: key, in: family)?.copy()
-    } catch {
-      throw readingFailure(error)
-    }
-    guard let sealed else { return nil }
-    return try SealedRecord.open(sealed, name: name)
-  }
-
-  fileprivate func plan(_ number: UInt64) throws(ClusterError) -> Plan {
-    let name = Key.planName(number)
-    guard let bytes = try read(Key.plan(number), name: name) else {
-      throw ClusterError(.corruptRecord, "\(name) is missing")
-    }
-    return try restoring(name) { () throws(ClusterError) in
-      try Plan(Cloudstate_Internal_Cluster_Plan(reading: bytes))
-    }
-  }
-
-  fileprivate func services() throws(ClusterError) -> [ServiceName: UInt32] {
-    var services: [ServiceName: UInt32] = [:]
-    var iterator = DatabaseIterator(
-      over: family, of: database, from: Array(Key.servicePrefix.utf8), to: Array("service0".utf8))
-    iterator.seekToFirst()
-    while iterator.isValid {
-      let key = iterator.withKey { String(decoding: Array(copying: $0), as: UTF8.self) }
-      let sealed = iterator.withValue { Array(copying: $0) }
-      let bytes = try SealedRecord.open(sealed, name: key)
-      guard bytes.count == 4, let name = ServiceName(String(key.dropFirst(Key.servicePrefix.count)))
-      else { throw ClusterError(.corruptRecord, "record \(key) is malformed") }
-      services[name] = (0..<4).reduce(0) { $0 | UInt32(bytes[$1]) << (8 * UInt32($1)) }
-      iterator.next()
-    }
-    do throws(RocksDBError) { try iterator.checkFailure() } catch { throw readingFailure(error) }
-    return services
-  }
-}
-
-/// The keys of the layout.
-private enum Key {
-  static let format = "format"
-  static let state = "state"
-  static let servicePrefix = "service/"
-
-  static func service(_ name: ServiceName) -> String { servicePrefix + name.text }
-
-  static func plan(_ number: UInt64) -> [UInt8] {
-    Array("plan/".utf8) + (0..<8).map { UInt8(truncatingIfNeeded: number >> (56 - 8 * $0)) }
-  }
-
-  static func planNumber(_ key: [UInt8]) -> UInt64 {
-    key.suffix(8).reduce(0) { $0 << 8 | UInt64($1) }
-  }
-
-  /// The name under which a plan's record is sealed.
-  static func planName(_ number: UInt64) -> String { "plan/\(number)" }
-}
-
-/// Names the record whose content is malformed in spite of a sound checksum.
-private func restoring<Answer>(
-  _ name: String, _ body: () throws(ClusterError) -> Answer
-) throws(ClusterError) -> Answer {
-  do {
-    return try body()
-  } catch {
-    throw ClusterError(.corruptRecord, "record \(name) is malformed: \(error.message)")
-  }
-}
-
-private func readingFailure(_ error: RocksDBError) -> ClusterError {
-  ClusterError(
-    error.kind == .corruption ? .corruptRecord : .storeFailed,
-    "the coordinator's store cannot be read: \(error)")
 }
 
 private func openingFailure(_ error: RocksDBError, path: String) -> ClusterError {

@@ -16,6 +16,8 @@ package struct ClusterError: Error, Hashable, Sendable, CustomStringConvertible 
     case corruptRecord
     /// The disk refused a read, a write or a sync.
     case storeFailed
+    /// Another coordinator leads, or may; nothing was written, or what was written stands with the next leader.
+    case leadershipLost
     /// The coordinator did not answer.
     case unreachable
     /// The component has been stopped.

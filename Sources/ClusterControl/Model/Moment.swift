@@ -28,6 +28,12 @@ extension Duration {
     components.seconds * 1000 + components.attoseconds / 1_000_000_000_000_000
   }
 
+  /// Whole microseconds, rounded down; 0 for negative lengths.
+  var wholeMicroseconds: UInt64 {
+    let (seconds, attoseconds) = components
+    return UInt64(clamping: seconds * 1_000_000 + attoseconds / 1_000_000_000_000)
+  }
+
   /// The same length for an event loop.
   var timeAmount: TimeAmount {
     .nanoseconds(components.seconds * 1_000_000_000 + components.attoseconds / 1_000_000_000)

@@ -27,7 +27,7 @@ package final class ClusterMembership: ClusterHandle {
   struct State {
     var machine: NodeMembershipMachine
     var listeners: [@Sendable (ClusterChange) -> Void] = []
-    var subscription: Subscription?
+    var subscriptions: [Subscription] = []
     var timer: Scheduled<Void>?
     var timerDue: Duration?
     /// The newest view that is not saved yet.
@@ -111,7 +111,7 @@ package final class ClusterMembership: ClusterHandle {
       state.value.isStopped = true
       state.value.machine.stop()
       state.value.timer?.cancel()
-      state.value.subscription?.cancel()
+      for subscription in state.value.subscriptions { subscription.cancel() }
       state.value.listeners = []
       for (_, request) in state.value.waiting {
         request.answer(.failure(BusError(.closed, "node \(nodeID) is stopping")))
@@ -125,17 +125,26 @@ package final class ClusterMembership: ClusterHandle {
   // MARK: On the loop
 
   private func begin(saved document: [UInt8]?) {
-    bus.connect(
-      to: BusPeer(
-        node: .coordinator, requestEndpoint: configuration.coordinatorEndpoint,
-        // Views come as requests, so there is nothing of the coordinator's to subscribe to.
-        publishEndpoint: "", incarnation: 0))
-    state.value.subscription = bus.serve(SubjectPattern(.plan)) { [self] request in
-      loop.execute { [self] in receive(request) }
-    }
+    approachCoordinator(at: state.value.machine.coordinatorEndpoint)
+    state.value.subscriptions = [
+      bus.serve(SubjectPattern(.plan)) { [self] request in
+        loop.execute { [self] in receive(request) }
+      },
+      // Answered at once, on the bus's own thread: it only tells that this process is there.
+      bus.serve(SubjectPattern(.probe(nodeID))) { $0.answer(.success(ByteBuffer())) },
+    ]
     let view = document.flatMap(savedView)
     state.value.saved = view
     perform(state.value.machine.start(saved: view, at: uptime))
+  }
+
+  /// All coordinators have one name on the bus, and a node is linked with one of them at a time.
+  private func approachCoordinator(at endpoint: String) {
+    bus.connect(
+      to: BusPeer(
+        node: .coordinator, requestEndpoint: endpoint,
+        // Views come as requests, so there is nothing of the coordinator's to subscribe to.
+        publishEndpoint: "", incarnation: 0))
   }
 
   private func savedView(_ document: [UInt8]) -> ClusterView? {
@@ -168,10 +177,11 @@ package final class ClusterMembership: ClusterHandle {
     perform(directives)
   }
 
-  private func perform(_ directives: [NodeMembershipMachine.Directive]) {
+  func perform(_ directives: [NodeMembershipMachine.Directive]) {
     guard !state.value.isStopped else { return }
     for directive in directives {
       switch directive {
+      case .approach(let endpoint): approachCoordinator(at: endpoint)
       case .register(let registration): send(registration)
       case .heartbeat(let report): send(report)
       case .link(let member): bus.connect(to: member.peer)
@@ -224,7 +234,7 @@ package final class ClusterMembership: ClusterHandle {
     }
   }
 
-  private func decoded<Answer>(
+  func decoded<Answer>(
     _ result: Result<ByteBuffer, BusError>,
     _ decode: (ByteBuffer) throws(ClusterError) -> Answer
   ) -> Result<Answer, ClusterError> {
@@ -232,7 +242,7 @@ package final class ClusterMembership: ClusterHandle {
     case .failure(let error):
       .failure(
         ClusterError(
-          .unreachable, "coordinator at \(configuration.coordinatorEndpoint): \(error)"))
+          .unreachable, "coordinator at \(state.value.machine.coordinatorEndpoint): \(error)"))
     case .success(let payload):
       Result { () throws(ClusterError) in try decode(payload) }
     }
@@ -259,5 +269,5 @@ package final class ClusterMembership: ClusterHandle {
     }
   }
 
-  private var uptime: Duration { Moment.now().uptime }
+  var uptime: Duration { Moment.now().uptime }
 }

@@ -8,7 +8,8 @@ package struct MembershipConfiguration: Hashable, Sendable {
   package var shardCount: UInt32
   /// Copies of each shard that the service wants, the primary's included. Default 1.
   package var replicationFactor: UInt32 = 1
-  /// Endpoint of the coordinator's requests, such as `tcp://127.0.0.1:5100`.
+  /// Endpoint of the coordinator's requests, such as `tcp://127.0.0.1:5100`; of several coordinators, of which one
+  /// leads, separated by commas.
   package var coordinatorEndpoint: String
   /// How long a registration or a heartbeat waits for its answer. Default 2 s.
   package var requestTimeout: Duration = .seconds(2)
@@ -20,10 +21,18 @@ package struct MembershipConfiguration: Hashable, Sendable {
   /// Without an answer for this long the coordinator counts as unreachable. Default 3 s.
   package var coordinatorTimeout: Duration = .seconds(3)
 
+  /// Seven can lose three of them; etcd advises against more members, too.
+  package static let maximumCoordinators = 7
+
   package init(info: NodeInfo, shardCount: UInt32, coordinatorEndpoint: String) {
     self.info = info
     self.shardCount = shardCount
     self.coordinatorEndpoint = coordinatorEndpoint
+  }
+
+  /// One for each coordinator.
+  package var coordinatorEndpoints: [String] {
+    coordinatorEndpoint.split(separator: ",").map(String.init)
   }
 
   /// Checks ranges and relations.
@@ -35,7 +44,10 @@ package struct MembershipConfiguration: Hashable, Sendable {
     try require(
       !info.requestEndpoint.isEmpty && !info.publishEndpoint.isEmpty,
       "node \(info.node) has no bus endpoints")
-    try require(!coordinatorEndpoint.isEmpty, "the coordinator's endpoint is missing")
+    try require(!coordinatorEndpoints.isEmpty, "the coordinator's endpoint is missing")
+    try require(
+      coordinatorEndpoints.count <= Self.maximumCoordinators,
+      "\(coordinatorEndpoints.count) coordinators are too many: name up to \(Self.maximumCoordinators)")
     try require(shardCount > 0, "a service needs at least one shard")
     // A retry delay of zero would turn an absent coordinator into a busy loop.
     try require(

@@ -7,6 +7,8 @@ package import CloudstateModel
 package struct NodeMembershipMachine: Sendable {
   /// What the shell is to do, in order.
   package enum Directive: Hashable, Sendable {
+    /// Let the bus reach the coordinator at this endpoint, in the place of another one.
+    case approach(endpoint: String)
     /// Send the registration, then call ``registrationEnded(_:at:)`` once.
     case register(Registration)
     /// Send the heartbeat, then call ``heartbeatEnded(_:at:)`` once. The shell adds the load.
@@ -42,11 +44,12 @@ package struct NodeMembershipMachine: Sendable {
   }
 
   private let configuration: MembershipConfiguration
+  private var search: CoordinatorSearch
   private(set) var state = State.stopped
   package private(set) var view: ClusterView?
   private var shardMap: ShardMap
   private var members: [NodeID: ClusterMember] = [:]
-  private var heartbeatInterval: Duration = .seconds(1)
+  private var heartbeatInterval: Duration = .milliseconds(500)
   /// Registrations that failed in a row.
   private var failures = 0
   /// When the coordinator last answered anything.
@@ -56,9 +59,13 @@ package struct NodeMembershipMachine: Sendable {
 
   package init(configuration: MembershipConfiguration) {
     self.configuration = configuration
+    search = CoordinatorSearch(endpoints: configuration.coordinatorEndpoints)
     shardMap = ShardMap(
       service: configuration.info.service, shardCount: configuration.shardCount)
   }
+
+  /// Where the coordinator is that this node asks.
+  var coordinatorEndpoint: String { search.current }
 
   /// The state of the cluster as this node knows it.
   package var snapshot: ClusterSnapshot {
@@ -134,7 +141,14 @@ package struct NodeMembershipMachine: Sendable {
     guard state == .registering else { return [] }
     switch outcome {
     case .failure(let error):
-      return backOff(at: now, report: failures == 0 ? "cannot register yet: \(error.message)" : nil)
+      let report = failures == 0 ? "cannot register yet: \(error.message)" : nil
+      return tryNext() + backOff(at: now, report: report)
+    case .success(.notLeader(let leader)):
+      let before = search.current
+      guard search.leaderNamed(leader) else {
+        return approach(unless: before) + backOff(at: now, report: nil)
+      }
+      return approach(unless: before) + register()
     case .success(.refused(let reason)):
       return heard(at: now) + refused(reason, at: now)
     case .success(.accepted(let view, let heartbeatInterval, livenessTimeout: _)):
@@ -143,6 +157,7 @@ package struct NodeMembershipMachine: Sendable {
       directives += changes
       if case .refused(let reason) = reception { return directives + refused(reason, at: now) }
       failures = 0
+      search.found()
       self.heartbeatInterval = heartbeatInterval
       state = .registered(nextHeartbeat: now + heartbeatInterval)
       directives.append(.report("registered with coordinator \(view.coordinatorID)"))
@@ -158,14 +173,29 @@ package struct NodeMembershipMachine: Sendable {
   package mutating func heartbeatEnded(
     _ outcome: Result<HeartbeatAnswer, ClusterError>, at now: Duration
   ) -> [Directive] {
-    // Failures show by the coordinator's silence, which ``wake(at:)`` watches.
-    guard state != .stopped, case .success(let answer) = outcome else { return [] }
+    guard state != .stopped else { return [] }
+    guard case .success(let answer) = outcome else {
+      // One coordinator shows its absence by its silence, which ``wake(at:)`` watches. Of several another one may
+      // lead by now.
+      guard search.hasChoice, case .registered = state else { return [] }
+      return tryNext() + register()
+    }
     var directives = heard(at: now)
     if let view = answer.view {
       directives += receive(view, isRegistration: false).directives
     }
     if answer.registerAgain, case .registered = state { directives += register() }
     return directives
+  }
+
+  /// A report of shards was answered.
+  package mutating func reportEnded(
+    _ answer: ShardsReportAnswer, at now: Duration
+  ) -> [Directive] {
+    guard state != .stopped else { return [] }
+    let directives = heard(at: now)
+    guard answer.registerAgain, case .registered = state else { return directives }
+    return directives + register()
   }
 
   /// The coordinator delivered a view of its own accord.
@@ -200,10 +230,22 @@ package struct NodeMembershipMachine: Sendable {
   }
 
   private mutating func backOff(at now: Duration, report: String?) -> [Directive] {
-    let delay = configuration.initialRetryDelay * (1 << min(failures, 16))
+    // Each coordinator is asked once before the pause grows.
+    let rounds = failures / max(1, search.endpoints.count)
+    let delay = configuration.initialRetryDelay * (1 << min(rounds, 16))
     failures += 1
     state = .backingOff(until: now + min(delay, configuration.maximumRetryDelay))
     return report.map { [.report($0)] } ?? []
+  }
+
+  private mutating func tryNext() -> [Directive] {
+    let before = search.current
+    search.next()
+    return approach(unless: before)
+  }
+
+  private func approach(unless endpoint: String) -> [Directive] {
+    search.current == endpoint ? [] : [.approach(endpoint: search.current)]
   }
 
   private mutating func heard(at now: Duration) -> [Directive] {

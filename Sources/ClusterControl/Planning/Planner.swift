@@ -1,44 +1,44 @@
-package import CloudstateModel
+import CloudstateModel
 
-/// Decides which node runs which shard of one service.
+/// Decides where the copies of a service's shards are to be (design section 7).
 ///
-/// The decision is a function of its arguments alone: the order of `nodes` and of `current` does
-/// not matter. It is sticky: a shard that has an assignment keeps it even if its node is down,
-/// because the shard's data is there and nowhere else. Moving shards is the business of plans with
-/// moves.
+/// A function of its arguments alone: the order of nodes, assignments and weights does not matter, ties are decided
+/// by name. The rules, the first first:
+///
+/// 1. A shard whose primary is down is left alone: who takes over is a matter of failover, not of balance.
+/// 2. A draining node ends with nothing. A node that is down keeps its replicas, until it counts as lost.
+/// 3. Two copies of a shard are never on one node, and are in different zones where there are zones enough; with
+///    fewer zones no zone has more copies than need be. With fewer nodes than the replication factor there are as
+///    many copies as nodes.
+/// 4. Primaries are balanced. With equal loads every node has its share (by capacity) rounded down or up, with the
+///    fewest moves there can be; among those with the most that need no bytes, because an in-sync replica takes over.
+///    So nothing moves if it does not bring the balance nearer by a whole shard. With unequal loads see
+///    ``LoadPlacement``.
+/// 5. Replicas are balanced by number in the same way, with the fewest new copies. Where zones or a small number of
+///    nodes leave no choice, shares grow evenly until all replicas have a place.
 package enum Planner {
-  /// Assigns every shard of `service` that has no assignment yet to the node with the fewest shards
-  /// of the service, the first by name among equals. A fresh service is therefore balanced within
-  /// one shard.
-  ///
-  /// - Parameters:
-  ///   - nodes: the nodes that may be given shards; repeated names count once.
-  ///   - current: the assignments of all services as they are.
-  /// - Returns: the new assignments alone, in shard order, each with the first epoch; empty if
-  ///   there is nothing to assign or no node to assign it to.
-  package static func assignmentsForUnassignedShards(
-    of service: ServiceName, shardCount: UInt32, nodes: [NodeID], current: [ShardAssignment]
-  ) -> [ShardAssignment] {
-    let candidates = Set(nodes).sorted()
-    guard !candidates.isEmpty else { return [] }
-    var assigned: Set<UInt32> = []
-    var load = [Int](repeating: 0, count: candidates.count)
-    let places = Dictionary(
-      uniqueKeysWithValues: candidates.enumerated().map { ($0.element, $0.offset) })
-    for assignment in current where assignment.shard.service == service {
-      assigned.insert(assignment.shard.index)
-      if let place = places[assignment.primary] { load[place] += 1 }
+  /// The wanted placement of every assigned shard. Shards without an assignment are the business of
+  /// ``assignmentsForUnassignedShards(of:shardCount:replicationFactor:nodes:current:)``.
+  package static func target(for problem: PlacementProblem) -> PlacementTarget {
+    let table = PlanningTable(problem)
+    var wanted = table.shards.map { shard in
+      ShardPlacement(
+        shard: shard.id, primary: shard.primary, replicas: shard.replicas.sorted())
     }
-    var fresh: [ShardAssignment] = []
-    for index in 0..<shardCount where !assigned.contains(index) {
-      var least = 0
-      for place in load.indices where load[place] < load[least] { least = place }
-      load[least] += 1
-      fresh.append(
-        ShardAssignment(
-          shard: ShardID(service: service, index: index), primary: candidates[least],
-          epoch: Epoch.none.next))
+    // With nowhere to go everything stays.
+    guard !table.nodes.isEmpty else { return PlacementTarget(placements: wanted) }
+    let primaries =
+      table.hasEqualLoads
+      ? PrimaryPlacement(table).places
+      : LoadPlacement(table, minimumGain: problem.bounds.minimumGain).places
+    let replicas = ReplicaPlacement(
+      table, primaries: primaries, replicationFactor: problem.replicationFactor
+    ).replicas
+    for index in wanted.indices {
+      guard let place = primaries[index] else { continue }
+      wanted[index].primary = table.nodes[place].node
+      wanted[index].replicas = replicas[index]
     }
-    return fresh
+    return PlacementTarget(placements: wanted)
   }
 }

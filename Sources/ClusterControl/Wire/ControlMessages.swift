@@ -46,9 +46,19 @@ package enum RegistrationAnswer: Hashable, Sendable {
   case accepted(ClusterView, heartbeatInterval: Duration, livenessTimeout: Duration)
   /// The node is no member, and why, for people.
   case refused(String)
+  /// Another coordinator leads: the one at this bus endpoint, if one is known.
+  case notLeader(endpoint: String?)
 
   /// Reads an answer; throws `.malformedMessage` for a malformed view or times that are zero.
   package init(_ message: Cloudstate_Internal_Cluster_RegisterResponse) throws(ClusterError) {
+    if message.hasNotLeader {
+      let endpoint = message.notLeader.leaderEndpoint
+      guard endpoint.utf8.count <= NodeInfo.maximumTextLength else {
+        throw malformed("a leader's endpoint has \(endpoint.utf8.count) bytes")
+      }
+      self = .notLeader(endpoint: endpoint.isEmpty ? nil : endpoint)
+      return
+    }
     guard message.refusal.isEmpty else {
       self = .refused(message.refusal)
       return
@@ -68,6 +78,8 @@ package enum RegistrationAnswer: Hashable, Sendable {
     switch self {
     case .refused(let reason):
       message.refusal = reason
+    case .notLeader(let endpoint):
+      message.notLeader.leaderEndpoint = endpoint ?? ""
     case .accepted(let view, let heartbeatInterval, let livenessTimeout):
       message.view = view.message
       message.heartbeatIntervalMilliseconds = UInt32(clamping: heartbeatInterval.wholeMilliseconds)

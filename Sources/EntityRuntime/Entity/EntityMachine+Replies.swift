@@ -187,7 +187,8 @@ extension EntityMachine {
     // The shard was given to another node, which can run the command.
     case .staleEpoch, .shardNotOpen:
       CommandError(
-        .shardUnavailable, "the entity's shard was taken away (\(error.message)); nothing was stored")
+        .shardUnavailable,
+        "the entity's shard was taken away (\(error.message)); nothing was stored")
     default:
       CommandError(
         .storeFailed, "the events could not be made durable (\(error.message)); nothing was stored")

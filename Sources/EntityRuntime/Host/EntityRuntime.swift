@@ -88,6 +88,11 @@ package final class EntityRuntime: Sendable {
     hosts[slot(of: shard)].value.giveUp(shard, because: reason)
   }
 
+  /// Answers that wait for the shard's lease. On ``eventLoop(of:)``.
+  package func heldAnswers(of shard: ShardID) -> Int {
+    hosts[slot(of: shard)].value.shards[shard]?.lease.held.count ?? 0
+  }
+
   // MARK: Commands
 
   /// Takes a command for an entity of `shard`. `completion` is called exactly once, on

@@ -29,6 +29,8 @@ struct StreamSlots<Claimant: Hashable> {
   }
 
   var waiting: Int { line.count - withdrawn.count }
+  /// Those that wait, and those that have withdrawn and are not passed over yet.
+  var lineLength: Int { line.count }
 
   /// What an entity is told that was ``Answer/denied``.
   var refusal: CommandError {

@@ -102,7 +102,7 @@ extension ConsumerMachine {
   // MARK: The position
 
   var saveDueAt: NIODeadline? {
-    guard cursor != stored else { return nil }
+    guard cursor != stored, !isGivenUp else { return nil }
     let isFull = unsaved >= settings.eventsPerSave || passedBatches >= settings.passedBatchesPerSave
     let due = isFull || isSaveUrgent || isStopping ? .distantPast : saveAt
     return due.map { max($0, isStopping ? .distantPast : savesAgainAt ?? .distantPast) }

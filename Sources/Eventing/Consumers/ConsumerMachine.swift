@@ -79,6 +79,7 @@ package struct ConsumerMachine: Sendable {
   var attempts = 0
   var refusals = 0
   package private(set) var isStopping = false
+  private(set) var isGivenUp = false
 
   /// A consumer that has not started.
   package init(eventLog: String, shard: UInt32, settings: ConsumerSettings) {
@@ -203,5 +204,12 @@ package struct ConsumerMachine: Sendable {
     case .ready, .calling, .finished: break
     }
     advance(now: now)
+  }
+
+  /// The shard is lost: as ``stop(now:)``, but no position is stored, as the shard's copy here may be behind it
+  /// soon. One that is on its way to the store is waited for.
+  package mutating func giveUp(now: NIODeadline) {
+    isGivenUp = true
+    stop(now: now)
   }
 }

@@ -14,8 +14,6 @@ package final class EventConsumers: Sendable {
   private let loops: [any EventLoop]
   private let groups: [NIOLoopBound<LoopConsumers>]
   private let slotOfShard: @Sendable (ShardID) -> Int
-  /// Shards that were given to ``serve(_:)`` last.
-  private let served = Mutex<Set<ShardID>>([])
   /// Growth by loop that its consumers have not heard of; a delivery is on its way where there is some.
   private let growth: Mutex<[[UInt32: Position]]>
 
@@ -51,15 +49,21 @@ package final class EventConsumers: Sendable {
     if !consumers.isEmpty { store.addCommitListener { [weak self] in self?.grew($0) } }
   }
 
-  /// Consumes these shards from now on, and no others.
-  package func serve(_ shards: Set<ShardID>) {
-    let (new, gone) = served.withLock { served in
-      defer { served = shards }
-      return (shards.subtracting(served), served.subtracting(shards))
-    }
-    for shard in new { on(shard) { $0.start(shard.index) } }
-    for shard in gone { on(shard) { $0.stop(shard.index) } }
+  /// Begins to consume a shard, unless it is consumed already. Consumers of it that are stopping are waited for,
+  /// so that no event is handed over twice at the same time. On the shard's event loop.
+  package func start(_ shard: ShardID) { group(of: shard).start(shard.index) }
+
+  /// Hands over nothing more of a shard, and calls `completion` on the loop, once, when what is with the user
+  /// function has ended and positions are stored. On the shard's event loop.
+  ///
+  /// To be called, and waited for, before the shard's entities are handed over: an event that is with one of
+  /// them would otherwise wait for their new owner, who waits for the hand-over.
+  package func stop(_ shard: ShardID, completion: @escaping @Sendable () -> Void) {
+    group(of: shard).stop(shard.index, completion: completion)
   }
+
+  /// The shard is lost: hands over nothing more of it and stores no position. On the shard's event loop.
+  package func giveUp(_ shard: ShardID) { group(of: shard).giveUp(shard.index) }
 
   /// Hands over nothing more and waits until what is with the function has ended and positions are stored,
   /// at most for `grace`.
@@ -81,11 +85,7 @@ package final class EventConsumers: Sendable {
     }
   }
 
-  private func on(_ shard: ShardID, _ body: @escaping @Sendable (LoopConsumers) -> Void) {
-    let slot = slotOfShard(shard)
-    let group = groups[slot]
-    loops[slot].execute { body(group.value) }
-  }
+  private func group(of shard: ShardID) -> LoopConsumers { groups[slotOfShard(shard)].value }
 
   /// Committer thread.
   private func grew(_ positions: [ShardID: Position]) {

@@ -46,6 +46,9 @@ final class ShardConsumer {
     change { $0.stop(now: .now()) }
   }
 
+  /// After ``stop(finished:)``: the shard is lost, and nothing more may be stored for it.
+  func giveUp() { change { $0.giveUp(now: .now()) } }
+
   /// Tells the machine something, and does what it wants.
   private func change(_ body: (inout ConsumerMachine) -> Void) {
     body(&machine)

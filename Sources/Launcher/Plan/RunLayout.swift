@@ -15,6 +15,9 @@ package struct RunLayout: Hashable, Sendable {
   /// Ready files and sockets; emptied at each start.
   package var run: String { "\(data)/run" }
 
+  /// The file, in ``run``, of the socket on which `cs-up` is told what to do.
+  package static let controlSocket = "control.sock"
+
   package func log(_ process: String) -> String { "\(logs)/\(process).log" }
   package func readyFile(_ process: String) -> String { "\(run)/\(process).json" }
   package func socket(_ process: String) -> String { "\(run)/\(process).sock" }

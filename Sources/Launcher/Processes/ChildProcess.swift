@@ -77,6 +77,12 @@ struct ChildProcess: ~Copyable {
   /// Ends the child and everything in its process group.
   borrowing func kill() { Glibc.kill(-pid, SIGKILL) }
 
+  /// Suspends the child and everything in its process group.
+  borrowing func pause() { Glibc.kill(-pid, SIGSTOP) }
+
+  /// Lets what was suspended go on.
+  borrowing func resume() { Glibc.kill(-pid, SIGCONT) }
+
   /// Reaps a child whose end was announced, and ends what is left of its process group.
   borrowing func reap() -> ProcessExit {
     var status: Int32 = 0

@@ -5,10 +5,16 @@ import Glibc
 package enum EphemeralFolder {
   /// The one place of a topology's ephemeral run, where `ps` and `down` find it.
   ///
-  /// It lies in a folder that only this user may enter, because names in `/tmp` can be foretold.
+  /// - Throws: as ``folder()``.
+  package static func path(topology name: String) throws(ProgramError) -> String {
+    "\(try folder())/\(name)"
+  }
+
+  /// The folder of all ephemeral runs of this user, which only this user may enter, because names in
+  /// `/tmp` can be foretold.
   ///
   /// - Throws: ``ProgramError`` with status `denied` when somebody else owns that folder.
-  package static func path(topology name: String) throws(ProgramError) -> String {
+  static func folder() throws(ProgramError) -> String {
     let folder = "\(temporaryFolder())/cs-up-\(getuid())"
     if mkdir(folder, 0o700) != 0, errno != EEXIST {
       throw .system("cannot make \(folder)", code: errno)
@@ -21,7 +27,7 @@ package enum EphemeralFolder {
         "\(folder) belongs to somebody else", hint: "set TMPDIR to a folder of your own",
         status: .denied)
     }
-    return "\(folder)/\(name)"
+    return folder
   }
 
   private static func temporaryFolder() -> String {

@@ -18,6 +18,8 @@ package struct RunState: Hashable, Sendable, Codable {
     /// One word, as `cs-up ps` shows it.
     package var state: String
     package var restarts: Int
+    /// Whether `cs-up partition` has cut it off, in any direction; `nil` means no.
+    package var isCutOff: Bool?
     package var publicAddress: String?
     /// Whether clients must speak TLS there; unknown in files of earlier versions.
     package var usesTLS: Bool?
@@ -36,6 +38,8 @@ package struct RunState: Hashable, Sendable, Codable {
   /// The supervisor.
   package var pid: Int32
   package var phase: Phase
+  /// What is being changed just now, for people: the progress of `cs-up scale`.
+  package var activity: String?
   package var processes: [Process]
 
   /// The state as it is written and as `-o json` shows it.
@@ -46,6 +50,7 @@ package struct RunState: Hashable, Sendable, Codable {
         ("service", .optional(process.service)),
         ("pid", process.pid.map { .integer(Int64($0)) } ?? .null),
         ("state", .string(process.state)), ("restarts", .integer(Int64(process.restarts))),
+        ("isCutOff", .bool(process.isCutOff == true)),
         ("publicAddress", .optional(process.publicAddress)),
         ("usesTLS", process.usesTLS.map(JSONText.bool) ?? .null),
         ("managementAddress", .optional(process.managementAddress)),
@@ -57,7 +62,7 @@ package struct RunState: Hashable, Sendable, Codable {
       ("version", .integer(Int64(version))), ("name", .string(name)),
       ("topology", .string(topology)), ("data", .string(data)),
       ("isEphemeral", .bool(isEphemeral)), ("pid", .integer(Int64(pid))),
-      ("phase", .string(phase.rawValue)), ("processes", .array(items)),
+      ("phase", .string(phase.rawValue)), ("activity", .optional(activity)), ("processes", .array(items)),
     ])
   }
 
@@ -81,7 +86,7 @@ package struct RunState: Hashable, Sendable, Codable {
 
   package init(
     name: String, topology: String, data: String, isEphemeral: Bool, pid: Int32, phase: Phase,
-    processes: [Process]
+    activity: String? = nil, processes: [Process]
   ) {
     self.name = name
     self.topology = topology
@@ -89,6 +94,7 @@ package struct RunState: Hashable, Sendable, Codable {
     self.isEphemeral = isEphemeral
     self.pid = pid
     self.phase = phase
+    self.activity = activity
     self.processes = processes
   }
 }

@@ -51,6 +51,10 @@ final class ProcessSlot {
 
   func kill() { child?.kill() }
 
+  func pause() { child?.pause() }
+
+  func resume() { child?.resume() }
+
   /// Readable when the process has ended; `nil` without a process.
   var endDescriptor: Int32? { child?.endDescriptor }
 

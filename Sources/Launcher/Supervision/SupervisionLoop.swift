@@ -11,37 +11,48 @@ final class SupervisionLoop {
   /// How often processes that start are looked at.
   private static let probeInterval = Duration.milliseconds(20)
 
-  private let layout: RunLayout
-  private let slots: [ProcessSlot]
+  let run: RunningTopology
+  private(set) var slots: [ProcessSlot]
+  private(set) var supervisor: Supervisor
+  /// The bus of a topology with `chaos: true`.
+  let relay: LinkRelay?
+  /// The number of nodes that is being changed, and who waits for it.
+  var scaling: ScalingJob?
   private let signals: Int32
-  private let describe: (Supervisor, [ProcessSlot]) -> RunState
   private let onLaunched: (RunState) -> Void
   private var voice: SupervisionVoice
-  private var supervisor: Supervisor
+  private var parts: [any PolledPart] = []
   private var outcome: Supervisor.Outcome?
   private var writtenState: RunState?
   private let start = ContinuousClock.now
 
   /// - Parameters:
   ///   - signals: the reading end of a signal pipe; every signal in it means stop.
-  ///   - describe: makes the state that is written to the state file.
   ///   - onLaunched: called once, when everything is ready for the first time.
+  /// - Throws: ``ProgramError`` when a socket cannot be made.
   init(
-    layout: RunLayout, slots: [ProcessSlot], limits: SupervisionLimits, signals: Int32,
-    voice: SupervisionVoice, describe: @escaping (Supervisor, [ProcessSlot]) -> RunState,
-    onLaunched: @escaping (RunState) -> Void
-  ) {
-    self.layout = layout
+    run: RunningTopology, slots: [ProcessSlot], limits: SupervisionLimits, signals: Int32,
+    voice: SupervisionVoice, onLaunched: @escaping (RunState) -> Void
+  ) throws(ProgramError) {
+    self.run = run
     self.slots = slots
     self.signals = signals
     self.voice = voice
-    self.describe = describe
     self.onLaunched = onLaunched
     supervisor = Supervisor(processes: slots.map(\.plan), limits: limits)
+    relay = run.topology.isChaotic ? LinkRelay(layout: run.layout) : nil
+    if let relay {
+      for slot in slots where slot.plan.role != .function { try relay.add(slot.plan.name) }
+      parts.append(relay)
+    }
+    let server = try ControlServer(layout: run.layout) { [weak self] request, reply in
+      self?.carryOut(request, reply)
+    }
+    parts += [server, run.admin]
   }
 
   /// Runs until every process has ended.
-  func run() -> Supervisor.Outcome {
+  func supervise() -> Supervisor.Outcome {
     handle(.tick)
     while true {
       saveState()
@@ -50,7 +61,7 @@ final class SupervisionLoop {
     }
   }
 
-  private var now: Duration { ContinuousClock.now - start }
+  var now: Duration { ContinuousClock.now - start }
 
   private enum Source {
     case signals
@@ -72,6 +83,13 @@ final class SupervisionLoop {
         sources.append(.end(index))
       }
     }
+    let partsBegin = entries.count
+    var lengths: [Int] = []
+    for part in parts {
+      let own = part.pollEntries()
+      lengths.append(own.count)
+      entries += own
+    }
     poll(&entries, nfds_t(entries.count), pollTimeout())
     for (entry, source) in zip(entries, sources) where entry.revents != 0 {
       switch source {
@@ -86,20 +104,27 @@ final class SupervisionLoop {
       }
     }
     for index in slots.indices {
-      if case .starting = supervisor.states[index], slots[index].probe() { handle(.ready(index)) }
+      if supervisor.states[index].isStarting, slots[index].probe() { handle(.ready(index)) }
     }
+    var next = partsBegin
+    for (part, length) in zip(parts, lengths) {
+      part.react(to: entries[next..<next + length], at: now)
+      next += length
+    }
+    advanceScaling()
     handle(.tick)
   }
 
   private func pollTimeout() -> Int32 {
     var wait = Duration.seconds(3600)
-    if let deadline = supervisor.nextDeadline { wait = min(wait, deadline - now) }
-    let isProbing = supervisor.states.contains { if case .starting = $0 { true } else { false } }
-    if isProbing { wait = min(wait, Self.probeInterval) }
+    let deadlines =
+      [supervisor.nextDeadline, scaling?.machine.nextDeadline] + parts.map(\.deadline)
+    for deadline in deadlines.compactMap({ $0 }) { wait = min(wait, deadline - now) }
+    if supervisor.states.contains(where: \.isStarting) { wait = min(wait, Self.probeInterval) }
     return Int32((max(wait, .zero).secondsAsDouble * 1000).rounded(.up))
   }
 
-  private func handle(_ event: Supervisor.Event) {
+  func handle(_ event: Supervisor.Event) {
     var events = [event]
     while !events.isEmpty {
       for action in supervisor.handle(events.removeFirst(), at: now) {
@@ -112,22 +137,47 @@ final class SupervisionLoop {
           }
         case .terminate(let index): slots[index].terminate()
         case .kill(let index): slots[index].kill()
+        case .pause(let index): slots[index].pause()
+        case .resume(let index): slots[index].resume()
         case .tell(let notice): voice.tell(notice)
         case .launched:
           // Whoever is told now may ask `cs-up ps` at once.
           saveState()
-          onLaunched(describe(supervisor, slots))
+          onLaunched(describe())
         case .finished(let outcome): self.outcome = outcome
         }
       }
     }
   }
 
+  func say(_ line: String) { voice.say(line) }
+
+  /// Takes processes into the running topology; they are started with the next event.
+  ///
+  /// - Throws: ``ProgramError`` when one cannot be prepared; then none was taken in.
+  func add(_ plans: [ProcessPlan]) throws(ProgramError) {
+    var prepared: [ProcessSlot] = []
+    for plan in plans { prepared.append(try run.makeSlot(plan)) }
+    for plan in plans where plan.role == .node { try relay?.add(plan.name) }
+    let indices = supervisor.add(plans)
+    for (index, slot) in zip(indices, prepared) {
+      if index < slots.count { slots[index] = slot } else { slots.append(slot) }
+    }
+    voice.plans = supervisor.processes
+    handle(.tick)
+  }
+
+  private func describe() -> RunState {
+    run.describe(
+      supervisor: supervisor, slots: slots, cuts: relay?.cuts ?? Cuts(),
+      activity: scaling?.activity)
+  }
+
   private func saveState() {
-    let state = describe(supervisor, slots)
+    let state = describe()
     guard state != writtenState else { return }
     do {
-      try writeAtomically(layout.state, state.json.pretty + "\n")
+      try writeAtomically(run.layout.state, state.json.pretty + "\n")
     } catch {
       voice.say("cannot write the state for cs-up ps: \(error)")
     }

@@ -4,20 +4,25 @@ import SettingsReading
 /// What a supervisor says on standard error: lines of the processes, with the process's name before
 /// them, and notices of its own.
 struct SupervisionVoice {
-  private let plans: [ProcessPlan]
+  /// Whose lines they are; grows when processes join.
+  var plans: [ProcessPlan] { didSet { prefixes = Self.prefixes(of: plans, console) } }
   private let console: Console
   private let relaysLines: Bool
   private var terminal = TerminalWriter()
-  private let prefixes: [String]
+  private var prefixes: [String]
 
   /// - Parameter relaysLines: whether lines of processes are shown; they are in their logs anyway.
   init(plans: [ProcessPlan], console: Console, relaysLines: Bool) {
     self.plans = plans
     self.console = console
     self.relaysLines = relaysLines && console.verbosity > .quiet
+    prefixes = Self.prefixes(of: plans, console)
+  }
+
+  private static func prefixes(of plans: [ProcessPlan], _ console: Console) -> [String] {
     let width = plans.map(\.name.count).max() ?? 0
     let palette: [TextStyle] = [.cyan, .green, .magenta, .yellow, .blue]
-    prefixes = plans.enumerated().map { index, plan in
+    return plans.enumerated().map { index, plan in
       let name = plan.name + String(repeating: " ", count: width - plan.name.count)
       return console.styled("\(name) |", palette[index % palette.count])
     }
@@ -46,6 +51,8 @@ struct SupervisionVoice {
       say("\(plans[index].name) is ready again")
     case .stopping(let role):
       say("stopping \(role == .coordinator ? "the coordinator" : "\(role.rawValue)s")")
+    case .held(let index):
+      say("\(plans[index].name) stays down until: cs-up start NAME")
     case .killed(let index):
       say("\(plans[index].name) did not stop in time and was killed")
     }

@@ -7,6 +7,9 @@
 /// failing ends the launch. From then on it is *running*, and whatever exits is restarted for ever,
 /// with a growing delay. *Stopping* ends nodes, then functions, then the coordinator, so that every
 /// process still finds those it needs while it drains.
+///
+/// While it runs, single processes are killed, paused, restarted and so on by an ``Order``, and
+/// processes join and retire.
 package struct Supervisor: Sendable {
   /// One process. Exits and `stop` may come in any state.
   package enum State: Hashable, Sendable {
@@ -19,6 +22,14 @@ package struct Supervisor: Sendable {
     case killing
     /// Exited; then `waiting`.
     case backingOff(until: Duration)
+    /// Ready once, and now suspended by an order; then `ready`.
+    case paused(since: Duration)
+    /// Asked to stop, or killed, by an order; killed at the deadline (`nil`: it already was).
+    case ending(Ending, killAt: Duration?)
+    /// Kept down by an order; then `waiting`.
+    case held
+    /// Gone for good; its place may be taken by a process of the same name.
+    case retired
     /// Asked to stop; killed at the deadline (`nil`: it already was); then `stopped`.
     case stopping(killAt: Duration?)
     case stopped
@@ -26,10 +37,25 @@ package struct Supervisor: Sendable {
     /// Whether there is a process.
     package var isAlive: Bool {
       switch self {
-      case .starting, .ready, .killing, .stopping: true
-      case .waiting, .backingOff, .stopped: false
+      case .starting, .ready, .paused, .killing, .ending, .stopping: true
+      case .waiting, .backingOff, .held, .retired, .stopped: false
       }
     }
+
+    /// Whether it is ready and not suspended.
+    package var isReady: Bool { if case .ready = self { true } else { false } }
+    /// Whether it was started and is not ready yet.
+    package var isStarting: Bool { if case .starting = self { true } else { false } }
+  }
+
+  /// What follows the end of a process that an order ended.
+  package enum Ending: Hashable, Sendable {
+    /// It is started again at once.
+    case restart
+    /// It stays down until an order starts it.
+    case hold
+    /// It is gone for good.
+    case retire
   }
 
   package enum Event: Hashable, Sendable {
@@ -37,6 +63,8 @@ package struct Supervisor: Sendable {
     case tick
     case ready(Int)
     case exited(Int, ProcessExit)
+    /// Somebody wants something of one process; ``Supervisor/refusal(of:for:)`` says whether it may be.
+    case order(Int, Order)
     /// Stop in order; the second time, kill.
     case stop
   }
@@ -45,6 +73,8 @@ package struct Supervisor: Sendable {
     case start(Int)
     case terminate(Int)
     case kill(Int)
+    case pause(Int)
+    case resume(Int)
     case tell(Notice)
     /// All processes are ready for the first time.
     case launched
@@ -61,6 +91,7 @@ package struct Supervisor: Sendable {
     case recovered(Int)
     case stopping(ProcessPlan.Role)
     case killed(Int)
+    case held(Int)
   }
 
   package enum Outcome: Hashable, Sendable {
@@ -74,17 +105,17 @@ package struct Supervisor: Sendable {
     case notReady(Int, after: Duration)
   }
 
-  package private(set) var states: [State]
+  package internal(set) var states: [State]
   /// How often each process was started again.
-  package private(set) var restarts: [Int]
+  package internal(set) var restarts: [Int]
   package private(set) var hasLaunched = false
   package private(set) var isStopping = false
 
-  private let processes: [ProcessPlan]
-  private let limits: SupervisionLimits
+  package internal(set) var processes: [ProcessPlan]
+  let limits: SupervisionLimits
   /// Exits in a row, without ``SupervisionLimits/stableAfter`` of readiness between them.
-  private var failures: [Int]
-  private var wasStarted: [Bool]
+  var failures: [Int]
+  var wasStarted: [Bool]
   private var begin: Duration?
   private var nextProgress: Duration?
   private var outcome = Outcome.stopped
@@ -112,6 +143,7 @@ package struct Supervisor: Sendable {
     case .tick: break
     case .ready(let index): becameReady(index, at: now, &actions)
     case .exited(let index, let exit): exited(index, exit, at: now, &actions)
+    case .order(let index, let order): carryOut(order, index, at: now, &actions)
     case .stop: stop(at: now, &actions)
     }
     passTime(now, &actions)
@@ -125,8 +157,8 @@ package struct Supervisor: Sendable {
       switch state {
       case .starting(let since): since + limits.readyWithin
       case .backingOff(let until): until
-      case .stopping(let killAt): killAt
-      case .waiting, .ready, .killing, .stopped: nil
+      case .stopping(let killAt), .ending(_, let killAt): killAt
+      case .waiting, .ready, .paused, .killing, .held, .retired, .stopped: nil
       }
     }
     if !hasLaunched, !isStopping, let nextProgress { deadlines.append(nextProgress) }
@@ -137,8 +169,7 @@ package struct Supervisor: Sendable {
     guard case .starting = states[index] else { return }
     states[index] = .ready(since: now)
     if restarts[index] > 0 { actions.append(.tell(.recovered(index))) }
-    let areAllReady = states.allSatisfy { if case .ready = $0 { true } else { false } }
-    if areAllReady, !hasLaunched {
+    if !hasLaunched, states.allSatisfy(\.isReady) {
       hasLaunched = true
       actions.append(.launched)
     }
@@ -152,8 +183,12 @@ package struct Supervisor: Sendable {
       states[index] = .stopped
       return
     }
-    if case .ready(let since) = states[index], now - since >= limits.stableAfter {
-      failures[index] = 0
+    switch states[index] {
+    case .ending(let ending, _):
+      ended(index, by: ending, &actions)
+      return
+    case .ready(let since) where now - since >= limits.stableAfter: failures[index] = 0
+    default: break
     }
     failures[index] += 1
     if !hasLaunched, failures[index] >= limits.launchAttempts {
@@ -179,6 +214,10 @@ package struct Supervisor: Sendable {
         } else {
           beginStop(.notReady(index, after: limits.readyWithin))
         }
+      case .ending(let ending, let killAt?) where killAt <= now && !isStopping:
+        states[index] = .ending(ending, killAt: nil)
+        actions.append(.tell(.killed(index)))
+        actions.append(.kill(index))
       case .stopping(let killAt?) where killAt <= now:
         states[index] = .stopping(killAt: nil)
         actions.append(.tell(.killed(index)))
@@ -188,16 +227,14 @@ package struct Supervisor: Sendable {
     }
     if !hasLaunched, !isStopping, let due = nextProgress, let begin, due <= now {
       nextProgress = now + limits.progressEvery
-      let late = states.indices.filter { if case .ready = states[$0] { false } else { true } }
+      let late = states.indices.filter { !states[$0].isReady }
       actions.append(.tell(.launching(late, after: now - begin)))
     }
   }
 
   private mutating func startWaiting(_ now: Duration, _ actions: inout [Action]) {
     for index in states.indices where states[index] == .waiting {
-      let mayStart = processes[index].dependencies.allSatisfy {
-        if case .ready = states[$0] { true } else { false }
-      }
+      let mayStart = processes[index].dependencies.allSatisfy { states[$0].isReady }
       guard mayStart else { continue }
       states[index] = .starting(since: now)
       if wasStarted[index] { restarts[index] += 1 }
@@ -221,7 +258,9 @@ package struct Supervisor: Sendable {
   private mutating func beginStop(_ outcome: Outcome) {
     isStopping = true
     self.outcome = outcome
-    for index in states.indices where !states[index].isAlive { states[index] = .stopped }
+    for index in states.indices where !states[index].isAlive && states[index] != .retired {
+      states[index] = .stopped
+    }
   }
 
   /// Asks the first role that still runs to stop, and finishes when none does.
@@ -239,10 +278,16 @@ package struct Supervisor: Sendable {
     actions.append(.tell(.stopping(role)))
     for index in states.indices where processes[index].role == role && states[index].isAlive {
       if case .stopping = states[index] { continue }
-      // A process that was killed for not becoming ready has nothing left to drain.
-      let isKilled = states[index] == .killing
+      // A process that was killed has nothing left to drain.
+      let isKilled =
+        switch states[index] {
+        case .killing, .ending(_, killAt: nil): true
+        default: false
+        }
+      let wasPaused = if case .paused = states[index] { true } else { false }
       states[index] = .stopping(killAt: isKilled ? nil : now + limits.stopWithin(role))
       if !isKilled { actions.append(.terminate(index)) }
+      if wasPaused { actions.append(.resume(index)) }
     }
   }
 }

@@ -74,6 +74,13 @@ extension Topology {
           at: services.last?.location ?? ports.location)
       ]
     }
+    if isChaotic, nodeCount > Self.maximumChaoticNodes {
+      return [
+        SettingsProblem(
+          "\(nodeCount) nodes; with chaos: true a topology has at most \(Self.maximumChaoticNodes)",
+          at: services.last?.location ?? ports.location)
+      ]
+    }
     let all = fixedPorts()
     var problems = all.problems
     var owners: [UInt16: FixedPort] = [:]

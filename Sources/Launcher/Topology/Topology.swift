@@ -24,6 +24,9 @@ package struct Topology: Hashable, Sendable {
 
   /// The legal number of nodes of all services together; bounds what one machine is asked to start.
   package static let maximumNodes = 100
+  /// The same with `chaos: true`: every pair has its relays, and each takes a few of the descriptors
+  /// a process may have open, 1024 on most systems.
+  package static let maximumChaoticNodes = 12
   /// From a node's public port to its management port, when ports are fixed.
   package static let managementOffset: UInt16 = 100
 
@@ -108,13 +111,24 @@ package struct Topology: Hashable, Sendable {
   /// The number of nodes of all services.
   package var nodeCount: Int { services.reduce(0) { $0 + $1.nodes } }
 
+  /// Whether a text can be the name of a process: a plain word, with the suffixes of nodes and functions.
+  package static func isProcessName(_ text: String) -> Bool {
+    (1...80).contains(text.utf8.count) && text.utf8.allSatisfy(isPlain)
+  }
+
+  private static func isPlain(_ byte: UInt8) -> Bool {
+    switch byte {
+    case UInt8(ascii: "a")...UInt8(ascii: "z"), UInt8(ascii: "A")...UInt8(ascii: "Z"),
+      UInt8(ascii: "0")...UInt8(ascii: "9"), UInt8(ascii: "-"), UInt8(ascii: "_"):
+      true
+    default: false
+    }
+  }
+
   /// Names of topologies and services: 1 to 56 characters out of `a-z`, `A-Z`, `0-9`, `-` and `_`,
   /// so that a node's name, `NAME-NUMBER`, stays within the 63 characters of a node identifier.
   package static func isPlainName(_ text: String) -> Bool {
-    (1...56).contains(text.utf8.count)
-      && text.allSatisfy {
-        $0.isASCII && ($0.isLetter || $0.isNumber || $0 == "-" || $0 == "_")
-      }
+    (1...56).contains(text.utf8.count) && text.utf8.allSatisfy(isPlain)
   }
 }
 

@@ -3,7 +3,6 @@ package import Logging
 package import MessageBus
 package import NIOCore
 package import NIOPosix
-package import ShardStore
 
 /// The shards of a node: follows plans, serves what the node is primary of, keeps what it has copies of
 /// (design section 7). May be used from any thread.

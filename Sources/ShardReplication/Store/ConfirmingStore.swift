@@ -110,7 +110,8 @@ package final class ConfirmingStore: ShardStore {
   // MARK: Reading
 
   package func lastPosition(of shard: ShardID) throws(StoreError) -> Position {
-    try bound(of: shard) ?? inner.lastPosition(of: shard)
+    if let bound = try bound(of: shard) { return bound }
+    return try inner.lastPosition(of: shard)
   }
 
   package func stream(

@@ -64,8 +64,8 @@ final class LoopOutcomes: CommitSink {
 
   /// Holds no longer.
   func forget(_ shard: ShardID) {
-    state.value.shards.removeValue(forKey: shard)?
-      .takeAll(failing: Self.unconfirmed("the shard was closed")).deliver()
+    end(shard, because: "the shard was closed")
+    state.value.shards.removeValue(forKey: shard)
   }
 
   // MARK: Committer thread

@@ -56,18 +56,21 @@ final class TestCluster {
   private let hasManagement: Bool
   private let dataFolder: String
   private let coordinatorPort: Int
+  /// Where the coordinator is administered, if it is.
+  let adminPort: Int?
   private(set) var coordinator: TestProcess?
 
   /// Starts everything and waits until each node is ready.
   init(
     nodes count: Int = 3, function: Function = .swift, shards: Int = 16,
     nodeArguments: [String] = [], coordinatorArguments: [String] = [],
-    hasManagement: Bool = false, dataFolder: String? = nil
+    hasManagement: Bool = false, hasAdmin: Bool = false, dataFolder: String? = nil
   ) async throws {
     folder = try TemporaryDirectory()
     self.dataFolder = dataFolder ?? folder.path
     nodes = try (1...count).map { try Node(name: "cart-\($0)") }
     coordinatorPort = try freePort()
+    adminPort = hasAdmin ? try freePort() : nil
     self.function = function
     self.shards = shards
     self.nodeArguments = nodeArguments
@@ -111,7 +114,7 @@ final class TestCluster {
       [
         "--bus", "tcp://127.0.0.1:\(coordinatorPort)", "--data", "\(folder.path)/coordinator",
         "--expect", "cart=\(nodes.count)", "--log-level", "info",
-      ] + coordinatorArguments)
+      ] + (adminPort.map { ["--admin", "127.0.0.1:\($0)"] } ?? []) + coordinatorArguments)
   }
 
   func killCoordinator() async throws {

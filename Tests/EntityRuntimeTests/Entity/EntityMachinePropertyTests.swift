@@ -12,7 +12,7 @@ import Testing
   func randomLives() {
     let seed = testSeed("entity machine lives")
     for round in 0..<400 {
-      var world = World(seed: seed &+ UInt64(round))
+      var world = World(seed: seed &+ UInt64(round), leaves: round.isMultiple(of: 2))
       for _ in 0..<300 { world.step() }
       world.finish()
       #expect(world.violations == [], "round \(round) of seed \(seed)")
@@ -25,6 +25,7 @@ import Testing
 private struct World {
   struct Batch {
     let order: CommitOrder
+    let ticket: UInt64?
   }
 
   var violations: [String] = []
@@ -48,6 +49,10 @@ private struct World {
   private var nextTicket: UInt64 = 0
   private var open: Set<UInt64> = []
   private var keyOfTicket: [UInt64: String] = [:]
+  // Which command is with the function, and whose events were given to the store.
+  private var ticketAtFunction: UInt64?
+  private var submitted: Set<UInt64> = []
+  private let leaves: Bool
 
   private static var limits: EntityMachine.Limits {
     var limits = EntityMachine.Limits()
@@ -57,7 +62,11 @@ private struct World {
     return limits
   }
 
-  init(seed: UInt64) { random = SeededGenerator(seed: seed) }
+  /// - Parameter leaves: whether the shard leaves the node some time.
+  init(seed: UInt64, leaves: Bool) {
+    random = SeededGenerator(seed: seed)
+    self.leaves = leaves
+  }
 
   mutating func step() {
     now += 1
@@ -67,8 +76,15 @@ private struct World {
     case 65..<85: storeAnswers(fails: Int.random(in: 0..<40, using: &random) == 0)
     case 85..<88: endStream()
     case 88..<91: _ = machine.passivate(into: &actions)
-    case 91..<92 where streamIsOpen: machine.received(.empty, epoch: Epoch(1), now: now, into: &actions)
+    case 91..<92 where streamIsOpen:
+      machine.received(.empty, epoch: Epoch(1), now: now, into: &actions)
     case 92..<93: machine.commandTimedOut(into: &actions)
+    case 93..<94 where leaves && Int.random(in: 0..<2, using: &random) == 0:
+      if Bool.random(using: &random) {
+        machine.handOver(now: now, into: &actions)
+      } else {
+        machine.giveUp(because: "test", now: now, into: &actions)
+      }
     default: surroundings()
     }
     perform()
@@ -100,6 +116,7 @@ private struct World {
       keyOfTicket[nextTicket] = key
     }
     open.insert(nextTicket)
+    command.metadata = [CommandMetadata(key: "ticket", value: .text("\(nextTicket)"))]
     machine.receive(command, ticket: CommandTicket(nextTicket), now: now, into: &actions)
   }
 
@@ -124,10 +141,11 @@ private struct World {
     if fails {
       // A failed write stops the shard: everything queued behind it fails too.
       let count = uncommitted.count
+      let code: StoreError.Code = Bool.random(using: &random) ? .writeFailed : .staleEpoch
+      if code == .staleEpoch { submitted.subtract(uncommitted.compactMap(\.ticket)) }
       uncommitted.removeAll()
       for _ in 0..<count {
-        machine.committed(
-          .failure(StoreError(.writeFailed, "disk full")), now: now, into: &actions)
+        machine.committed(.failure(StoreError(code, "no")), now: now, into: &actions)
       }
       return
     }
@@ -199,10 +217,15 @@ private struct World {
         let lookup: KeyLookup =
           durableKeys[key].map { .remembered(fingerprint: $0.0, $0.1) } ?? .absent
         machine.keyLookedUp(lookup, now: now, into: &actions)
-      case .sendCommand(let id, _):
+      case .sendCommand(let id, let command):
         if outstanding != nil { violations.append("two commands at the function") }
         outstanding = id
-      case .commit(let order): uncommitted.append(Batch(order: order))
+        if case .text(let ticket) = command.metadata.first?.value {
+          ticketAtFunction = UInt64(ticket)
+        }
+      case .commit(let order):
+        if let ticketAtFunction { submitted.insert(ticketAtFunction) }
+        uncommitted.append(Batch(order: order, ticket: ticketAtFunction))
       case .complete(let ticket, let answer): check(ticket.number, answer)
       case .endStream, .resetStream: streamIsEnding = true
       }
@@ -211,7 +234,12 @@ private struct World {
 
   private mutating func check(_ ticket: UInt64, _ answer: CommandAnswer) {
     if open.remove(ticket) == nil { violations.append("ticket \(ticket) answered twice") }
-    if case .error = answer.outcome { return }
+    if case .error(let error) = answer.outcome {
+      if error.code == .shardUnavailable, submitted.contains(ticket) {
+        violations.append("ticket \(ticket) may run elsewhere, and its events may be stored")
+      }
+      return
+    }
     if let commitment = answer.commitment, commitment.eventCount > 0 {
       let last = commitment.firstSequence.number + Int64(commitment.eventCount) - 1
       if last > durable.last ?? 0 { violations.append("answered before event \(last) was durable") }

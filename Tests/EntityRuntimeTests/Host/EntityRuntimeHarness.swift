@@ -4,6 +4,7 @@ import Logging
 import NIOCore
 import NIOPosix
 import ShardStore
+import Synchronization
 
 /// An ``EntityRuntime`` on one event loop, over any store and a ``FakeFunction``.
 final class EntityRuntimeHarness: Sendable {
@@ -68,10 +69,23 @@ final class EntityRuntimeHarness: Sendable {
     let command = EntityCommand(
       serviceName: "Counter", method: method, entity: entityKey,
       payloadTypeURL: "type.googleapis.com/In", payload: [], idempotencyKey: key)
-    let shard = ShardID(
-      service: Self.service, index: entityKey.shardIndex(shardCount: Self.shardCount))
-    runtime.submit(command, shard: shard, completion: completion)
+    runtime.submit(command, shard: Self.shard(of: entity), completion: completion)
   }
+
+  static func shard(of entity: String) -> ShardID {
+    let key = EntityKey(persistenceID: "counter", entityID: entity)
+    return ShardID(service: service, index: key.shardIndex(shardCount: shardCount))
+  }
+
+  /// Runs on the loop of all shards.
+  func withRuntime<Value: Sendable>(
+    _ body: @escaping @Sendable (EntityRuntime) -> Value
+  ) async throws -> Value {
+    let runtime = runtime
+    return try await loop.submit { body(runtime) }.get()
+  }
+
+  var activeEntities: Int { runtime.counters.activeEntities.load(ordering: .relaxed) }
 
   /// Runs on the function's loop.
   func withFunction<Value: Sendable>(

@@ -18,6 +18,11 @@ final class FakeFunction: FunctionLink {
   private(set) var reports: [String] = []
   /// When set, commands get no reply.
   var isSilent = false
+  /// When set, replies wait for ``release()``.
+  var isHolding = false
+  fileprivate(set) var held: [() -> Void] = []
+  /// Replies that have reached the entities.
+  fileprivate(set) var replies = 0
   /// Commands that got none.
   fileprivate(set) var unanswered = 0
   private var streams: [FakeStream] = []
@@ -41,6 +46,13 @@ final class FakeFunction: FunctionLink {
   /// The process of the function is killed.
   func crash() {
     for stream in streams { stream.end(GRPCStatus(.unavailable, "connection lost")) }
+  }
+
+  func release() {
+    isHolding = false
+    let replies = held
+    held = []
+    replies.forEach { $0() }
   }
 
   fileprivate func closed(_ stream: FakeStream) {
@@ -116,8 +128,18 @@ final class FakeStream: GRPCClientStream {
     var out = Cloudstate_Eventsourced_EventSourcedStreamOut()
     out.reply = reply
     let encoded = out.encoded
+    if function.isHolding {
+      function.held.append { self.deliver(encoded) }
+    } else {
+      deliver(encoded)
+    }
+  }
+
+  private func deliver(_ message: ByteBuffer) {
     later { stream in
-      if !stream.isOver { stream.handler.receive(encoded) }
+      guard !stream.isOver else { return }
+      stream.function.replies += 1
+      stream.handler.receive(message)
     }
   }
 

@@ -44,6 +44,35 @@ struct ReplicatedSlotTests {
     }
     await runtime.stop(grace: .seconds(5))
   }
+
+  @Test("entities that are let go of at the end of the node are not counted any more")
+  func abandoned() async throws {
+    let loop = MultiThreadedEventLoopGroup.singleton.next()
+    let name = try #require(ReplicaID("a"))
+    let (port, function) = try await loop.submit {
+      (
+        NIOLoopBound(StatePort(name: name, eventLoop: loop) as any ReplicaPort, eventLoop: loop),
+        NIOLoopBound(
+          DeletingFunction(eventLoop: loop, isSilent: true) as any FunctionLink, eventLoop: loop)
+      )
+    }.get()
+    let counters = EntityCounters()
+    let runtime = try await ReplicatedRuntime(
+      configuration: .init(), replicas: [port], functions: [function], loops: [loop],
+      effects: { _, _, _ in }, counters: counters,
+      logger: Logger(label: "test") { _ in SwiftLogNoOpLogHandler() })
+    runtime.submit(
+      EntityCommand(
+        serviceName: "Test", method: "get",
+        entity: EntityKey(persistenceID: "test", entityID: "a"),
+        payloadTypeURL: "type.googleapis.com/In", payload: [])
+    ) { _ in }
+    try await eventually("the entity is there") {
+      counters.activeEntities.load(ordering: .relaxed) == 1
+    }
+    await runtime.stop(grace: .zero)
+    #expect(counters.activeEntities.load(ordering: .relaxed) == 0)
+  }
 }
 
 /// Copies that are only there or deleted. Loop-bound.
@@ -87,12 +116,18 @@ private final class StatePort: ReplicaPort {
 /// Answers every command, and deletes the entity where that is the command's name. Loop-bound.
 private final class DeletingFunction: FunctionLink {
   let eventLoop: any EventLoop
+  private let isSilent: Bool
 
-  init(eventLoop: any EventLoop) { self.eventLoop = eventLoop }
+  init(eventLoop: any EventLoop, isSilent: Bool = false) {
+    self.eventLoop = eventLoop
+    self.isSilent = isSilent
+  }
 
   func openStream(
     path: String, deadline: NIODeadline?, handler: any GRPCClientStreamHandler
-  ) -> any GRPCClientStream { Stream(eventLoop: eventLoop, handler: handler) }
+  ) -> any GRPCClientStream {
+    Stream(eventLoop: eventLoop, handler: handler, isSilent: isSilent)
+  }
 
   func report(_ text: String) {}
   func streamEnd(_ status: GRPCStatus) -> StreamEnd { .ended }
@@ -100,10 +135,12 @@ private final class DeletingFunction: FunctionLink {
   private final class Stream: GRPCClientStream {
     private let eventLoop: any EventLoop
     private let handler: any GRPCClientStreamHandler
+    private let isSilent: Bool
 
-    init(eventLoop: any EventLoop, handler: any GRPCClientStreamHandler) {
+    init(eventLoop: any EventLoop, handler: any GRPCClientStreamHandler, isSilent: Bool) {
       self.eventLoop = eventLoop
       self.handler = handler
+      self.isSilent = isSilent
     }
 
     var isWritable: Bool { true }
@@ -112,7 +149,7 @@ private final class DeletingFunction: FunctionLink {
 
     func send(_ message: ByteBuffer) {
       guard let incoming = try? Cloudstate_Crdt_CrdtStreamIn(decoding: message),
-        case .command(let command) = incoming.message
+        case .command(let command) = incoming.message, !isSilent
       else { return }
       var out = Cloudstate_Crdt_CrdtStreamOut()
       out.reply.commandID = command.id

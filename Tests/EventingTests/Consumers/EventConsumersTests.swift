@@ -14,7 +14,7 @@ import Testing
   func handsOver() async throws {
     let node = try await ConsumingNode()
     for shard in UInt32(0)..<4 { try node.commit(shard, entity: "a", count: 2) }
-    node.consumers.serve(Set((0..<4).map(node.shard)))
+    try await node.start(0..<4)
     try await eventually("stored events are handled") { node.function.handled.count >= 8 }
     for shard in UInt32(0)..<4 { try node.commit(shard, entity: "b", count: 3) }
     try await eventually("new events are handled") { node.function.handled.count >= 20 }
@@ -33,7 +33,7 @@ import Testing
     for round in 0..<3 {
       let node = try await ConsumingNode(disk: disk)
       try node.commit(0, entity: "\(round)", count: 2)
-      node.consumers.serve([node.shard(0)])
+      try await node.start(0..<1)
       try await eventually("events are handled") { node.function.handled.count >= 2 }
       #expect(node.function.handled == ["0-\(round + 1)-0", "0-\(round + 1)-1"])
       try await node.stop()
@@ -47,15 +47,67 @@ import Testing
     let node = try await ConsumingNode()
     try node.commit(0, entity: "a", count: 3)
     node.function.hold()
-    node.consumers.serve([node.shard(0)])
+    try await node.start(0..<1)
     try await eventually("an event is with the function") { node.function.holding == 1 }
-    node.consumers.serve([])
-    node.consumers.serve([node.shard(0)])
+    async let stopped: Void = node.stop(0)
+    try await eventually("it stops") { node.isStopping(0) }
+    try await node.start(0..<1)
     try node.commit(0, entity: "b", count: 1)
     node.function.release()
+    try await stopped
     try await eventually("all events are handled") { node.function.handled.count >= 4 }
     #expect(node.function.handled == ["0-1-0", "0-1-1", "0-1-2", "0-2-0"])
     #expect(node.function.mostAtOnce == 1)
+    try await node.stop()
+  }
+
+  @Test("However often a shard leaves and comes back, each event is handed over once, in order")
+  func comesAndGoes() async throws {
+    let node = try await ConsumingNode()
+    for round in 1...20 {
+      try await node.start(0..<1)
+      try node.commit(0, entity: "a\(round)", count: 1)
+      if round.isMultiple(of: 2) {
+        try await eventually("an event is handled") { node.function.handled.count >= 2 * round - 1 }
+      }
+      try await node.stop(0)
+      let handled = node.function.handled.count
+      #expect(node.storedPosition == ConsumerPosition(batches: Position(UInt64(handled))))
+      try node.commit(0, entity: "b\(round)", count: 1)
+      try await eventually("it is stored") { node.lastPosition == Position(UInt64(2 * round)) }
+      #expect(node.function.handled.count == handled, "nothing is handed over meanwhile")
+    }
+    try await node.start(0..<1)
+    try await eventually("all events are handled") { node.function.handled.count >= 40 }
+    #expect(node.function.handled == (1...40).map { "0-\($0)-0" })
+    try await node.stop()
+  }
+
+  @Test("Nothing is stored for a shard that is lost, and its event comes again")
+  func lost() async throws {
+    let node = try await ConsumingNode()
+    try node.commit(0, entity: "a", count: 1)
+    node.function.hold()
+    try await node.start(0..<1)
+    try await eventually("an event is with the function") { node.function.holding == 1 }
+    try await node.giveUp(0)
+    node.function.release()
+    // Is complete when what was with the function is.
+    try await node.stop(0)
+    #expect(node.function.handled == ["0-1-0"])
+    #expect(node.storedPosition == .start)
+    try await node.start(0..<1)
+    try await eventually("it comes again") { node.function.handled.count >= 2 }
+    #expect(node.function.handled == ["0-1-0", "0-1-0"])
+    try await node.stop()
+  }
+
+  @Test("A shard that is not consumed has stopped at once")
+  func notConsumed() async throws {
+    let node = try await ConsumingNode(isConsuming: false)
+    try await node.stop(0)
+    try await node.start(0..<1)
+    try await node.stop(0)
     try await node.stop()
   }
 
@@ -64,7 +116,7 @@ import Testing
     let node = try await ConsumingNode { $0.maximumCalls = 2 }
     node.function.hold()
     for shard in UInt32(0)..<6 { try node.commit(shard, entity: "a", count: 2) }
-    node.consumers.serve(Set((0..<6).map(node.shard)))
+    try await node.start(0..<6)
     try await eventually("the function is full") { node.function.holding == 2 }
     node.function.release()
     try await eventually("all events are handled") { node.function.handled.count >= 12 }
@@ -77,7 +129,7 @@ import Testing
     let node = try await ConsumingNode { $0.firstRetryDelay = .milliseconds(1) }
     node.function.fail(times: 3)
     try node.commit(0, entity: "a", count: 2)
-    node.consumers.serve([node.shard(0)])
+    try await node.start(0..<1)
     try await eventually("both events are handled") { node.function.handled.count >= 2 }
     #expect(node.function.keys.count == 5)
     #expect(Set(node.function.keys.prefix(4)).count == 1)
@@ -87,7 +139,7 @@ import Testing
   @Test("A node without consumers has nothing to wait for when it stops")
   func noConsumers() async throws {
     let node = try await ConsumingNode(isConsuming: false)
-    node.consumers.serve([node.shard(0), node.shard(1)])
+    try await node.start(0..<2)
     let time = await ContinuousClock().measure { await node.consumers.stop(grace: .seconds(20)) }
     #expect(time < .seconds(10))
     try await node.stop()
@@ -99,7 +151,7 @@ import Testing
       $0.maximumAttempts = 1
     }
     try node.commit(0, entity: "a", count: 2)
-    node.consumers.serve([node.shard(0)])
+    try await node.start(0..<1)
     try await eventually("the events are skipped") {
       node.storedPosition == ConsumerPosition(batches: Position(1))
     }
@@ -117,6 +169,8 @@ private final class ConsumingNode: Sendable {
   private let service: ServiceName
   private let pool = NIOThreadPool(numberOfThreads: 2)
   private let outcomes = OutcomeSink()
+  private let loops = Array(MultiThreadedEventLoopGroup.singleton.makeIterator())
+  private let stopping = Mutex<Set<UInt32>>([])
 
   init(
     disk: InMemoryDisk = InMemoryDisk(), inputType: String = "google.protobuf.Any",
@@ -130,7 +184,7 @@ private final class ConsumingNode: Sendable {
     pool.start()
     var settings = ConsumerSettings()
     configure(&settings)
-    let loops = Array(MultiThreadedEventLoopGroup.singleton.makeIterator())
+    let loops = loops
     consumer = ConsumerID(serviceName: "test.Sub", group: "g", eventLog: "carts")
     consumers = try await EventConsumers(
       isConsuming ? [EventConsumer(id: consumer, methods: [("Take", inputType)])] : [],
@@ -151,6 +205,34 @@ private final class ConsumingNode: Sendable {
         events: (0..<count).map { _ in OpaquePayload(typeURL: "t/test.Added", value: [1]) }),
       token: 1, to: outcomes)
   }
+
+  func start(_ shards: Range<UInt32>) async throws {
+    for index in shards {
+      try await onLoop(of: index) { $0.start($1) }
+    }
+  }
+
+  /// Waits until the shard has stopped.
+  func stop(_ index: UInt32) async throws {
+    let stopped = loops[0].makePromise(of: Void.self)
+    try await onLoop(of: index) { $0.stop($1) { stopped.succeed() } }
+    stopping.withLock { _ = $0.insert(index) }
+    try await stopped.futureResult.get()
+  }
+
+  /// Whether ``stop(_:)`` has been called.
+  func isStopping(_ index: UInt32) -> Bool { stopping.withLock { $0.contains(index) } }
+
+  func giveUp(_ index: UInt32) async throws { try await onLoop(of: index) { $0.giveUp($1) } }
+
+  private func onLoop(
+    of index: UInt32, _ body: @escaping @Sendable (EventConsumers, ShardID) -> Void
+  ) async throws {
+    let (consumers, shard) = (consumers, shard(index))
+    try await loops[Int(index) % loops.count].submit { body(consumers, shard) }.get()
+  }
+
+  var lastPosition: Position? { try? store.lastPosition(of: shard(0)) }
 
   var storedPosition: ConsumerPosition? { try? store.position(of: consumer, in: shard(0)) }
 

@@ -7,6 +7,9 @@ import TestSupport
 /// Each writes what happens to it into a journal: `start NAME`, `stop NAME`. Files in the control folder
 /// change what it does: `NAME.crash` (exit at once), `NAME.silent` (never ready), `NAME.deaf` (ignore
 /// SIGTERM).
+///
+/// The coordinator answers on its admin address: a node has three shards until it is told to drain and
+/// the file `NAME.moved` is there; `drain.refused` makes it refuse; what it is told is in the journal.
 struct StandIns {
   let folder: TemporaryDirectory
   var path: String { folder.path }
@@ -41,7 +44,8 @@ struct StandIns {
 
   private static let program = #"""
     #!/usr/bin/python3 -SE
-    import os, signal, socket, sys
+    import json, os, signal, socket, sys, threading
+    from http.server import BaseHTTPRequestHandler, HTTPServer
     here = os.path.dirname(os.path.abspath(__file__))
     program = os.path.basename(__file__)
     def option(name):
@@ -58,6 +62,30 @@ struct StandIns {
     def stop(*_):
         journal("stop")
         os._exit(0)
+    drained = []
+    class Admin(BaseHTTPRequestHandler):
+        def answer(self, status, text):
+            self.send_response(status)
+            self.send_header("Content-Length", str(len(text)))
+            self.end_headers()
+            self.wfile.write(text.encode())
+        def do_GET(self):
+            nodes = [{"node": node, "shards": 0 if os.path.exists(here + "/" + node + ".moved") else 3}
+                     for node in drained]
+            self.answer(200, json.dumps({"nodes": nodes, "more": [1]}))
+        def do_POST(self):
+            _, verb, node = self.path.split("/")
+            journal(verb + " " + node + " at")
+            if os.path.exists(here + "/drain.refused"):
+                return self.answer(409, "no room elsewhere")
+            drained.append(node)
+            self.answer(202, "")
+        def log_message(self, *_):
+            pass
+    if name == "coordinator":
+        host, port = option("--admin").split(":")
+        server = HTTPServer((host, int(port)), Admin)
+        threading.Thread(target=server.serve_forever, daemon=True).start()
     signal.signal(signal.SIGTERM, signal.SIG_IGN if has("deaf") else stop)
     journal("start")
     print("hello from " + name, flush=True)

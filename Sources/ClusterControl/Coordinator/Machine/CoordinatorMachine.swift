@@ -17,6 +17,10 @@ package struct CoordinatorMachine: Sendable {
     case unlink(NodeID)
     /// Answer the registration that came with this ticket.
     case answer(ticket: UInt64, RegistrationAnswer)
+    /// Answer the operator's request that came with this ticket.
+    case operated(ticket: UInt64, OperatorAnswer)
+    /// After the pause, ask the node whether its process is there, then call ``probeEnded(_:of:at:)``.
+    case probe(NodeID, after: Duration)
     /// Deliver the view to its alive members and to whoever watches.
     case publish(ClusterView)
     /// Write a line to the log.
@@ -38,17 +42,23 @@ package struct CoordinatorMachine: Sendable {
   /// What each refused node was last told, so that its attempts fill no log. Forgotten when it
   /// grows beyond the bound on members.
   var refusals: [NodeID: String] = [:]
-  private var lastTick: Duration?
-
-  /// What is known of a member from this process's own hearing.
-  struct Presence: Hashable, Sendable {
-    var lastHeard: Duration
-    /// False for a member that was recovered from the store and has not been heard yet: it may be
-    /// dead, so it gets no shards.
-    var isHeard: Bool
-    var load = NodeLoad.none
-    var planNumber: UInt64 = 0
-  }
+  var lastTick: Duration?
+  /// What nodes have reported of their shards.
+  var knowledge = ShardKnowledge()
+  /// Something has changed that steps of the plan may follow from.
+  var hasNews = false
+  /// Attempts to fence primaries, of the moves that are under way.
+  var fences: [ShardID: Fence] = [:]
+  /// Shards that nobody serves and nobody may take over, as they were reported.
+  var unavailable: Set<ShardID> = []
+  /// Why shards are to be placed anew, and when.
+  var rebalanceTrigger: RebalanceTrigger?
+  /// The average of the pauses measured so far in this process's life.
+  var measuredPause = MeasuredPause()
+  /// Answers to operators, due once the version is durable.
+  var waitingOperators: [(ticket: UInt64, version: UInt64, answer: OperatorAnswer)] = []
+  /// The time of the newest event.
+  var clock: Moment?
 
   /// - Parameters:
   ///   - stored: what the store holds; `nil` for a new store.
@@ -60,7 +70,19 @@ package struct CoordinatorMachine: Sendable {
     record = stored ?? CoordinatorRecord(coordinatorID: freshIdentity)
     durable = record
     if stored == nil { record.version = 1 }
+    record.plan.shards.sort { $0.shard < $1.shard }
   }
+
+  /// Makes a plan the decided one. Reasons of a plan that no write covers yet are kept with it.
+  mutating func adopt(_ plan: Plan) {
+    let covered = (writing ?? durable).plan.number
+    let before = record.plan
+    record.plan = plan
+    if before.number > covered { record.plan.reason = "\(before.reason) \(plan.reason)" }
+  }
+
+  /// Whether the store is busy: steps of the plan wait until it is not, so that each is one plan in the history.
+  var isWriting: Bool { writing != nil || record.plan.number != durable.plan.number }
 
   /// The last load each member reported in this process's life.
   package var loads: [NodeID: NodeLoad] { presence.mapValues(\.load) }
@@ -69,13 +91,18 @@ package struct CoordinatorMachine: Sendable {
   /// the last process may have stopped between writing and publishing.
   package mutating func start(at now: Moment) -> [Directive] {
     lastTick = now.uptime
+    clock = now
     var directives: [Directive] = []
     for member in durable.view.members {
-      presence[member.node] = Presence(lastHeard: now.uptime, isHeard: false)
+      presence[member.node] = Presence(
+        lastHeard: now.uptime, isHeard: false,
+        downSince: member.liveness == .down ? now.uptime : nil)
       lastJoin[member.service] = now.uptime
       directives.append(.link(member))
     }
     if durable.version > 0 { directives.append(.publish(durable.view)) }
+    if !record.plan.shards.isEmpty { triggerRebalance("the coordinator was started", at: now) }
+    hasNews = true
     return directives + writeIfNeeded()
   }
 
@@ -95,48 +122,12 @@ package struct CoordinatorMachine: Sendable {
     let due = waiting.filter { $0.version <= version }
     waiting.removeAll { $0.version <= version }
     directives += due.map { .answer(ticket: $0.ticket, acceptance) }
+    let operated = waitingOperators.filter { $0.version <= version }
+    waitingOperators.removeAll { $0.version <= version }
+    directives += operated.map { .operated(ticket: $0.ticket, $0.answer) }
     directives.append(.publish(durable.view))
+    if let clock { directives += takeSteps(at: clock) }
     return directives + writeIfNeeded()
-  }
-
-  /// A heartbeat that arrived at `now`. The answer is due at once, it waits for no disk.
-  package mutating func heartbeat(
-    _ report: HeartbeatReport, at now: Moment
-  ) -> (answer: HeartbeatAnswer, directives: [Directive]) {
-    guard let member = record.members[report.node], member.incarnation == report.incarnation,
-      report.planNumber <= record.plan.number
-    else {
-      // Either unknown here, or from a cluster with another history: registration tells which.
-      return (HeartbeatAnswer(registerAgain: true, view: nil), [])
-    }
-    let previous = presence[report.node]
-    presence[report.node] = Presence(
-      lastHeard: max(previous?.lastHeard ?? now.uptime, now.uptime), isHeard: true,
-      load: report.load, planNumber: report.planNumber)
-    var directives: [Directive] = []
-    if member.liveness != .alive {
-      setLiveness(.alive, of: report.node)
-      record.version += 1
-      directives.append(.report("node \(report.node) is alive again"))
-      directives += writeIfNeeded()
-    }
-    let isBehind = report.viewVersion < durable.version
-    return (
-      HeartbeatAnswer(registerAgain: false, view: isBehind ? durable.view : nil), directives
-    )
-  }
-
-  /// Looks at the clocks; due every ``CoordinatorConfiguration/tickInterval``.
-  package mutating func tick(at now: Moment) -> [Directive] {
-    forgiveOwnPause(at: now.uptime)
-    var directives: [Directive] = []
-    for node in record.members.keys.sorted() {
-      directives += updateLiveness(of: node, at: now.uptime)
-    }
-    let hasNewLiveness = !directives.isEmpty
-    let plans = planIfReady(Array(record.services.keys), at: now)
-    if hasNewLiveness || !plans.isEmpty { record.version += 1 }
-    return directives + plans + writeIfNeeded()
   }
 
   /// Starts a write if something is decided that no write covers yet.
@@ -151,44 +142,5 @@ package struct CoordinatorMachine: Sendable {
     .accepted(
       durable.view, heartbeatInterval: configuration.heartbeatInterval,
       livenessTimeout: configuration.livenessTimeout)
-  }
-
-  /// If this process itself stood still (stopped, starved, its machine suspended), the silence it
-  /// sees is its own and condemns nobody.
-  private mutating func forgiveOwnPause(at now: Duration) {
-    defer { lastTick = now }
-    guard let lastTick, now - lastTick > configuration.heartbeatInterval else { return }
-    let pause = now - lastTick
-    for node in presence.keys {
-      guard let heard = presence[node]?.lastHeard else { continue }
-      presence[node]?.lastHeard = min(now, heard + pause)
-    }
-  }
-
-  private mutating func updateLiveness(of node: NodeID, at now: Duration) -> [Directive] {
-    guard let member = record.members[node], let heard = presence[node]?.lastHeard else {
-      return []
-    }
-    let silence = now - heard
-    let liveness: Liveness =
-      if silence > configuration.livenessTimeout {
-        .down
-      } else if silence > configuration.suspectTimeout {
-        .suspect
-      } else {
-        // Only a heartbeat or a registration makes a node alive again.
-        member.liveness
-      }
-    // A node that is down does not become suspect because this process was restarted or paused.
-    guard liveness != member.liveness, !(member.liveness == .down && liveness == .suspect) else {
-      return []
-    }
-    setLiveness(liveness, of: node)
-    let word = liveness == .down ? "down" : "suspect"
-    return [.report("node \(node) is \(word): not heard for \(silence.wholeMilliseconds) ms")]
-  }
-
-  private mutating func setLiveness(_ liveness: Liveness, of node: NodeID) {
-    record.members[node]?.liveness = liveness
   }
 }

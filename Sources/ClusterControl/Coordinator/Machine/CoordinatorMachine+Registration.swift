@@ -6,6 +6,7 @@ extension CoordinatorMachine {
   package mutating func register(
     _ registration: Registration, ticket: UInt64, at now: Moment
   ) -> [Directive] {
+    clock = now
     if let refusal = refusal(of: registration) {
       return [.answer(ticket: ticket, .refused(refusal))]
         + reportOnce(refusal, of: registration.info.node)
@@ -34,22 +35,49 @@ extension CoordinatorMachine {
   private mutating func admit(_ registration: Registration, at now: Moment) -> [Directive] {
     let info = registration.info
     let known = record.members[info.node]
+    let member = ClusterMember(
+      info: info, liveness: .alive, isDraining: known?.isDraining ?? false)
     let isJoin = known?.info != info || presence[info.node]?.isHeard != true
     let isChange =
-      known != ClusterMember(info: info, liveness: .alive)
-      || record.services[info.service] != registration.shardCount
+      known != member || record.services[info.service] != registration.shardCount
     if known == nil { forgetOneUnneededMember() }
     refusals[info.node] = nil
-    record.members[info.node] = ClusterMember(info: info, liveness: .alive)
+    record.members[info.node] = member
     record.services[info.service] = registration.shardCount
     presence[info.node] = Presence(
-      lastHeard: now.uptime, isHeard: true, planNumber: registration.planNumber)
+      lastHeard: now.uptime, isHeard: true, planNumber: registration.planNumber,
+      isLinkTrusted: known?.info == info && presence[info.node]?.isLinkTrusted == true)
     if isJoin { lastJoin[info.service] = now.uptime }
     var directives: [Directive] = []
     if isChange { directives.append(.report(joinReport(info, known: known))) }
+    if known?.info != info { knowledge.forgetUnusable(of: info.node) }
+    if known?.info != info || known?.liveness == .down {
+      triggerRebalance("node \(info.node) is there", at: now)
+    }
+    hasNews = hasNews || isJoin
+    directives += admitReplicationFactor(of: registration, at: now)
     let plans = planIfReady([info.service], at: now)
-    if isChange || !plans.isEmpty { record.version += 1 }
-    return directives + plans
+    if isChange || !directives.isEmpty || !plans.isEmpty { record.version += 1 }
+    return directives + plans + takeSteps(at: now)
+  }
+
+  /// The nodes of a service should agree; the latest word counts, so that the number can be changed by restarting
+  /// one node after the other.
+  private mutating func admitReplicationFactor(
+    of registration: Registration, at now: Moment
+  ) -> [Directive] {
+    let service = registration.info.service
+    let wanted = registration.replicationFactor
+    let known = UInt32(record.replicationFactor(of: service))
+    let isFirst = record.replicationFactors[service] == nil
+    guard wanted != known || isFirst && wanted > 1 else { return [] }
+    record.replicationFactors[service] = wanted
+    triggerRebalance("service \(service) wants \(wanted) copies of each shard", at: now)
+    return [
+      .report(
+        "service \(service) wants \(wanted) \(wanted == 1 ? "copy" : "copies") of each shard, as node "
+          + "\(registration.info.node) says; it was \(known). Give all its nodes the same number")
+    ]
   }
 
   private func joinReport(_ info: NodeInfo, known: ClusterMember?) -> String {
@@ -125,7 +153,7 @@ extension CoordinatorMachine {
     record.plan.shards.contains { $0.shard.service == service }
   }
 
-  private func ownsShards(_ node: NodeID) -> Bool {
+  func ownsShards(_ node: NodeID) -> Bool {
     record.plan.shards.contains { $0.primary == node || $0.replicas.contains(node) }
   }
 
@@ -175,10 +203,12 @@ extension CoordinatorMachine {
           + "\(nodes.count) \(nodes.count == 1 ? "node" : "nodes"): \(names).")
     }
     guard !fresh.isEmpty else { return [] }
-    record.plan = Plan(
-      number: record.plan.number + 1, reason: reasons.joined(separator: " "), createdAt: now.wall,
-      shards: (record.plan.shards + fresh).sorted { $0.shard < $1.shard },
-      moves: record.plan.moves)
+    adopt(
+      Plan(
+        number: record.plan.number + 1, reason: reasons.joined(separator: " "),
+        createdAt: now.wall,
+        shards: (record.plan.shards + fresh).sorted { $0.shard < $1.shard },
+        moves: record.plan.moves))
     return [.report("plan \(record.plan.number): \(record.plan.reason)")]
   }
 

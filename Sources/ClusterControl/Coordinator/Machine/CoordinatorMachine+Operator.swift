@@ -1,0 +1,208 @@
+package import CloudstateModel
+
+/// What an operator asks of the coordinator.
+package enum OperatorRequest: Hashable, Sendable {
+  /// Let the proposed rebalance run.
+  case approve
+  /// End the rebalance that is proposed or running.
+  case abort
+  /// The node shall lose its shards and get none.
+  case drain(NodeID)
+  case undrain(NodeID)
+  /// Make another copy primary although it may lack what was acknowledged; with `allowsEmpty` even a node without a
+  /// copy.
+  case acceptLoss(ShardID, allowsEmpty: Bool)
+}
+
+/// What came of an operator's request, for people.
+package enum OperatorAnswer: Hashable, Sendable {
+  case done(String)
+  /// What was named does not exist.
+  case notFound(String)
+  /// The state is another than the request needs.
+  case conflict(String)
+}
+
+extension CoordinatorMachine {
+  /// An operator's request, with a ticket under which the answer comes back, once: a success when it is
+  /// durable.
+  package mutating func operate(
+    _ request: OperatorRequest, ticket: UInt64, at now: Moment
+  ) -> [Directive] {
+    clock = now
+    guard waitingOperators.count < configuration.maximumWaitingRegistrations else {
+      return [.operated(ticket: ticket, .conflict("the coordinator is busy, try again"))]
+    }
+    let (answer, changes) = carryOut(request, at: now)
+    guard case .done(let line) = answer else { return [.operated(ticket: ticket, answer)] }
+    if changes { record.version += 1 }
+    hasNews = true
+    var directives: [Directive] = changes ? [.report("an operator's request: \(line)")] : []
+    directives += takeSteps(at: now)
+    if record.version > durable.version {
+      waitingOperators.append((ticket: ticket, version: record.version, answer: answer))
+    } else {
+      directives.append(.operated(ticket: ticket, answer))
+    }
+    return directives + writeIfNeeded()
+  }
+
+  private mutating func carryOut(
+    _ request: OperatorRequest, at now: Moment
+  ) -> (answer: OperatorAnswer, changes: Bool) {
+    switch request {
+    case .approve: approve()
+    case .abort: abort(at: now)
+    case .drain(let node): setDraining(true, node, at: now)
+    case .undrain(let node): setDraining(false, node, at: now)
+    case .acceptLoss(let shard, let allowsEmpty):
+      acceptLoss(of: shard, allowsEmpty: allowsEmpty, at: now)
+    }
+  }
+
+  // MARK: Rebalances
+
+  /// Begins a rebalance with the given steps, or proposes it where an approval is wanted.
+  package mutating func startRebalance(
+    _ steps: [RebalanceStep], reason: String, at now: Moment
+  ) -> [Directive] {
+    clock = now
+    guard !steps.isEmpty, record.rebalance?.isOpen != true, !hasRunningSteps else { return [] }
+    let state: Rebalance.State =
+      configuration.rebalancing.requiresApproval ? .proposed : .running
+    let rebalance = Rebalance(
+      id: (record.rebalance?.id ?? 0) + 1, reason: reason, createdAt: now.wall, state: state,
+      steps: steps)
+    record.rebalance = rebalance
+    record.version += 1
+    hasNews = true
+    let what = "rebalance \(rebalance.id) with \(steps.count) steps: \(reason)"
+    let line =
+      state == .proposed ? "\(what). It waits for cs-admin plan approve" : "begins \(what)"
+    return [.report(line)] + takeSteps(at: now) + writeIfNeeded()
+  }
+
+  private mutating func approve() -> (OperatorAnswer, Bool) {
+    guard let rebalance = record.rebalance, rebalance.isOpen else {
+      return (.notFound("no rebalance is proposed"), false)
+    }
+    guard rebalance.state == .proposed else {
+      return (.conflict("rebalance \(rebalance.id) is running already"), false)
+    }
+    record.rebalance?.state = .running
+    return (.done("rebalance \(rebalance.id) is approved"), true)
+  }
+
+  /// Steps that have not begun are aborted, moves before their promotion are taken back; a move after it goes on
+  /// to its end.
+  private mutating func abort(at now: Moment) -> (OperatorAnswer, Bool) {
+    guard let rebalance = record.rebalance, rebalance.isOpen else {
+      return (.notFound("no rebalance is proposed or running"), false)
+    }
+    record.rebalance?.state = .aborted
+    var draft = PlanDraft(record.plan)
+    let reason = "an operator aborted rebalance \(rebalance.id)"
+    for place in rebalance.steps.indices where !rebalance.steps[place].hasEnded {
+      let step = rebalance.steps[place]
+      if step.state == .running, draft.move(of: step.shard)?.phase == .promoted { continue }
+      endStep(place, .aborted, "aborted by an operator", at: now)
+      guard step.state == .running else { continue }
+      if draft.move(of: step.shard) != nil {
+        draft.end(moveOf: step.shard, "\(reason): the move ends of")
+        fences[step.shard] = nil
+      }
+      if let target = step.target, let primary = draft[step.shard]?.primary, isAlive(primary) {
+        withdraw(target, from: step.shard, wasAdded: step.addedTarget, &draft)
+      }
+    }
+    if draft.isChanged { adopt(draft.plan(createdAt: now.wall)) }
+    return (.done("rebalance \(rebalance.id) is aborted; what was moved stays"), true)
+  }
+
+  // MARK: Draining
+
+  private mutating func setDraining(
+    _ isDraining: Bool, _ node: NodeID, at now: Moment
+  ) -> (OperatorAnswer, Bool) {
+    guard let member = record.members[node] else {
+      return (.notFound("no node \(node) is known; cs-admin nodes lists them"), false)
+    }
+    let line =
+      isDraining
+      ? "node \(node) is being drained: its shards move to other nodes"
+      : "node \(node) may have shards again"
+    guard member.isDraining != isDraining else { return (.done(line), false) }
+    record.members[node]?.isDraining = isDraining
+    triggerRebalance(isDraining ? "node \(node) is drained" : "node \(node) is undrained", at: now)
+    return (.done(line), true)
+  }
+
+  // MARK: Accepted losses
+
+  private mutating func acceptLoss(
+    of shard: ShardID, allowsEmpty: Bool, at now: Moment
+  ) -> (OperatorAnswer, Bool) {
+    var draft = PlanDraft(record.plan)
+    guard let assignment = draft[shard] else {
+      return (.notFound("no shard \(shard) is assigned; cs-admin shards lists them"), false)
+    }
+    guard hasLostPrimary(assignment) else {
+      return (
+        .conflict("shard \(shard) has a primary, node \(assignment.primary): nothing is lost"),
+        false
+      )
+    }
+    if let node = assignment.inSync.first(where: { !isDown($0) && !knowledge.isUnusable($0, shard) }
+    ) {
+      return (
+        .conflict("node \(node) has an in-sync copy of shard \(shard) and takes over"), false
+      )
+    }
+    let copy = mostRecentCopy(of: assignment)
+    guard let heir = copy ?? (allowsEmpty ? emptyStart(of: assignment, &draft) : nil) else {
+      let advice =
+        allowsEmpty
+        ? "no node of service \(shard.service) is alive; start one"
+        : "no copy of shard \(shard) is alive; start a node that has one, or accept that the shard begins "
+          + "empty: cs-admin shards accept-loss \(shard) --empty"
+      return (.conflict(advice), false)
+    }
+    let what = copy == nil ? "begins empty at node" : "goes on with the copy of node"
+    draft.assign(shard, "an operator accepted the loss, and \(what) \(heir)") { next in
+      let old = next.primary
+      next.primary = heir
+      next.replicas = next.replicas.filter { $0 != heir } + (old == heir ? [] : [old])
+      next.inSync = []
+    }
+    if draft.move(of: shard) != nil {
+      draft.end(moveOf: shard, "the move ends of")
+      fences[shard] = nil
+    }
+    adopt(draft.plan(createdAt: now.wall))
+    triggerRebalance("the loss of shard \(shard) was accepted", at: now)
+    return (.done("the loss is accepted: shard \(shard) \(what) \(heir)"), true)
+  }
+
+  /// The replica that is alive with the highest position known, the first by name among equals.
+  private func mostRecentCopy(of assignment: ShardAssignment) -> NodeID? {
+    let positions = knowledge.positions[assignment.shard] ?? [:]
+    var best: NodeID?
+    for node in assignment.replicas.sorted() where isUsable(node, for: assignment.shard) {
+      if let best, positions[best] ?? .start >= positions[node] ?? .start { continue }
+      best = node
+    }
+    return best
+  }
+
+  /// The node of the service that is alive and has the fewest primaries.
+  private func emptyStart(of assignment: ShardAssignment, _ draft: inout PlanDraft) -> NodeID? {
+    var best: (node: NodeID, count: Int)?
+    for node in assignable(assignment.shard.service)
+    where !isDraining(node) && !knowledge.isUnusable(node, assignment.shard) {
+      let count = draft.primaryCount(of: node)
+      if let best, best.count <= count { continue }
+      best = (node, count)
+    }
+    return best?.node
+  }
+}

@@ -1,0 +1,83 @@
+import CommandLineKit
+import FoundationEssentials
+import Glibc
+
+/// Talks with the coordinator's admin listener, several requests at a time.
+final class AdminClient: PolledPart {
+  /// How long one request may take.
+  static let patience = Duration.seconds(5)
+  /// Requests at once; one more fails.
+  static let maximumExchanges = 2 * Topology.maximumNodes
+
+  private let address: NetworkAddress
+  private var exchanges: [AdminExchange] = []
+  private var polled: [AdminExchange] = []
+
+  init(address: NetworkAddress) { self.address = address }
+
+  /// Sends a request.
+  ///
+  /// - Parameters:
+  ///   - now: since the start of the loop.
+  ///   - onEnd: called once, never before this call returns.
+  /// - Throws: ``ProgramError`` when it could not be sent.
+  func send(
+    _ method: String, _ path: String, at now: Duration,
+    onEnd: @escaping (AdminExchange.Outcome) -> Void
+  ) throws(ProgramError) {
+    guard exchanges.count < Self.maximumExchanges else {
+      throw ProgramError("too many requests to the coordinator at once", status: .unreachable)
+    }
+    exchanges.append(
+      try AdminExchange(method, path, at: address, deadline: now + Self.patience, onEnd: onEnd))
+  }
+
+  var deadline: Duration? { exchanges.map(\.deadline).min() }
+
+  func pollEntries() -> [pollfd] {
+    polled = exchanges
+    return exchanges.map(\.pollEntry)
+  }
+
+  func react(to entries: ArraySlice<pollfd>, at now: Duration) {
+    for (entry, exchange) in zip(entries, polled) {
+      var outcome = entry.isDue ? exchange.advance() : nil
+      if outcome == nil, exchange.deadline <= now { outcome = .failed("it did not answer in time") }
+      guard let outcome else { continue }
+      exchanges.removeAll { $0 === exchange }
+      exchange.onEnd(outcome)
+    }
+    polled = []
+  }
+}
+
+/// The answer to `GET /nodes` of a coordinator's admin listener, as far as it matters here: how many
+/// shards each node has in any role.
+struct NodeShards: Hashable, Sendable, Decodable {
+  private struct Node: Decodable {
+    var node: String
+    var shards: Int
+  }
+
+  private enum CodingKeys: String, CodingKey {
+    case nodes
+  }
+
+  var counts: [String: Int]
+
+  init(from decoder: any Decoder) throws {
+    let nodes = try decoder.container(keyedBy: CodingKeys.self).decode([Node].self, forKey: .nodes)
+    counts = Dictionary(nodes.map { ($0.node, $0.shards) }) { first, _ in first }
+  }
+
+  /// Reads the body of an answer.
+  ///
+  /// - Throws: ``ProgramError`` when it is none.
+  init(body: [UInt8]) throws(ProgramError) {
+    do {
+      self = try JSONDecoder().decode(Self.self, from: Data(body))
+    } catch {
+      throw ProgramError("the coordinator's answer to GET /nodes cannot be read: \(error)")
+    }
+  }
+}

@@ -1,0 +1,96 @@
+import CloudstateModel
+import ClusterControl
+import TestSupport
+import Testing
+
+/// Shards of unequal load.
+@Suite struct PlacementLoadTests {
+  @Test("No node has more than its share and the heaviest shard together")
+  func bound() throws {
+    var random = SeededGenerator(seed: testSeed("load bound"))
+    for _ in 0..<300 {
+      let problem = try PlanningCases(
+        nodeCounts: 1...8, shardCounts: 2...60, drainingPart: 0.15,
+        capacities: Bool.random(using: &random) ? [1] : [1, 2, 0.5], hasLoads: true
+      )
+      .problem(&random)
+      let eligible = problem.eligible
+      let target = Planner.target(for: problem)
+      let loads = loads(of: target, problem)
+      let total = loads.values.reduce(0, +)
+      let heaviest = problem.weights.values.map(\.load).max() ?? 0
+      let capacity = eligible.reduce(0) { $0 + $1.capacity }
+      for node in eligible {
+        let share = total * node.capacity / capacity
+        #expect(loads[node.node, default: 0] <= share + heaviest + 1e-6, "\(problem)")
+      }
+    }
+  }
+
+  @Test("A heavy shard keeps its node to itself")
+  func heavy() throws {
+    let problem = try PlacementProblem.of(
+      nodes: try plannerNodes(3), shards: [[0], [0], [0], [1], [1], [2], [2]],
+      weights: [100, 10, 10, 10, 10, 10, 10].map { ShardWeight(load: $0) })
+    let target = Planner.target(for: problem)
+    #expect(target.placements[0].primary == (try node("n0")))
+    #expect(target.primaryCount(try node("n0")) == 1)
+    #expect(target.primaryCount(try node("n1")) == 3)
+    #expect(target.primaryCount(try node("n2")) == 3)
+  }
+
+  @Test("What brings less than the minimum gain is not moved")
+  func threshold() throws {
+    // The average is 100, so a gain of 10 counts.
+    func moves(_ loads: [Double]) throws -> Int {
+      let problem = try PlacementProblem.of(
+        nodes: try plannerNodes(2), shards: [[0], [0], [1]],
+        weights: loads.map { ShardWeight(load: $0) })
+      return Planner.target(for: problem).changes(from: problem).primaryMoves.count
+    }
+    #expect(try moves([100, 9, 91]) == 0)
+    #expect(try moves([96, 11, 93]) == 0)
+    #expect(try moves([100, 11, 89]) == 1)
+  }
+
+  @Test("An in-sync replica takes over if that helps nearly as much as a copy elsewhere")
+  func roles() throws {
+    let problem = try PlacementProblem.of(
+      nodes: try plannerNodes(3), shards: [[0, 1], [0], [0], [1], [2]], factor: 1,
+      weights: [20, 25, 60, 40, 30].map { ShardWeight(load: $0, bytes: 7) })
+    let changes = Planner.target(for: problem).changes(from: problem)
+    #expect(changes.primaryMoves.first?.bytes == 0)
+    #expect(changes.primaryMoves.first?.shard.index == 0)
+  }
+
+  @Test("The changes that bring most balance per byte come first")
+  func order() throws {
+    let problem = try PlacementProblem.of(
+      nodes: try plannerNodes(2), shards: [[0], [0], [0], [0]],
+      weights: [(10, 1_000), (10, 10), (10, 100), (11, 10_000)].map {
+        ShardWeight(load: $0.0, bytes: $0.1)
+      })
+    let changes = Planner.target(for: problem).changes(from: problem)
+    let cost = changes.primaryMoves.map(\.bytes)
+    #expect(cost == cost.sorted())
+    #expect(cost.count == 2)
+  }
+
+  @Test("Loads that are no numbers harm nobody")
+  func nonsense() throws {
+    let problem = try PlacementProblem.of(
+      nodes: try plannerNodes(2), shards: [[0], [0], [0], [1]],
+      weights: [.nan, .infinity, -5, 1].map { ShardWeight(load: $0) })
+    let target = Planner.target(for: problem)
+    #expect(target.placements.count == 4)
+    #expect(target.changes(from: problem).isEmpty)
+  }
+
+  private func loads(of target: PlacementTarget, _ problem: PlacementProblem) -> [NodeID: Double] {
+    var loads: [NodeID: Double] = [:]
+    for placement in target.placements {
+      loads[placement.primary, default: 0] += problem.weights[placement.shard]?.load ?? 1
+    }
+    return loads
+  }
+}

@@ -1,0 +1,96 @@
+import Glibc
+package import Testing
+
+/// The path of etcd, if it is installed: Debian's packages `etcd-server` and `etcd-client`.
+package let etcdProgram: String? = programOnPath("etcd")
+/// That of its command line tool.
+package let etcdctlProgram: String? = programOnPath("etcdctl")
+
+/// What a test says that needs both and is skipped.
+package let etcdIsMissing: Comment =
+  "needs etcd and etcdctl: Scripts/install-dependencies --tests"
+
+/// A cluster of real etcd members on free ports of the loopback interface, in a temporary folder. All are killed
+/// when the value goes away.
+package final class TestEtcd {
+  package let folder: TemporaryDirectory
+  package let clientPorts: [Int]
+  private let peerPorts: [Int]
+  private let token: String
+  private var members: [TestProcess?]
+
+  /// Starts the members and waits until each answers.
+  package init(members count: Int = 1) async throws {
+    folder = try TemporaryDirectory()
+    clientPorts = try (0..<count).map { _ in try freePort() }
+    peerPorts = try (0..<count).map { _ in try freePort() }
+    members = Array(repeating: nil, count: count)
+    token = "test-\(clientPorts[0])"
+    for index in 0..<count { try start(index) }
+    for index in 0..<count { try await waitUntilHealthy(index) }
+  }
+
+  /// For `--etcd`.
+  package var endpoints: String { endpoints(0..<clientPorts.count) }
+
+  /// Those of some members.
+  package func endpoints(_ indices: some Sequence<Int>) -> String {
+    indices.map { "http://127.0.0.1:\(clientPorts[$0])" }.joined(separator: ",")
+  }
+
+  /// Starts a member that is not running, with the data it had.
+  package func start(_ index: Int) throws {
+    let client = "http://127.0.0.1:\(clientPorts[index])"
+    let peer = "http://127.0.0.1:\(peerPorts[index])"
+    let cluster = peerPorts.enumerated().map { "m\($0.offset)=http://127.0.0.1:\($0.element)" }
+    members[index] = try TestProcess(
+      etcdProgram ?? "etcd",
+      [
+        "--name", "m\(index)", "--data-dir", "\(folder.path)/m\(index)",
+        "--listen-client-urls", client, "--advertise-client-urls", client,
+        "--listen-peer-urls", peer, "--initial-advertise-peer-urls", peer,
+        "--initial-cluster", cluster.joined(separator: ","), "--initial-cluster-token", token,
+        "--initial-cluster-state", "new", "--logger", "zap", "--log-level", "warn",
+      ])
+  }
+
+  /// Waits until a member answers, and with it a majority.
+  package func waitUntilHealthy(_ index: Int) async throws {
+    try await eventually("etcd member \(index) is healthy", within: .seconds(30)) {
+      if let exit = members[index]?.exitIfEnded() {
+        throw DeadlinePassed(
+          what: "etcd ended with \(exit): \(members[index]?.output(.standardError) ?? "")")
+      }
+      return try await control(["endpoint", "health"], member: index) != nil
+    }
+  }
+
+  /// Kills a member, as by `kill -9`.
+  package func kill(_ index: Int) async throws {
+    members[index]?.signal(SIGKILL)
+    try await members[index]?.waitForExit()
+    members[index] = nil
+  }
+
+  /// Stops a member without its noticing.
+  package func pause(_ index: Int) { members[index]?.signal(SIGSTOP) }
+
+  package func resume(_ index: Int) { members[index]?.signal(SIGCONT) }
+
+  /// Runs `etcdctl` on one member; `nil` if it failed.
+  @discardableResult
+  package func control(_ arguments: [String], member: Int = 0) async throws -> String? {
+    let process = try TestProcess(
+      etcdctlProgram ?? "etcdctl",
+      ["--endpoints", endpoints([member]), "--command-timeout", "3s"] + arguments,
+      environment: ["ETCDCTL_API": "3"])
+    let exit = try await process.waitForExit()
+    return exit == .code(0) ? process.output(.standardOutput) : nil
+  }
+}
+
+/// The first program of this name in the folders of `PATH`.
+private func programOnPath(_ name: String) -> String? {
+  let path = getenv("PATH").map { String(cString: $0) } ?? "/usr/bin"
+  return path.split(separator: ":").map { "\($0)/\(name)" }.first { access($0, X_OK) == 0 }
+}
