@@ -79,7 +79,13 @@ package struct BackupRestoration: Sendable {
         "\(building) is there, from a restore that runs or was interrupted; delete it if none runs")
     }
     try Files.makeFolder(building)
-    try fill(building)
+    do {
+      try fill(building)
+    } catch {
+      // Made just now, and of no use to anybody.
+      Files.removeFlatFolder(building)
+      throw error
+    }
     try Files.syncFolder(building)
     let parent = place.lastIndex(of: "/").map { String(place[..<$0]) } ?? "."
     try Files.rename(building, to: place, in: parent.isEmpty ? "/" : parent)
@@ -153,10 +159,11 @@ package struct BackupRestoration: Sendable {
     }
   }
 
-  /// Reads a restored shard back.
+  /// Reads a restored shard back, record by record and batch by batch.
   private func verify(_ index: UInt32, in store: RocksDBShardStore) throws(BackupError) {
     let stated = backup.manifest.shards[Int(index)]
     let shard = ShardID(service: backup.manifest.service, index: index)
+    _ = try storing { () throws(StoreError) in try store.verify(shard) }
     let (end, chain) = try store.chain(of: shard)
     guard end == stated.end, chain == stated.chain else {
       throw BackupError(

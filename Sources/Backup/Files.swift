@@ -140,6 +140,12 @@ enum Files {
     }
   }
 
+  /// Removes a folder of files, as far as that can be done.
+  static func removeFlatFolder(_ path: String) {
+    for name in (try? names(in: path)) ?? [] { unlink("\(path)/\(name)") }
+    rmdir(path)
+  }
+
   /// The names in a folder, sorted; `nil` if there is no such folder.
   static func names(in path: String) throws(BackupError) -> [String]? {
     guard let folder = opendir(path) else {

@@ -3,7 +3,7 @@ import CloudstateModel
 import CloudstateProtocol
 package import CommandLineKit
 import GRPCTransport
-package import NIOCore
+import NIOCore
 import ReplicatedData
 import ShardStore
 import SwiftProtobuf
@@ -20,7 +20,7 @@ package struct BackupRun: Sendable {
     /// Shards fetched at the same time.
     package var concurrency = 4
     /// How long nobody may answer for a shard before the run gives up.
-    package var patience: TimeAmount = .seconds(60)
+    package var patience: Duration = .seconds(60)
     /// Bytes a second; `nil` for as fast as possible.
     package var rate: Int?
 
@@ -120,7 +120,7 @@ package struct BackupRun: Sendable {
       let state: Cloudstate_Admin_ShardState = try await caller.persistentCall(
         "/cloudstate.admin.Data/shard",
         Cloudstate_Admin_ShardStateRequest.with { $0.shard = index },
-        patience: settings.patience, retrying: waiting(for: index))
+        patience: TimeAmount(settings.patience), retrying: waiting(for: index))
       return state
     }
     return states
@@ -175,7 +175,7 @@ package struct BackupRun: Sendable {
           $0.shard = backup.shard.index
           $0.after = .init(before)
           $0.upTo = end.number
-        }, patience: settings.patience, retrying: waiting(for: backup.shard.index))
+        }, patience: TimeAmount(settings.patience), retrying: waiting(for: backup.shard.index))
       try backup.append(page.deltas.map { Array($0) })
       guard backup.end != before || before.position == end else {
         throw ProgramError("node \(page.nodeID) answers nothing behind position \(before.position)")
@@ -220,7 +220,7 @@ package struct BackupRun: Sendable {
     request.bucket = bucket
     while true {
       let page: Cloudstate_Admin_ReplicaCopies = try await caller.persistentCall(
-        "/cloudstate.admin.Data/replicas", request, patience: settings.patience)
+        "/cloudstate.admin.Data/replicas", request, patience: TimeAmount(settings.patience))
       for copy in page.copies {
         let entity = EntityKey(
           persistenceID: copy.name.persistenceID, entityID: copy.name.entityID)

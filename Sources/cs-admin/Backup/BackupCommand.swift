@@ -64,7 +64,7 @@ struct BackupMakeCommand: AsyncParsableCommand {
     var settings = BackupRun.Settings(folder: to)
     settings.concurrency = concurrency
     settings.rate = rate
-    settings.patience = .init(patience)
+    settings.patience = patience
     let console = options.console
     let summary = try await BackupRun(ClientSession(options), settings, console: console).run()
     switch format {

@@ -98,11 +98,14 @@ struct DataVerifyCommand: ParsableCommand {
     }
     return (0..<identity.shardCount).map { index in
       var finding = Finding(directory: path, shard: index)
-      do throws(BackupError) {
-        (finding.end, finding.chain) = try store.chain(
-          of: ShardID(service: identity.service, index: index))
-      } catch {
+      let shard = ShardID(service: identity.service, index: index)
+      do {
+        _ = try store.verify(shard)
+        (finding.end, finding.chain) = try store.chain(of: shard)
+      } catch let error as StoreError {
         finding.problem = error.message
+      } catch {
+        finding.problem = "\(error)"
       }
       return finding
     }
