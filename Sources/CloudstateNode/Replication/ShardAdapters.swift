@@ -36,4 +36,6 @@ struct ConsumedShards: ConsumerHosting {
   func stop(_ shard: ShardID, completion: @escaping @Sendable () -> Void) {
     consumers.stop(shard, completion: completion)
   }
+
+  func giveUp(_ shard: ShardID) { consumers.giveUp(shard) }
 }

@@ -8,4 +8,7 @@ package protocol ConsumerHosting: Sendable {
   /// Hands over no more; `completion` is called on the loop when what is under way has ended and the positions
   /// are stored.
   func stop(_ shard: ShardID, completion: @escaping @Sendable () -> Void)
+
+  /// The shard is not this node's any more: what is under way ends without a trace here.
+  func giveUp(_ shard: ShardID)
 }

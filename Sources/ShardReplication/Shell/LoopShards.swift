@@ -179,7 +179,7 @@ final class LoopShards {
     case .handOver: handOver(shard)
     case .giveUp(let reason):
       hosting.giveUp(shard, because: reason)
-      environment.consumers.stop(shard) {}
+      environment.consumers.giveUp(shard)
     case .send(let send): self.send(send, of: shard)
     case .read(let node, let after): read(shard, for: node, after: after)
     case .compare(let node, let end): compare(shard, with: node, at: end)
