@@ -1,6 +1,8 @@
 import AccessControl
 import Administration
 import CloudstateModel
+import ClusterControl
+import DynamicProtobuf
 import EntityRuntime
 import GRPCTransport
 import Ingress
