@@ -64,6 +64,13 @@ final class ControlLoop: Sendable {
     }
   }
 
+  /// Runs `body` on the disk thread. Any thread; the future is one of the loop.
+  func diskFuture<Answer: Sendable>(
+    _ body: @escaping @Sendable () throws -> Answer
+  ) -> EventLoopFuture<Answer> {
+    disk.runIfActive(eventLoop: eventLoop, body)
+  }
+
   /// Counts a piece of work that will report to the loop. Called on the loop.
   func began() { pending.value.count += 1 }
 

@@ -73,6 +73,8 @@ package struct EtcdError: Error, Hashable, Sendable, CustomStringConvertible {
     let kind: Kind =
       switch status.code {
       case .unavailable, .deadlineExceeded, .cancelled: .unavailable
+      // A member that waits for its majority in vain says so without a code of its own.
+      case .unknown where status.message.hasPrefix("context "): .unavailable
       case .notFound: .notFound
       case .outOfRange: .compacted
       case .invalidArgument where status.message.contains("request is too large"): .tooLarge

@@ -45,14 +45,19 @@ struct IdempotencyRetention: Sendable {
 
   /// Whether a record of that time is no longer returned.
   func isExpired(_ time: Timestamp, now: Timestamp) -> Bool {
-    now.unixMilliseconds - time.unixMilliseconds >= milliseconds
+    // Times of deltas come from other nodes: none of them may overflow.
+    let (age, isOutOfRange) = now.unixMilliseconds.subtractingReportingOverflow(
+      time.unixMilliseconds)
+    return isOutOfRange ? now > time : age >= milliseconds
   }
 
   /// The start of the bucket that holds `time`.
   func bucketStart(of time: Timestamp) -> Timestamp {
     let time = time.unixMilliseconds
     let offset = time % bucketMilliseconds
-    return Timestamp(unixMilliseconds: time - (offset < 0 ? offset + bucketMilliseconds : offset))
+    let (start, isOutOfRange) = time.subtractingReportingOverflow(
+      offset < 0 ? offset + bucketMilliseconds : offset)
+    return Timestamp(unixMilliseconds: isOutOfRange ? .min : start)
   }
 
   /// Buckets that start before this hold expired records only.

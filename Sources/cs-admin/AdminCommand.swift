@@ -8,6 +8,12 @@ struct AdminCommand: AsyncParsableCommand {
     abstract: "Looks into a running cluster and its settings, and after its data.",
     discussion: """
       EXAMPLES
+        cs-admin status
+        cs-admin shards
+        cs-admin nodes
+        cs-admin top
+        cs-admin plan show
+        cs-admin drain cart-2 --wait
         cs-admin auth token ada --group support
         cs-admin auth check cs.cmd.cart.AddItem --as ada --access Config/access.yaml
         cs-admin keys bus bus.key
@@ -17,12 +23,14 @@ struct AdminCommand: AsyncParsableCommand {
         cs-admin restore --from nightly --data /var/lib/cart
 
       EXIT STATUS
-        0 done, or allowed   2 wrong argument or file   5 not found   7 something is in the way
+        0 done, or allowed   2 wrong argument or file   5 no such service, node or shard   7 conflict
         1 another failure    3 unreachable              6 denied
+        (cs-admin status has its own: see its help)
       """,
     version: programVersion,
     subcommands: [
-      EntityCommand.self, BackupCommand.self, RestoreCommand.self, DataCommand.self,
-      AuthCommand.self, KeysCommand.self,
+      StatusCommand.self, ShardsCommand.self, NodesCommand.self, TopCommand.self, PlanCommand.self,
+      DrainCommand.self, UndrainCommand.self, EntityCommand.self, BackupCommand.self,
+      RestoreCommand.self, DataCommand.self, AuthCommand.self, KeysCommand.self,
     ])
 }

@@ -26,6 +26,9 @@ struct CoordinatorProgram: AsyncParsableCommand {
         cs-coordinator --etcd http://10.0.0.1:2379,http://10.0.0.2:2379 --bus tcp://10.0.0.5:5100
             one of several: they share an etcd and elect a leader; nodes name all of them
 
+        cs-coordinator --data ./coordinator --admin 127.0.0.1:9110
+            serves cs-admin status, shards, nodes, top, plan, drain
+
         cs-coordinator --config Config/coordinator.env --data ./coordinator
             settings from a file of KEY=VALUE lines; flags win
 
@@ -52,10 +55,12 @@ struct CoordinatorProgram: AsyncParsableCommand {
   var expect: [String] = []
   @Option(help: "Without --expect: assign when no node has joined for this long.")
   var settleTime: Duration = .seconds(2)
-  @Option(help: "How often nodes send heartbeats.") var heartbeatInterval: Duration = .seconds(1)
+  @Option(help: "How often nodes send heartbeats.") var heartbeatInterval: Duration = .milliseconds(500)
   @Option(help: "Silence after which a node is suspect; default: 3/5 of --liveness-timeout.")
   var suspectTimeout: Duration?
-  @Option(help: "Silence after which a node is down.") var livenessTimeout: Duration = .seconds(5)
+  @Option(help: "Silence after which a node is down.") var livenessTimeout: Duration = .seconds(3)
+  @OptionGroup var rebalancing: RebalancingOptions
+  @OptionGroup var administration: AdministrationOptions
   @Option(help: "File written when the coordinator serves.") var readyFile: String?
   @Option(help: "trace, debug, info, notice, warning, error or critical.") var logLevel = "info"
   @OptionGroup(title: "Several coordinators") var etcdOptions: EtcdOptions
@@ -67,8 +72,8 @@ struct CoordinatorProgram: AsyncParsableCommand {
     "bus", "bus-publish", "bus-key", "data", "expect", "settle-time", "heartbeat-interval",
     "suspect-timeout",
     "liveness-timeout", "ready-file", "log-level",
-  ] + EtcdOptions.names
-  private static let flags = ["stop-with-parent"]
+  ] + RebalancingOptions.options + AdministrationOptions.options + EtcdOptions.names
+  private static let flags = ["stop-with-parent"] + RebalancingOptions.flags
 
   static func main() async {
     let typed = Array(CommandLine.arguments.dropFirst())
@@ -85,6 +90,7 @@ struct CoordinatorProgram: AsyncParsableCommand {
   func run() async throws {
     if stopWithParent { try CommandLineKit.stopWithParent() }
     let configuration = try coordinatorConfiguration()
+    let adminAddress = try administration.address()
     let etcd = try etcdOptions.configuration()
     guard (data == nil) != (etcd == nil) else {
       throw usage(
@@ -92,13 +98,16 @@ struct CoordinatorProgram: AsyncParsableCommand {
           ? "--data is missing: name a folder for the database, such as --data ./coordinator"
           : "--data and --etcd exclude each other: the plan is kept in one place")
     }
+    if etcd != nil, adminAddress != nil {
+      throw usage("--admin is not served by coordinators that share an etcd yet")
+    }
     guard let level = Logger.Level(rawValue: logLevel) else {
       throw usage("--log-level '\(logLevel)' is not a level; try info or debug")
     }
     var logger = Logger(label: "cs-coordinator") { StreamLogHandler.standardError(label: $0) }
     logger.logLevel = level
     do {
-      try await serve(configuration, etcd: etcd, logger: logger)
+      try await serve(configuration, adminAddress, etcd: etcd, logger: logger)
     } catch let error as ClusterError {
       throw ProgramError(
         error.message, status: error.code == .invalidConfiguration ? .usage : .failure)
@@ -109,7 +118,8 @@ struct CoordinatorProgram: AsyncParsableCommand {
 
   /// Serves until a signal or a failure of the store; stops in the opposite order of the start.
   private func serve(
-    _ configuration: CoordinatorConfiguration, etcd: EtcdConfiguration?, logger: Logger
+    _ configuration: CoordinatorConfiguration, _ adminAddress: AdminAddress?,
+    etcd: EtcdConfiguration?, logger: Logger
   ) async throws {
     // Signals are watched before anything starts, so that none can end the process half-way.
     let (ends, continuation) = AsyncStream.makeStream(
@@ -137,17 +147,21 @@ struct CoordinatorProgram: AsyncParsableCommand {
     let coordinator = try await Coordinator.start(
       bus: bus, store: store, configuration: configuration, logger: logger
     ) { continuation.yield($0) }
+    var admin: AdminServer?
     do {
-      try announce(bus, logger: logger)
+      admin = try await adminAddress?.serve(coordinator, logger: logger)
+      try announce(bus, admin, logger: logger)
       for await failure in ends {
         if let failure { throw failure }
         break
       }
     } catch {
+      try await admin?.stop()
       try await coordinator.stop()
       throw error
     }
     logger.info("stopping")
+    try await admin?.stop()
     try await coordinator.stop()
   }
 
@@ -161,15 +175,15 @@ struct CoordinatorProgram: AsyncParsableCommand {
   }
 
   /// Tells whoever waits that the coordinator answers.
-  func announce(_ bus: ZeroMQMessageBus, logger: Logger) throws {
-    if let readyFile { try writeAtomically(readyFile, readiness(of: bus)) }
+  func announce(_ bus: ZeroMQMessageBus, _ admin: AdminServer? = nil, logger: Logger) throws {
+    if let readyFile { try writeAtomically(readyFile, readiness(of: bus, admin)) }
     logger.info("ready at \(bus.requestEndpoint)")
   }
 
-  private func readiness(of bus: ZeroMQMessageBus) -> String {
+  private func readiness(of bus: ZeroMQMessageBus, _ admin: AdminServer?) -> String {
     let document = JSONText.object([
       ("bus", .string(bus.requestEndpoint)), ("busPublish", .string(bus.publishEndpoint)),
-      ("pid", .integer(Int64(getpid()))),
+      ("admin", .optional(admin?.address)), ("pid", .integer(Int64(getpid()))),
     ])
     return document.compact + "\n"
   }
@@ -178,6 +192,7 @@ struct CoordinatorProgram: AsyncParsableCommand {
     var configuration = CoordinatorConfiguration(
       heartbeatInterval: heartbeatInterval, livenessTimeout: livenessTimeout,
       suspectTimeout: suspectTimeout, settleTime: settleTime)
+    rebalancing.apply(to: &configuration.rebalancing)
     do throws(ClusterError) {
       for text in expect { try configuration.expectNodes(text) }
       try configuration.validate()

@@ -8,7 +8,7 @@ struct DownCommand: ParsableCommand {
     commandName: "down", abstract: "Stop a running topology in order.",
     discussion: "A second `down` kills what does not stop.")
 
-  @Argument(help: "Topology file; or use --data.")
+  @Argument(help: "Topology file; or use --data. Default: the one topology that runs.")
   var file: String?
 
   @Option(help: "How long to wait for the end.")
@@ -18,7 +18,7 @@ struct DownCommand: ParsableCommand {
   @OptionGroup var outputOptions: OutputOptions
 
   func run() throws {
-    let layout = try location.layout(file)
+    let layout = try location.runningLayout(file)
     let console = outputOptions.console
     let pid = try RunControl(layout: layout).stop(within: timeout)
     let result = JSONText.object([

@@ -7,14 +7,14 @@ struct PsCommand: ParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "ps", abstract: "Show the processes of a running topology.")
 
-  @Argument(help: "Topology file; or use --data.")
+  @Argument(help: "Topology file; or use --data. Default: the one topology that runs.")
   var file: String?
 
   @OptionGroup var location: LocationOptions
   @OptionGroup var outputOptions: OutputOptions
 
   func run() throws {
-    let state = try RunControl(layout: try location.layout(file)).state()
+    let state = try RunControl(layout: try location.runningLayout(file)).state()
     let console = outputOptions.console
     switch try outputOptions.format() {
     case .text:

@@ -22,6 +22,7 @@ struct ScaleCommand: ParsableCommand {
   var file: String?
   @Option(help: "The longest wait; what is not done by then is not done.")
   var timeout = Duration.seconds(600)
+  @Flag(help: "Return when it is begun; cs-up ps shows how it goes.") var noWait = false
   @OptionGroup var options: RunOptions
 
   func run() throws {
@@ -36,6 +37,7 @@ struct ScaleCommand: ParsableCommand {
     var request = ControlRequest(verb: .scale)
     request.service = String(parts[0])
     request.nodes = count
+    if noWait { request.waits = false }
     request.timeout = timeout.secondsAsDouble
     // The answer comes in time even when the last node takes its time to stop.
     try options.ask(request, file: file, within: timeout + .seconds(60))

@@ -60,8 +60,10 @@ import Testing
     #expect(plans.first?.count == 10)
   }
 
-  @Test func laterNodesAndDeadNodesChangeNoAssignment() throws {
-    var trace = CoordinatorTrace(try expecting(1))
+  @Test func laterNodesAndDeadNodesChangeNoAssignmentAtOnce() throws {
+    var configuration = try expecting(1)
+    configuration.rebalancing.delay = .seconds(3600)
+    var trace = CoordinatorTrace(configuration)
     _ = trace.register(try registration("a"), at: at(0))
     _ = trace.register(try registration("b"), at: at(1))
     for step in 4...40 {
@@ -180,6 +182,7 @@ import Testing
   @Test func aFullClusterForgetsADeadMemberWithoutShardsAndElseRefuses() throws {
     var configuration = try expecting(1)
     configuration.maximumMembers = 2
+    configuration.rebalancing.delay = .seconds(3600)
     var trace = CoordinatorTrace(configuration)
     _ = trace.register(try registration("a"), at: at(0))
     _ = trace.register(try registration("b"), at: at(0))

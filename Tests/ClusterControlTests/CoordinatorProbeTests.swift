@@ -6,7 +6,7 @@ import Testing
 @Suite struct ProbeTraces {
   /// A node whose link has been used, silent since ten seconds.
   private func silentNode() throws -> CoordinatorTrace {
-    var trace = CoordinatorTrace(try expecting(9))
+    var trace = CoordinatorTrace(try expecting(9), at: at(10))
     _ = trace.register(try registration("a"), at: at(10))
     trace.machine.linkUsed(to: try node("a"), .answered)
     pass(&trace, from: 10, to: 11.5)
@@ -72,7 +72,7 @@ import Testing
 
   @Test("A link that failed while the node was heard tells nothing of it either")
   func failedDelivery() throws {
-    var trace = CoordinatorTrace(try expecting(9))
+    var trace = CoordinatorTrace(try expecting(9), at: at(10))
     _ = trace.register(try registration("a"), at: at(10))
     trace.machine.linkUsed(to: try node("a"), .answered)
     trace.machine.linkUsed(to: try node("a"), .unreachable)

@@ -95,7 +95,8 @@ private func move(
       shards: [
         ("a", ["b", "c"], ["b", "c"]), ("a", ["b", "c"], ["b", "c"]), ("b", ["c"], ["c"]),
         ("a", ["b", "d"], ["d"]),
-      ])
+      ]
+    ) { $0.rebalancing.delay = .seconds(3600) }
     _ = cluster.trace.operate(.drain(try node("d")), at: at(cluster.now))
     try cluster.kill("a")
     #expect(try cluster.assignment(0).primary == node("c"))

@@ -44,14 +44,7 @@ import Testing
     let report = "\(cluster.folder.path)/report.jsonl"
     let tail = try TestProcess(
       builtProduct("cs-tail"), ["-s", cluster.servers, "--all", "-o", "jsonl"])
-    let sender = try TestProcess(
-      builtProduct("cs-send"),
-      [
-        "-s", cluster.servers, "ShoppingCart/AddItem",
-        #"{"userId":"u{{random 1 \#(Self.users)}}","productId":"p{{count}}","name":"P","quantity":1}"#,
-        "--template", "--retry", "--auto-key", "--timeout", "60s", "--duration", "20s", "--rate",
-        "200", "--concurrency", "16", "--report", report,
-      ])
+    let sender = try JournalCheck.startLoad(cluster, users: Self.users, report: report)
     for _ in 0..<10 {
       // Random moments are the point here; nothing waits for this time to pass.
       try await Task.sleep(for: .milliseconds(Int.random(in: 200...1200, using: &random)))
@@ -64,11 +57,11 @@ import Testing
       let talk = node.sidecar?.output(.standardError) ?? ""
       #expect(node.sidecar?.exitIfEnded() == nil, "\(node.name) ended: \(talk.suffix(3000))")
     }
-    let acknowledged = try reportedProducts(report)
+    let acknowledged = try JournalCheck.reportedProducts(report)
     #expect(acknowledged.count > 500, "only \(acknowledged.count) commands got through")
     let events = try await cluster.allEvents()
-    checkJournal(events, acknowledged: acknowledged)
-    try await checkCarts(cluster, events: events)
+    JournalCheck.check(events, acknowledged: acknowledged)
+    try await JournalCheck.checkCarts(cluster, events: events)
 
     try await eventually("the tail has seen every event", within: .seconds(30)) {
       try tailed(tail).count >= events.count
@@ -76,57 +69,7 @@ import Testing
     let seen = try tailed(tail)
     #expect(seen.count == Set(seen).count, "the tail repeated an event")
     #expect(Set(seen) == Set(events))
-    #expect(isInShardOrder(seen))
-  }
-
-  /// The products of the commands that were acknowledged; each command has a product of its own.
-  private func reportedProducts(_ path: String) throws -> Set<String> {
-    let text = try String(contentsOfFile: path, encoding: .utf8)
-    var products: Set<String> = []
-    for line in text.split(separator: "\n") {
-      guard
-        let object = try JSONSerialization.jsonObject(with: Data(line.utf8)) as? [String: Any],
-        object["ok"] as? Bool == true, let request = object["request"] as? [String: Any],
-        let product = request["productId"] as? String
-      else { continue }
-      products.insert(product)
-    }
-    return products
-  }
-
-  private func checkJournal(_ events: [TailedEvent], acknowledged: Set<String>) {
-    let products = events.map(\.product)
-    #expect(products.count == Set(products).count, "a command's event is in the journal twice")
-    #expect(acknowledged.subtracting(products).isEmpty, "an acknowledged event is missing")
-    for (entity, events) in Dictionary(grouping: events, by: \.entity) {
-      #expect(
-        events.map(\.sequence) == Array(1...events.count), "\(entity) has a gap or a repetition")
-    }
-    #expect(isInShardOrder(events))
-  }
-
-  private func isInShardOrder(_ events: [TailedEvent]) -> Bool {
-    Dictionary(grouping: events, by: \.shard).values.allSatisfy { shard in
-      zip(shard, shard.dropFirst()).allSatisfy { $0.position < $1.position }
-    }
-  }
-
-  private func checkCarts(_ cluster: TestCluster, events: [TailedEvent]) async throws {
-    for (entity, events) in Dictionary(grouping: events, by: \.entity) {
-      let user = entity.split(separator: "/").last.map(String.init) ?? ""
-      let result = try await runTool(
-        "cs-send",
-        [
-          "-s", cluster.servers, "--retry", "--auto-key", "ShoppingCart/GetCart",
-          #"{"userId":"\#(user)"}"#, "--raw",
-        ])
-      let reply =
-        try JSONSerialization.jsonObject(with: Data(result.output.utf8)) as? [String: Any]
-      let items = reply?["items"] as? [[String: Any]] ?? []
-      #expect(
-        items.compactMap { $0["productId"] as? String } == events.map(\.product),
-        "cart of \(user) differs from its journal")
-    }
+    #expect(JournalCheck.isInShardOrder(seen))
   }
 
   private func tailed(_ tail: TestProcess) throws -> [TailedEvent] {

@@ -132,6 +132,27 @@ struct EtcdClientTests {
     }
   }
 
+  @Test("With TLS and a client's certificate; without one there is no connection")
+  func encrypted() async throws {
+    let authority = try await TestAuthority()
+    let server = try await authority.issueServer()
+    let etcd = try await TestEtcd(tls: TestEtcd.Files(authority: authority, server: server))
+    let own = try await authority.issue(
+      "client", commonName: "coordinator", alternativeNames: "DNS:coordinator")
+    let tls = try GRPCClientTLS(
+      authorityFile: authority.certificate, certificateFile: own.certificate, keyFile: own.key)
+    try await withClient(etcd.endpoints, tls: tls) { client in
+      let result = try await put(client, "a", "1", ifChangedAt: 0)
+      #expect(result.succeeded)
+    }
+    let stranger = try GRPCClientTLS(authorityFile: authority.certificate)
+    try await withClient(etcd.endpoints, tls: stranger) { client in
+      await #expect(throws: EtcdError.self) {
+        _ = try await client.read(key: [1], timeout: .seconds(1)).get()
+      }
+    }
+  }
+
   @Test(
     "Endpoints are read or refused",
     arguments: [
@@ -146,7 +167,7 @@ struct EtcdClientTests {
   // MARK: Parts
 
   private func withClient(
-    _ endpoints: String, credentials: (String, String)? = nil,
+    _ endpoints: String, credentials: (String, String)? = nil, tls: GRPCClientTLS? = nil,
     _ body: (EtcdClient) async throws -> Void
   ) async throws {
     var configuration = EtcdConfiguration(
@@ -154,6 +175,7 @@ struct EtcdClientTests {
         EtcdConfiguration.Endpoint(String($0))
       })
     configuration.credentials = credentials.map { (name: $0.0, password: $0.1) }
+    configuration.tls = tls
     var logger = Logger(label: "test")
     logger.logLevel = .critical
     let client = EtcdClient(configuration: configuration, logger: logger)

@@ -17,10 +17,23 @@ package final class TestEtcd {
   package let clientPorts: [Int]
   private let peerPorts: [Int]
   private let token: String
+  private let files: Files?
   private var members: [TestProcess?]
 
+  /// What members with TLS show and ask for. Clients must show a certificate of the same authority.
+  package struct Files {
+    let authority: String
+    let server: TestAuthority.Issued
+
+    package init(authority: TestAuthority, server: TestAuthority.Issued) {
+      self.authority = authority.certificate
+      self.server = server
+    }
+  }
+
   /// Starts the members and waits until each answers.
-  package init(members count: Int = 1) async throws {
+  package init(members count: Int = 1, tls files: Files? = nil) async throws {
+    self.files = files
     folder = try TemporaryDirectory()
     clientPorts = try (0..<count).map { _ in try freePort() }
     peerPorts = try (0..<count).map { _ in try freePort() }
@@ -35,12 +48,23 @@ package final class TestEtcd {
 
   /// Those of some members.
   package func endpoints(_ indices: some Sequence<Int>) -> String {
-    indices.map { "http://127.0.0.1:\(clientPorts[$0])" }.joined(separator: ",")
+    indices.map(address).joined(separator: ",")
+  }
+
+  private func address(_ index: Int) -> String {
+    "\(files == nil ? "http" : "https")://127.0.0.1:\(clientPorts[index])"
   }
 
   /// Starts a member that is not running, with the data it had.
   package func start(_ index: Int) throws {
-    let client = "http://127.0.0.1:\(clientPorts[index])"
+    let client = address(index)
+    let protection =
+      files.map {
+        [
+          "--cert-file", $0.server.certificate, "--key-file", $0.server.key, "--trusted-ca-file",
+          $0.authority, "--client-cert-auth",
+        ]
+      } ?? []
     let peer = "http://127.0.0.1:\(peerPorts[index])"
     let cluster = peerPorts.enumerated().map { "m\($0.offset)=http://127.0.0.1:\($0.element)" }
     members[index] = try TestProcess(
@@ -51,7 +75,7 @@ package final class TestEtcd {
         "--listen-peer-urls", peer, "--initial-advertise-peer-urls", peer,
         "--initial-cluster", cluster.joined(separator: ","), "--initial-cluster-token", token,
         "--initial-cluster-state", "new", "--logger", "zap", "--log-level", "warn",
-      ])
+      ] + protection)
   }
 
   /// Waits until a member answers, and with it a majority.
@@ -80,9 +104,13 @@ package final class TestEtcd {
   /// Runs `etcdctl` on one member; `nil` if it failed.
   @discardableResult
   package func control(_ arguments: [String], member: Int = 0) async throws -> String? {
+    let protection =
+      files.map {
+        ["--cacert", $0.authority, "--cert", $0.server.certificate, "--key", $0.server.key]
+      } ?? []
     let process = try TestProcess(
       etcdctlProgram ?? "etcdctl",
-      ["--endpoints", endpoints([member]), "--command-timeout", "3s"] + arguments,
+      ["--endpoints", address(member), "--command-timeout", "3s"] + protection + arguments,
       environment: ["ETCDCTL_API": "3"])
     let exit = try await process.waitForExit()
     return exit == .code(0) ? process.output(.standardOutput) : nil

@@ -67,7 +67,12 @@ extension Coordinator {
   ///
   /// - Throws: ``ClusterError`` with `.stopped` if the coordinator does not serve any more.
   package func operate(_ request: OperatorRequest) async throws -> OperatorAnswer {
-    try await loop.eventLoop.flatSubmit { [self] in
+    try await submit(request).get()
+  }
+
+  /// As ``operate(_:)``. Any thread.
+  func submit(_ request: OperatorRequest) -> EventLoopFuture<OperatorAnswer> {
+    loop.eventLoop.flatSubmit { [self] in
       let promise = loop.eventLoop.makePromise(of: OperatorAnswer.self)
       if state.value.isSilent {
         promise.fail(ClusterError(.stopped, "the coordinator does not serve"))
@@ -78,6 +83,6 @@ extension Coordinator {
         perform(state.value.machine.operate(request, ticket: ticket, at: .now()))
       }
       return promise.futureResult
-    }.get()
+    }
   }
 }

@@ -2,6 +2,7 @@ package import CloudstateModel
 import CloudstateProtocol
 package import EtcdClient
 package import Logging
+import Glibc
 import NIOCore
 import Synchronization
 
@@ -177,12 +178,21 @@ package final class EtcdCoordinatorStore: CoordinatorStore {
       }
       do {
         return try request().wait()
-      } catch let error as EtcdError where error.kind == .unavailable || error.kind == .exhausted {
+      } catch let error as EtcdError where !Self.mayPass(error) {
+        throw error
+      } catch {
         if !isReported { logger.warning("etcd holds up \(what): \(error)") }
         isReported = true
-      } catch {
-        throw error as? EtcdError ?? EtcdError(.failed, "\(error)")
+        // Not a busy loop, where it refuses at once.
+        usleep(100_000)
       }
+    }
+  }
+
+  private static func mayPass(_ error: EtcdError) -> Bool {
+    switch error.kind {
+    case .unavailable, .exhausted, .failed: true
+    case .notFound, .compacted, .tooLarge, .denied: false
     }
   }
 

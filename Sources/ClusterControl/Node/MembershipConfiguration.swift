@@ -32,7 +32,7 @@ package struct MembershipConfiguration: Hashable, Sendable {
 
   /// One for each coordinator.
   package var coordinatorEndpoints: [String] {
-    coordinatorEndpoint.split(separator: ",").map(String.init)
+    coordinatorEndpoint.split { $0 == "," || $0 == " " }.map(String.init)
   }
 
   /// Checks ranges and relations.

@@ -11,14 +11,18 @@ package struct ControlAnswer: Hashable, Sendable, Codable {
   package var hint: String?
   /// The exit status of the program that asked, see ``ExitStatus``.
   package var status: Int32
-  /// `scale`: the number of nodes the service has now, also after a failure.
+  /// `scale`: the number of nodes the service has now, also after a failure; if it was not waited for,
+  /// and with `nodes`: the number it is to have.
   package var nodes: Int?
+  /// `nodes`: how many are ready.
+  package var ready: Int?
 
-  package init(_ message: String, nodes: Int? = nil) {
+  package init(_ message: String, nodes: Int? = nil, ready: Int? = nil) {
     ok = true
     self.message = message
     status = ExitStatus.ok.rawValue
     self.nodes = nodes
+    self.ready = ready
   }
 
   init(_ error: ProgramError, nodes: Int? = nil) {
@@ -47,6 +51,7 @@ package struct ControlAnswer: Hashable, Sendable, Codable {
     if let hint { members.append(("hint", .string(hint))) }
     members.append(("status", .integer(Int64(status))))
     if let nodes { members.append(("nodes", .integer(Int64(nodes)))) }
+    if let ready { members.append(("ready", .integer(Int64(ready)))) }
     return .object(members)
   }
 

@@ -6,6 +6,8 @@ import FoundationEssentials
 package struct ControlRequest: Hashable, Sendable, Codable {
   package enum Verb: String, Hashable, Sendable, Codable, CaseIterable {
     case kill, pause, resume, restart, start, partition, heal, scale
+    /// How many nodes a service has.
+    case nodes
   }
 
   /// What of the traffic of a member is cut.
@@ -22,7 +24,7 @@ package struct ControlRequest: Hashable, Sendable, Codable {
 
   package var version = currentVersion
   package var verb: Verb
-  /// The process; of all verbs but `scale`. `heal` without it heals everything.
+  /// The process; of all verbs but `scale` and `nodes`. `heal` without it heals everything.
   package var name: String?
   /// `kill`: stay down until `start`.
   package var keepsDown: Bool?
@@ -32,9 +34,12 @@ package struct ControlRequest: Hashable, Sendable, Codable {
   package var direction: Direction?
   /// `heal`: end held connections, so that what was on its way is lost.
   package var drops: Bool?
-  /// `scale`: the service and its new number of nodes.
+  /// `scale`, `nodes`: the service.
   package var service: String?
+  /// `scale`: its new number of nodes.
   package var nodes: Int?
+  /// `scale`: whether the answer comes when it is done, as by default, or when it is begun.
+  package var waits: Bool?
   /// `scale`: the longest wait, in seconds.
   package var timeout: Double?
 
@@ -70,6 +75,7 @@ package struct ControlRequest: Hashable, Sendable, Codable {
     if let drops { members.append(("drops", .bool(drops))) }
     if let service { members.append(("service", .string(service))) }
     if let nodes { members.append(("nodes", .integer(Int64(nodes)))) }
+    if let waits { members.append(("waits", .bool(waits))) }
     if let timeout { members.append(("timeout", .number(timeout))) }
     return .object(members)
   }

@@ -8,6 +8,7 @@ extension SupervisionLoop {
     do throws(ProgramError) {
       switch request.verb {
       case .scale: try scale(request, reply)
+      case .nodes: reply(try countNodes(request))
       case .partition, .heal: reply(try changeLinks(request))
       case .kill: reply(try give(.kill(keepsDown: request.keepsDown == true), request))
       case .pause: reply(try give(.pause, request))

@@ -87,7 +87,12 @@ package struct LaunchPlan: Hashable, Sendable {
     var program = ["\(surroundings.programs)/cs-node"]
     switch service.function.origin {
     case .endpoint(let address): program += ["--function", "\(address)"]
-    case .embedded(let words): program = words
+    case .embedded(let words):
+      program = words
+      // It may run elsewhere, and is still found where the topology says.
+      if let word = words.first, word.contains("/") {
+        program[0] = normalizedPath(word, in: service.function.directory)
+      }
     case .command(let words):
       let function = try Self.function(
         of: service, node: name, words: words, layout: surroundings.layout, freePort: freePort)
@@ -130,7 +135,8 @@ package struct LaunchPlan: Hashable, Sendable {
       surroundings.logLevel,
     ]
     return ProcessPlan(
-      name: name, role: .coordinator, arguments: arguments, environment: [:],
+      name: name, role: .coordinator, arguments: arguments,
+      environment: ["CS_UP_SOCKET": "\(layout.run)/\(RunLayout.controlSocket)"],
       directory: bus.directory(of: name, in: layout) ?? layout.data,
       readiness: .file(layout.readyFile(name)), dependencies: [], adminAddress: adminAddress)
   }

@@ -6,8 +6,8 @@ import Glibc
 final class AdminClient: PolledPart {
   /// How long one request may take.
   static let patience = Duration.seconds(5)
-  /// Requests at once; one more fails.
-  static let maximumExchanges = 2 * Topology.maximumNodes
+  /// Requests at once; one more fails. The coordinator serves 64 connections.
+  static let maximumExchanges = 32
 
   private let address: NetworkAddress
   private var exchanges: [AdminExchange] = []
@@ -52,11 +52,12 @@ final class AdminClient: PolledPart {
 }
 
 /// The answer to `GET /nodes` of a coordinator's admin listener, as far as it matters here: how many
-/// shards each node has in any role.
+/// shards each node has a copy of, as primary or otherwise.
 struct NodeShards: Hashable, Sendable, Decodable {
   private struct Node: Decodable {
     var node: String
-    var shards: Int
+    var primaries: Int
+    var replicas: Int
   }
 
   private enum CodingKeys: String, CodingKey {
@@ -67,7 +68,19 @@ struct NodeShards: Hashable, Sendable, Decodable {
 
   init(from decoder: any Decoder) throws {
     let nodes = try decoder.container(keyedBy: CodingKeys.self).decode([Node].self, forKey: .nodes)
-    counts = Dictionary(nodes.map { ($0.node, $0.shards) }) { first, _ in first }
+    counts = Dictionary(nodes.map { ($0.node, $0.primaries + $0.replicas) }) { first, _ in first }
+  }
+
+  /// The reason in the body of a refusal: the text under `error`, or the body as it is.
+  static func reason(_ answer: AdminExchange.Answer) -> String {
+    struct Refusal: Decodable {
+      var error: String
+    }
+    if let refusal = try? JSONDecoder().decode(Refusal.self, from: Data(answer.body)) {
+      return refusal.error
+    }
+    let text = String(decoding: answer.body.prefix(1000), as: UTF8.self)
+    return text.isEmpty ? "HTTP status \(answer.status)" : text.replacing("\n", with: " ")
   }
 
   /// Reads the body of an answer.

@@ -36,15 +36,16 @@ final class AdminExchange {
     guard descriptor >= 0 else { throw .system("cannot make a socket", code: errno) }
     self.deadline = deadline
     self.onEnd = onEnd
-    rest = Array(
-      """
-      \(method) \(path) HTTP/1.1\r
-      host: \(address)\r
-      connection: close\r
-      content-length: 0\r
-      \r
+    rest =
+      Array(
+        """
+        \(method) \(path) HTTP/1.1\r
+        host: \(address)\r
+        connection: close\r
+        content-length: 0\r
+        \r
 
-      """.utf8)[...]
+        """.utf8)[...]
     guard target.connect(descriptor) == 0 || errno == EINPROGRESS else {
       let code = errno
       close(descriptor)

@@ -122,7 +122,8 @@ struct Scaling: Hashable, Sendable {
       guard let count = shards[node] else { return "\(node) hands over its shards" }
       return "\(node) has \(count) \(count == 1 ? "shard" : "shards") left"
     }
-    return parts.joined(separator: ", ") + (silence.map { "; the coordinator is silent: \($0)" } ?? "")
+    return parts.joined(separator: ", ")
+      + (silence.map { "; the coordinator is silent: \($0)" } ?? "")
   }
 
   private mutating func passTime(_ now: Duration) -> [Action] {

@@ -9,22 +9,21 @@ extension SupervisionLoop {
   func scale(
     _ request: ControlRequest, _ reply: @escaping (ControlAnswer) -> Void
   ) throws(ProgramError) {
-    guard let service = request.service, let count = request.nodes, count >= 1 else {
+    guard let count = request.nodes, count >= 1 else {
       throw ProgramError("scale needs a service and a number of nodes, at least 1", status: .usage)
     }
-    guard let current = run.nodes(of: service) else {
-      let names = run.topology.services.map(\.name)
-      throw ProgramError(
-        "there is no service '\(service)'; there are \(names.joined(separator: ", "))",
-        hint: nearest(to: service, among: names).map { "cs-up scale \($0)=\(count)" },
-        status: .notFound)
-    }
+    let (service, current) = try known(request)
     guard supervisor.hasLaunched, !supervisor.isStopping else {
       throw ProgramError(
         "the topology is \(supervisor.isStopping ? "stopping" : "still starting")",
         status: .conflict)
     }
+    let waits = request.waits != false
     if let scaling {
+      if !waits, scaling.machine.service == service, wantedNodes(of: service) == count {
+        reply(ControlAnswer("\(service) is on its way to \(count) nodes", nodes: count))
+        return
+      }
       throw ProgramError(
         "\(scaling.machine.service) is just being scaled", hint: "try again when that is done",
         status: .conflict)
@@ -41,9 +40,46 @@ extension SupervisionLoop {
     scaling = ScalingJob(
       machine: Scaling(
         service: service, nodes: adds ? names : names.reversed(), adds: adds,
-        deadline: now + limit), reply: reply)
+        deadline: now + limit), reply: waits ? reply : { _ in })
+    if !waits {
+      reply(ControlAnswer("\(service) is on its way to \(count) nodes", nodes: count))
+    }
     say("scaling \(service) from \(current) to \(count) nodes, as asked")
     act(scaling?.machine.begin(at: now) ?? [])
+  }
+
+  func countNodes(_ request: ControlRequest) throws(ProgramError) -> ControlAnswer {
+    let (service, _) = try known(request)
+    let wanted = wantedNodes(of: service)
+    let ready = slots.indices.filter {
+      slots[$0].plan.role == .node && slots[$0].plan.service == service
+        && supervisor.states[$0].isReady
+    }
+    return ControlAnswer(
+      "\(service) has \(ready.count) ready nodes; \(wanted) are wanted", nodes: wanted,
+      ready: ready.count)
+  }
+
+  /// The service of a request and how many nodes it has.
+  private func known(
+    _ request: ControlRequest
+  ) throws(ProgramError) -> (service: String, nodes: Int) {
+    guard let service = request.service else {
+      throw ProgramError("\(request.verb.rawValue) needs a service", status: .usage)
+    }
+    if let nodes = run.nodes(of: service) { return (service, nodes) }
+    let names = run.topology.services.map(\.name)
+    let count = request.nodes.map { "=\($0)" } ?? ""
+    throw ProgramError(
+      "there is no service '\(service)'; there are \(names.joined(separator: ", "))",
+      hint: nearest(to: service, among: names).map { "cs-up scale \($0)\(count)" },
+      status: .notFound)
+  }
+
+  /// How many nodes a service is to have when what is under way is done.
+  private func wantedNodes(of service: String) -> Int {
+    let leaving = scaling?.machine.service == service ? scaling?.machine.remaining.count ?? 0 : 0
+    return (run.nodes(of: service) ?? 0) - leaving
   }
 
   /// Tells the change of a number of nodes what has become of its processes. Called after every wait.
@@ -118,10 +154,7 @@ extension SupervisionLoop {
       case .answer(let answer) where (200..<300).contains(answer.status):
         self?.tell(.drainAccepted(node))
       case .answer(let answer) where answer.status < 500:
-        let text = String(decoding: answer.body.prefix(1000), as: UTF8.self)
-          .replacing("\n", with: " ")
-        self?.tell(
-          .drainRefused(node, reason: text.isEmpty ? "HTTP status \(answer.status)" : text))
+        self?.tell(.drainRefused(node, reason: NodeShards.reason(answer)))
       case .answer(let answer): self?.tell(.coordinatorSilent("HTTP status \(answer.status)"))
       case .failed(let reason): self?.tell(.coordinatorSilent(reason))
       }

@@ -62,7 +62,8 @@ package struct RunState: Hashable, Sendable, Codable {
       ("version", .integer(Int64(version))), ("name", .string(name)),
       ("topology", .string(topology)), ("data", .string(data)),
       ("isEphemeral", .bool(isEphemeral)), ("pid", .integer(Int64(pid))),
-      ("phase", .string(phase.rawValue)), ("activity", .optional(activity)), ("processes", .array(items)),
+      ("phase", .string(phase.rawValue)), ("activity", .optional(activity)),
+      ("processes", .array(items)),
     ])
   }
 

@@ -38,7 +38,8 @@ extension RunState {
   package func table(console: Console) -> String {
     let rows = processes.map { process in
       [
-        process.name, process.role, process.isCutOff == true ? "\(process.state), cut off" : process.state,
+        process.name, process.role,
+        process.isCutOff == true ? "\(process.state), cut off" : process.state,
         process.pid.map(String.init) ?? "-",
         String(process.restarts), process.publicAddress ?? "-", process.managementAddress ?? "-",
       ]

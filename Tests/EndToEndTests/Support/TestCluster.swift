@@ -55,22 +55,29 @@ final class TestCluster {
   /// Whether the nodes have management listeners.
   private let hasManagement: Bool
   private let dataFolder: String
+  /// Where the databases of the nodes lie, if not on the disk of this machine.
+  private let disk: LossyDisk?
   private let coordinatorPort: Int
   /// Where the coordinator is administered, if it is.
   let adminPort: Int?
+  /// Endpoints of coordinators that somebody else starts; then there is none here.
+  private let otherCoordinators: String?
   private(set) var coordinator: TestProcess?
 
   /// Starts everything and waits until each node is ready.
   init(
     nodes count: Int = 3, function: Function = .swift, shards: Int = 16,
     nodeArguments: [String] = [], coordinatorArguments: [String] = [],
-    hasManagement: Bool = false, hasAdmin: Bool = false, dataFolder: String? = nil
+    hasManagement: Bool = false, hasAdmin: Bool = false, dataFolder: String? = nil,
+    otherCoordinators: String? = nil, disk: LossyDisk? = nil
   ) async throws {
     folder = try TemporaryDirectory()
     self.dataFolder = dataFolder ?? folder.path
+    self.disk = disk
     nodes = try (1...count).map { try Node(name: "cart-\($0)") }
     coordinatorPort = try freePort()
     adminPort = hasAdmin ? try freePort() : nil
+    self.otherCoordinators = otherCoordinators
     self.function = function
     self.shards = shards
     self.nodeArguments = nodeArguments
@@ -80,13 +87,15 @@ final class TestCluster {
   }
 
   /// Where other nodes find the coordinator.
-  var coordinatorEndpoint: String { "tcp://127.0.0.1:\(coordinatorPort)" }
+  var coordinatorEndpoint: String {
+    otherCoordinators ?? "tcp://127.0.0.1:\(coordinatorPort)"
+  }
 
   /// The addresses of all nodes, for `--server`.
   var servers: String { nodes.map(\.address).joined(separator: ",") }
 
   func start() async throws {
-    try startCoordinator()
+    if otherCoordinators == nil { try startCoordinator() }
     for node in nodes { try startFunction(node) }
     for node in nodes { try startSidecar(node) }
     for node in nodes { try await waitUntilReady(node) }
@@ -168,7 +177,7 @@ final class TestCluster {
     unlink(readyFile(of: node))
     var arguments = [
       "--service", "cart", "--node-id", node.name, "--listen", node.address, "--coordinator",
-      "tcp://127.0.0.1:\(coordinatorPort)", "--data", "\(dataFolder)/\(node.name)", "--shards",
+      coordinatorEndpoint, "--data", data(of: node), "--shards",
       "\(shards)", "--ready-file", readyFile(of: node),
     ]
     if hasManagement { arguments += ["--management", node.managementAddress] }
@@ -180,8 +189,13 @@ final class TestCluster {
       program = "cs-node"
       arguments += ["--function", "127.0.0.1:\(node.functionPort)"]
     }
-    node.sidecar = try TestProcess(builtProduct(program), arguments + nodeArguments)
+    node.sidecar = try TestProcess(
+      builtProduct(program), arguments + nodeArguments,
+      environment: disk?.environment(for: data(of: node)) ?? [:])
   }
+
+  /// The folder of a node's database.
+  func data(of node: Node) -> String { "\(dataFolder)/\(node.name)" }
 
   /// Asks a node to stop, and waits for its end.
   func stopSidecar(_ node: Node) async throws {

@@ -45,11 +45,11 @@ private func send(_ text: String, _ descriptor: Int32) {
   #expect(write(descriptor, bytes, bytes.count) == bytes.count)
 }
 
-/// What can be read now; `nil` at the end of the stream.
+/// What can be read now; `nil` at the end of the stream, also one with bytes that nobody took.
 private func received(_ descriptor: Int32) -> String? {
   var buffer = [UInt8](repeating: 0, count: 1000)
   let count = read(descriptor, &buffer, buffer.count)
-  if count == 0 { return nil }
+  if count == 0 || (count < 0 && errno == ECONNRESET) { return nil }
   return String(decoding: buffer.prefix(max(0, count)), as: UTF8.self)
 }
 

@@ -48,6 +48,7 @@ struct LaunchPlanTests {
         "--expect", "cart=2",
         "--ready-file", "/d/run/coordinator.json", "--stop-with-parent", "--log-level", "info",
       ])
+    #expect(coordinator.environment == ["CS_UP_SOCKET": "/d/run/control.sock"])
     #expect(coordinator.adminAddress == .loopback(20_003))
     #expect(coordinator.readiness == .file("/d/run/coordinator.json"))
     let function = plan.processes[1]
@@ -163,7 +164,8 @@ struct LaunchPlanTests {
     #expect(nodes.map { Self.value(of: "--ack", in: $0) } == [nil, "local", "in-sync"])
   }
 
-  @Test("with chaos each member of the bus runs in a folder of links, under addresses without a path")
+  @Test(
+    "with chaos each member of the bus runs in a folder of links, under addresses without a path")
   func chaos() throws {
     let plan = try plan(
       "chaos: true\nservices: [{name: a, nodes: 2, function: {endpoint: '127.0.0.1:8080'}}]")
@@ -175,6 +177,9 @@ struct LaunchPlanTests {
     #expect(Self.value(of: "--bus", in: node.arguments) == "ipc://a-2.bus")
     #expect(Self.value(of: "--bus-publish", in: node.arguments) == "ipc://a-2.pub")
     #expect(Self.value(of: "--coordinator", in: node.arguments) == "ipc://coordinator.bus")
+    let embedded = try LauncherTests.plan(
+      "chaos: true\nservices: [{name: a, function: {embedded: ['bin/node', x]}}]")
+    #expect(embedded.processes[1].arguments.prefix(2) == ["/t/bin/node", "x"])
   }
 
   private static func value(of flag: String, in arguments: [String]) -> String? {

@@ -118,9 +118,9 @@ struct ChaosTests {
         answer += buffer.prefix(max(0, count))
         return answer.last == UInt8(ascii: "\n")
       }
-      let read = try ControlAnswer(line: answer)
-      #expect(!read.ok)
-      #expect(read.status == 2)
+      let reply = try ControlAnswer(line: answer)
+      #expect(!reply.ok)
+      #expect(reply.status == 2)
     }
     up.send(SIGTERM)
     #expect(try await up.end() == .code(0))
@@ -156,9 +156,34 @@ struct ChaosTests {
     #expect(access("\(standIns.data)/cart-3", F_OK) != 0)
     #expect(access("\(standIns.data)/drained/cart-3", F_OK) == 0)
 
-    let again = try await tell(standIns, "scale", "cart=2", "-j")
-    #expect(again.output.contains("\"nodes\": 2"), "\(again.talk)")
-    #expect(try process(standIns, "cart-2")?.state == "ready")
+    // As an autoscaler asks: it does not wait, and may ask for the same again.
+    for _ in 0..<2 {
+      var request = ControlRequest(verb: .scale)
+      (request.service, request.nodes, request.waits) = ("cart", 4, false)
+      let answer = try RunControl(layout: RunLayout(data: standIns.data)).ask(request)
+      #expect(answer.nodes == 4)
+    }
+    var question = ControlRequest(verb: .nodes)
+    question.service = "cart"
+    try await eventually("four nodes are ready") {
+      let answer = try RunControl(layout: RunLayout(data: standIns.data)).ask(question)
+      #expect(answer.nodes == 4)
+      return answer.ready == 4
+    }
+    standIns.release("cart-2.moved")
+    standIns.release("cart-3.moved")
+    try standIns.control("cart-4.moved")
+    let begun = try await tell(standIns, "scale", "cart=3", "--no-wait")
+    #expect(begun.exit == .code(0), "\(begun.talk)")
+    try await eventually("three nodes are left") {
+      try RunControl(layout: RunLayout(data: standIns.data)).ask(question).ready == 3
+    }
+    try await eventually("and that is done") {
+      try RunState(in: RunLayout(data: standIns.data)).activity == nil
+    }
+    let again = try await tell(standIns, "scale", "cart=5", "-j")
+    #expect(again.output.contains("\"nodes\": 5"), "\(again.talk)")
+    #expect(try process(standIns, "cart-5")?.state == "ready")
     up.send(SIGTERM)
     #expect(try await up.end() == .code(0))
   }

@@ -70,14 +70,14 @@ struct StandIns {
             self.end_headers()
             self.wfile.write(text.encode())
         def do_GET(self):
-            nodes = [{"node": node, "shards": 0 if os.path.exists(here + "/" + node + ".moved") else 3}
-                     for node in drained]
+            nodes = [{"node": node, "primaries": 0, "replicas": 0} if os.path.exists(here + "/" + node + ".moved")
+                     else {"node": node, "primaries": 2, "replicas": 1} for node in drained]
             self.answer(200, json.dumps({"nodes": nodes, "more": [1]}))
         def do_POST(self):
             _, verb, node = self.path.split("/")
             journal(verb + " " + node + " at")
             if os.path.exists(here + "/drain.refused"):
-                return self.answer(409, "no room elsewhere")
+                return self.answer(409, '{"error": "no room elsewhere"}')
             drained.append(node)
             self.answer(202, "")
         def log_message(self, *_):

@@ -96,7 +96,8 @@ struct ScalingTests {
     let open = read("HTTP/1.0 202 Accepted\r\n\r\nrest")
     #expect(open == AdminExchange.Answer(status: 202, body: Array("rest".utf8)))
     for wrong in [
-      "", "HTTP/1.1 200 OK\r\n", "SSH-2.0\r\n\r\n", "HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\nabc",
+      "", "HTTP/1.1 200 OK\r\n", "SSH-2.0\r\n\r\n",
+      "HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\nabc",
       "HTTP/1.1 200 OK\r\nContent-Length: -1\r\n\r\n",
       "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n9\r\nab",
     ] {
@@ -106,8 +107,16 @@ struct ScalingTests {
 
   @Test("counts of shards are read, and what is no answer is refused")
   func counts() throws {
-    let text = #"{"nodes":[{"node":"a-1","shards":3,"zone":"x"},{"node":"a-2","shards":0}],"v":1}"#
+    let text = #"""
+      {"nodes":[{"node":"a-1","primaries":2,"replicas":1,"zone":"x"},
+      {"node":"a-2","primaries":0,"replicas":0}],"v":1}
+      """#
     #expect(try NodeShards(body: Array(text.utf8)).counts == ["a-1": 3, "a-2": 0])
     #expect(throws: ProgramError.self) { try NodeShards(body: Array("[]".utf8)) }
+    for (body, reason) in [
+      (#"{"error":"busy"}"#, "busy"), ("not\nnow", "not now"), ("", "HTTP status 409"),
+    ] {
+      #expect(NodeShards.reason(.init(status: 409, body: Array(body.utf8))) == reason)
+    }
   }
 }

@@ -217,4 +217,24 @@ struct CopyEpochTests {
     #expect(try await storeFailure { _ = try store.verify(own) }.code == .closed)
     await store.close(own)
   }
+
+  @Test("the largest and smallest numbers of a delta do no harm", arguments: StoreKind.allCases)
+  func extremes(kind: StoreKind) async throws {
+    let home = try StoreHome(kind)
+    let store = try home.open()
+    let record = IdempotencyRecord(key: "k", commandFingerprint: .max, answer: [])
+    let deltas = [
+      delta(1, epoch: 0, at: .min, events: ["x"], idempotency: record),
+      delta(2, epoch: .max, at: .max, from: 2, events: ["y"], idempotency: record),
+    ]
+    let all = append(own, epoch: .max, afterEpoch: 0, deltas)
+    #expect(try await store.append(all) == .appended(Position(2)))
+    #expect(try store.allDeltas(of: own).map(\.time) == [Int64.min, .max].map(time))
+    let digest = try store.verify(own)
+    store.close()
+    let next = try home.open()
+    defer { next.close() }
+    #expect(try next.verify(own) == digest)
+    #expect(try await next.open(own, epoch: .max) == end(2, epoch: .max, at: .max))
+  }
 }

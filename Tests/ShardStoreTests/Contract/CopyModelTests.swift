@@ -10,7 +10,7 @@ struct CopyModelTests {
     arguments: StoreKind.allCases)
   func randomHistory(kind: StoreKind) async throws {
     var history = try await CopyHistory(kind, seed: testSeed("copies \(kind)"))
-    for _ in 0..<250 { try await history.step() }
+    for _ in 0..<150 { try await history.step() }
     try await history.compareAll()
   }
 }

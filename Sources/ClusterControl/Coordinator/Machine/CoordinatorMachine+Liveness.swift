@@ -10,6 +10,7 @@ extension CoordinatorMachine {
     /// dead, so it gets no shards.
     var isHeard: Bool
     var load = NodeLoad.none
+    var traffic = ShardTraffic()
     var planNumber: UInt64 = 0
     /// When it was found to be down.
     var downSince: Duration?
@@ -76,6 +77,10 @@ extension CoordinatorMachine {
     if !presence.isHeard || presence.downSince != nil { hasNews = true }
     presence.lastHeard = max(presence.lastHeard, now)
     presence.isHeard = true
+    // A restarted node counts from 0.
+    presence.traffic.count(
+      report.load.commands >= presence.load.commands
+        ? report.load.commands - presence.load.commands : 0, at: now)
     presence.load = report.load
     presence.planNumber = report.planNumber
     presence.downSince = nil

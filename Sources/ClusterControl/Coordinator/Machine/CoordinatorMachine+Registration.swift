@@ -192,17 +192,23 @@ extension CoordinatorMachine {
         record.plan.shards.count(where: { $0.shard.service == service }) < Int(shardCount),
         isReady(service, at: now.uptime)
       else { continue }
-      let nodes = assignable(service)
+      let heard = Set(assignable(service))
+      let candidates = plannerNodes(of: service).filter { heard.contains($0.node) }
+      let copies = record.replicationFactor(of: service)
       let assignments = Planner.assignmentsForUnassignedShards(
-        of: service, shardCount: shardCount, nodes: nodes, current: record.plan.shards)
+        of: service, shardCount: shardCount, replicationFactor: copies, nodes: candidates,
+        current: record.plan.shards)
       guard !assignments.isEmpty else { continue }
       fresh += assignments
-      let names = nodes.map(\.text).joined(separator: ", ")
+      let names = candidates.filter(\.isEligible).map(\.node.text).sorted()
+      let suffix = copies > 1 ? ", with \(copies) copies each" : ""
       reasons.append(
         "\(assignments.count) shards of service \(service) are assigned for the first time, over "
-          + "\(nodes.count) \(nodes.count == 1 ? "node" : "nodes"): \(names).")
+          + "\(names.count) \(names.count == 1 ? "node" : "nodes"): "
+          + "\(names.joined(separator: ", "))\(suffix).")
     }
     guard !fresh.isEmpty else { return [] }
+    hasNews = true
     adopt(
       Plan(
         number: record.plan.number + 1, reason: reasons.joined(separator: " "),

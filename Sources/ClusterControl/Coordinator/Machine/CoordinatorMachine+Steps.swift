@@ -13,6 +13,7 @@ extension CoordinatorMachine {
     raiseSeenEpochs(&draft)
     var directives = failOver(&draft)
     shrinkInSync(&draft)
+    withdrawOffers(&draft)
     growInSync(&draft, at: now.uptime)
     directives += advanceMoves(&draft, at: now)
     directives += beginSteps(&draft, at: now)
@@ -148,6 +149,18 @@ extension CoordinatorMachine {
         draft.assign(assignment.shard, "node \(node) \(why) leaves the in-sync set of") { next in
           next.inSync.removeAll { $0 == node }
         }
+      }
+    }
+  }
+
+  /// The primary waits in vain for a replica that it has offered and no plan has made in-sync: only a new epoch
+  /// takes the offer back.
+  private mutating func withdrawOffers(_ draft: inout PlanDraft) {
+    for assignment in draft.shards where assignment.inSync.count < assignment.replicas.count {
+      guard let report = knowledge.report(under: assignment) else { continue }
+      for node in assignment.replicas
+      where report.lagging.contains(node) && !assignment.inSync.contains(node) {
+        draft.assign(assignment.shard, "node \(node) lags and is not waited for in") { _ in }
       }
     }
   }

@@ -1,0 +1,62 @@
+import ArgumentParser
+import CommandLineKit
+
+/// Options of the commands that ask a coordinator.
+struct ClusterOptions: ParsableArguments {
+  @Option(
+    help: ArgumentHelp(
+      "The coordinator's administration; default CS_COORDINATOR_ADMIN, else 127.0.0.1:9110.",
+      valueName: "host:port"))
+  var coordinator: String?
+  @Option(help: ArgumentHelp("Longest wait for an answer; default CS_TIMEOUT, else 5s."))
+  var timeout: Duration?
+  @OptionGroup var outputOptions: OutputOptions
+
+  static let defaultCoordinator = "127.0.0.1:9110"
+
+  var console: Console { outputOptions.console }
+
+  /// - Throws: ``ProgramError`` with status `usage` for what is no address or no duration.
+  func client() throws(ProgramError) -> AdminClient {
+    let text = coordinator ?? environmentVariable("CS_COORDINATOR_ADMIN") ?? Self.defaultCoordinator
+    guard let colon = text.lastIndex(of: ":"), colon != text.startIndex,
+      let port = UInt16(text[text.index(after: colon)...]), port > 0
+    else {
+      throw ProgramError(
+        "'\(text)' is not HOST:PORT of a coordinator", hint: "--coordinator \(Self.defaultCoordinator)",
+        status: .usage)
+    }
+    var host = String(text[..<colon])
+    if host.hasPrefix("["), host.hasSuffix("]") { host = String(host.dropFirst().dropLast()) }
+    return AdminClient(host: host, port: Int(port), timeout: try limit())
+  }
+
+  private func limit() throws(ProgramError) -> Duration {
+    if let timeout { return timeout }
+    guard let text = environmentVariable("CS_TIMEOUT") else { return .seconds(5) }
+    guard let duration = Duration(argument: text) else {
+      throw ProgramError(
+        "CS_TIMEOUT is '\(text)', which is no duration", hint: "CS_TIMEOUT=5s", status: .usage)
+    }
+    return duration
+  }
+
+  /// Prints an answer: as text for people, or the JSON as it came.
+  func print(_ answer: AdminClient.Answer, text: () throws -> String) throws {
+    switch try outputOptions.format() {
+    case .text: try console.output(try text())
+    case .json, .jsonl: try console.output(answer.json)
+    }
+  }
+
+  /// Sends a request that changes something and prints what came of it.
+  func change(_ path: String) async throws {
+    let answer = try await client().post(path)
+    try print(answer) { try answer.decoded(OutcomeText.self).message }
+  }
+}
+
+/// What a change that was carried out says.
+private struct OutcomeText: Decodable {
+  var message: String
+}

@@ -1,0 +1,83 @@
+import ArgumentParser
+import CloudstateModel
+import CommandLineKit
+
+/// `cs-admin drain`: takes a node out of work.
+struct DrainCommand: AsyncParsableCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "drain",
+    abstract: "Moves all shards of a node to others, without a command lost.",
+    discussion: """
+      EXAMPLES
+        cs-admin drain cart-2 --wait && systemctl stop cs-node
+        cs-admin drain cart-2 --wait --within 10m
+
+      The node stays a member and gets no shard until cs-admin undrain, also over a restart. Where no other node can
+      take its shards they stay.
+
+      EXIT STATUS
+        0 drained, or (without --wait) noted   5 no such node   3 the coordinator does not answer, or --within is over
+        2 wrong argument
+      """)
+
+  @Argument(help: "The node's name.") var node: String
+  @Flag(help: "Wait until the node holds nothing.") var wait = false
+  @Option(help: "With --wait: no longer than this; default: as long as it takes.")
+  var within: Duration?
+  @OptionGroup var options: ClusterOptions
+
+  func validate() throws {
+    guard NodeID(node) != nil else { throw ValidationError("'\(node)' is no legal node name") }
+    if within != nil && !wait { throw ValidationError("--within needs --wait") }
+  }
+
+  func run() async throws {
+    try await options.change("/drain/\(node)")
+    if wait { try await waitUntilEmpty() }
+  }
+
+  private func waitUntilEmpty() async throws {
+    let client = try options.client()
+    let deadline = within.map { ContinuousClock.now + $0 }
+    var told = ""
+    while true {
+      let nodes = try await client.get("/nodes").decoded(NodesDocument.self).nodes
+      guard let mine = nodes.first(where: { $0.node == node }) else { return }
+      if mine.primaries + mine.replicas == 0 {
+        return options.console.info("node \(node) holds nothing any more")
+      }
+      let line = "node \(node) has \(mine.primaries) primaries and \(mine.replicas) replicas left"
+      if line != told { options.console.info(line) }
+      told = line
+      if let deadline, ContinuousClock.now >= deadline {
+        throw ProgramError(
+          "\(line); the time is over, and the draining goes on", hint: "cs-admin plan show",
+          status: .unreachable)
+      }
+      try await Task.sleep(for: .milliseconds(300))
+    }
+  }
+}
+
+/// `cs-admin undrain`: lets a node have shards again.
+struct UndrainCommand: AsyncParsableCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "undrain",
+    abstract: "Lets a drained node have shards again.",
+    discussion: """
+      EXAMPLES
+        cs-admin undrain cart-2
+
+      EXIT STATUS
+        0 noted   5 no such node   2 wrong argument   3 the coordinator does not answer
+      """)
+
+  @Argument(help: "The node's name.") var node: String
+  @OptionGroup var options: ClusterOptions
+
+  func validate() throws {
+    guard NodeID(node) != nil else { throw ValidationError("'\(node)' is no legal node name") }
+  }
+
+  func run() async throws { try await options.change("/undrain/\(node)") }
+}

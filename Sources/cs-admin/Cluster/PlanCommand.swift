@@ -1,0 +1,180 @@
+import ArgumentParser
+import CloudstateModel
+import CommandLineKit
+
+/// `cs-admin plan`: what moves, why, and what it costs.
+struct PlanCommand: AsyncParsableCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "plan",
+    abstract: "Shows plans and rebalances; approves or aborts one.",
+    discussion: """
+      EXAMPLES
+        cs-admin plan show
+        cs-admin plan dry-run
+        cs-admin plan history --limit 5
+        cs-admin plan approve
+        cs-admin plan abort
+      """,
+    subcommands: [
+      PlanShowCommand.self, PlanDryRunCommand.self, PlanHistoryCommand.self,
+      PlanApproveCommand.self, PlanAbortCommand.self,
+    ],
+    defaultSubcommand: PlanShowCommand.self)
+}
+
+/// `cs-admin plan show`.
+struct PlanShowCommand: AsyncParsableCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "show",
+    abstract: "Shows the plan in force and the newest rebalance.",
+    discussion: """
+      EXAMPLES
+        cs-admin plan show
+        cs-admin plan show -o json | jq .rebalance.state
+
+      EXIT STATUS
+        0 shown   2 wrong argument   3 the coordinator does not answer
+      """)
+
+  @OptionGroup var options: ClusterOptions
+
+  func run() async throws {
+    let answer = try await options.client().get("/plan")
+    try options.print(answer) {
+      let document = try answer.decoded(PlanDocument.self)
+      var lines = [document.plan.line]
+      for move in document.moves {
+        lines.append(
+          "  moving \(move.shard) from \(move.source) to \(move.target), \(humanBytes(move.bytes)): "
+            + move.phase)
+      }
+      if let rebalance = document.rebalance { lines += ["", rebalance.line, table(rebalance.steps)] }
+      return lines.joined(separator: "\n")
+    }
+  }
+}
+
+/// `cs-admin plan dry-run`.
+struct PlanDryRunCommand: AsyncParsableCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "dry-run",
+    abstract: "Shows what a rebalance made now would do, and does nothing.",
+    discussion: """
+      EXAMPLES
+        cs-admin plan dry-run
+
+      EXIT STATUS
+        0 shown   2 wrong argument   3 the coordinator does not answer
+      """)
+
+  @OptionGroup var options: ClusterOptions
+
+  func run() async throws {
+    let answer = try await options.client().get("/plan/dry-run")
+    try options.print(answer) {
+      let steps = try answer.decoded(DryRunDocument.self).steps
+      return steps.isEmpty ? "nothing would change" : table(steps)
+    }
+  }
+}
+
+/// `cs-admin plan history`.
+struct PlanHistoryCommand: AsyncParsableCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "history",
+    abstract: "Lists the newest plans and rebalances, the newest first.",
+    discussion: """
+      EXAMPLES
+        cs-admin plan history
+        cs-admin plan history --limit 100 -o json | jq '.rebalances[0].steps[] | {shard, bytes, pauseMilliseconds}'
+
+      EXIT STATUS
+        0 listed   2 wrong argument   3 the coordinator does not answer
+      """)
+
+  @Option(help: "So many of each, up to 1000.") var limit = 20
+  @OptionGroup var options: ClusterOptions
+
+  func validate() throws {
+    guard (1...1000).contains(limit) else { throw ValidationError("--limit must be 1 to 1000") }
+  }
+
+  func run() async throws {
+    let answer = try await options.client().get("/plan/history?limit=\(limit)")
+    try options.print(answer) {
+      let history = try answer.decoded(PlanHistoryDocument.self)
+      let rebalances = history.rebalances.map(\.line)
+      return (history.plans.map(\.line) + (rebalances.isEmpty ? [] : [""]) + rebalances)
+        .joined(separator: "\n")
+    }
+  }
+}
+
+/// `cs-admin plan approve`.
+struct PlanApproveCommand: AsyncParsableCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "approve",
+    abstract: "Lets the proposed rebalance run.",
+    discussion: """
+      EXAMPLES
+        cs-admin plan show && cs-admin plan approve
+
+      EXIT STATUS
+        0 approved   5 none is proposed   7 it runs already
+        2 wrong argument   3 the coordinator does not answer
+      """)
+
+  @OptionGroup var options: ClusterOptions
+
+  func run() async throws { try await options.change("/plan/approve") }
+}
+
+/// `cs-admin plan abort`.
+struct PlanAbortCommand: AsyncParsableCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "abort",
+    abstract: "Ends the rebalance that is proposed or running.",
+    discussion: """
+      EXAMPLES
+        cs-admin plan abort
+
+      What was moved stays; moves that have not changed the primary yet are taken back. The next change of membership
+      leads to another rebalance.
+
+      EXIT STATUS
+        0 aborted   5 there is none   2 wrong argument   3 the coordinator does not answer
+      """)
+
+  @OptionGroup var options: ClusterOptions
+
+  func run() async throws { try await options.change("/plan/abort") }
+}
+
+// MARK: Words
+
+private func table(_ steps: [StepDocument]) -> String {
+  var table = TextTable([
+    ("SHARD", .left), ("STEP", .left), ("FROM", .left), ("TO", .left), ("EXPECTED", .right),
+    ("PAUSE", .right), ("STATE", .left), ("COPIED", .right), ("PAUSED", .right), ("TOOK", .right),
+  ])
+  for step in steps {
+    table.add(
+      step.shard, step.action, step.source ?? "-", step.target ?? "-",
+      step.action == "remove" ? "-" : humanBytes(step.expectedBytes),
+      step.action == "move" ? "\(step.expectedPauseMilliseconds) ms" : "-",
+      step.outcome.map { "\(step.state): \($0)" } ?? step.state,
+      step.bytes.map(humanBytes) ?? "-", step.pauseMilliseconds.map { "\($0) ms" } ?? "-",
+      step.seconds.map { "\($0) s" } ?? "-")
+  }
+  return table.text
+}
+
+extension PlanSummary {
+  fileprivate var line: String { "plan \(number)  \(createdAt)  \(reason)" }
+}
+
+extension RebalanceDocument {
+  fileprivate var line: String {
+    "rebalance \(id)  \(createdAt)  \(state)  \(reason)  (\(summary))"
+  }
+}

@@ -1,0 +1,134 @@
+import CloudstateModel
+import Testing
+
+@testable import ClusterControl
+
+@Suite struct RebalanceTraces {
+  @Test("The first plan has in-sync replicas, as many as the service wants")
+  func firstPlan() throws {
+    var trace = CoordinatorTrace(try expecting(3))
+    for name in ["a", "b", "c"] {
+      _ = trace.register(try registration(name, shards: 6, copies: 2), at: at(0))
+    }
+    let plan = trace.machine.durable.plan
+    #expect(plan.shards.count == 6)
+    #expect(plan.shards.allSatisfy { $0.replicas.count == 1 && $0.inSync == $0.replicas })
+    #expect(plan.reason.hasSuffix("a, b, c, with 2 copies each."))
+    #expect(trace.machine.durable.replicationFactors == [try service(): 2])
+  }
+
+  @Test("Nodes that join one after the other get their share in one rebalance, when all is quiet")
+  func joins() throws {
+    var cluster = try RunningCluster(
+      ["a", "b", "c"], copies: 1, shards: Array(repeating: ("a", [], []), count: 6))
+    cluster.silent = ["b", "c"]
+    try cluster.pass(6)
+    cluster.trace.machine.rebalanceTrigger = nil
+    cluster.silent = ["c"]
+    try cluster.pass(2)
+    cluster.silent = []
+    try cluster.pass(2.5)
+    #expect(cluster.rebalance == nil)
+    try cluster.pass(1)
+    let rebalance = try #require(cluster.rebalance)
+    #expect(rebalance.reason == "node b is back; node c is back")
+    #expect(rebalance.steps.count == 4)
+    #expect(Set(rebalance.steps.compactMap(\.target)) == Set(try nodes("b", "c")))
+    #expect(rebalance.state == .running)
+    #expect(cluster.plan.moves.count == 2)
+  }
+
+  @Test("A drained node gives everything away and gets nothing, whatever else happens")
+  func drain() throws {
+    var cluster = try RunningCluster(
+      ["a", "b", "c"], shards: [("a", ["b"], ["b"]), ("b", ["c"], ["c"])])
+    #expect(
+      cluster.trace.operate(.drain(try node("b")), at: at(cluster.now))
+        == .done("node b is being drained: its shards move to other nodes"))
+    #expect(cluster.trace.operate(.drain(try node("z")), at: at(cluster.now)).isNotFound)
+    try cluster.pass(4)
+    let steps = try #require(cluster.rebalance?.steps)
+    #expect(steps.contains { $0.source?.text == "b" })
+    #expect(!steps.contains { $0.target?.text == "b" })
+    #expect(cluster.trace.machine.durable.members[try node("b")]?.isDraining == true)
+  }
+
+  @Test("Copies of a node that stays away are placed anew, not before it counts as lost")
+  func loss() throws {
+    var cluster = try RunningCluster(["a", "b", "c"], shards: [("a", ["b"], ["b"])])
+    try cluster.kill("b")
+    try cluster.pass(50)
+    #expect(cluster.rebalance == nil)
+    try cluster.pass(15)
+    let rebalance = try #require(cluster.rebalance)
+    #expect(rebalance.reason == "node b is lost")
+    #expect(
+      rebalance.steps.map(\.action) == [.add(try node("c")), .remove(try node("b"))])
+    #expect(try cluster.assignment(0).replicas == nodes("b", "c"))
+    try cluster.report("a", 0) { $0.caughtUp = [try! node("c")] }
+    #expect(try cluster.assignment(0).replicas == nodes("c"))
+  }
+
+  @Test("With approval nothing moves until it is given, but failover waits for nobody")
+  func approval() throws {
+    var cluster = try RunningCluster(
+      ["a", "b", "c"], shards: [("a", ["b"], ["b"]), ("a", ["b"], ["b"])]
+    ) { $0.rebalancing.requiresApproval = true }
+    _ = cluster.trace.operate(.drain(try node("a")), at: at(cluster.now))
+    try cluster.pass(10)
+    #expect(cluster.rebalance?.state == .proposed)
+    #expect(cluster.plan.number == 5)
+    try cluster.kill("a")
+    #expect(try cluster.assignment(0).primary == node("b"))
+    #expect(cluster.rebalance?.state == .proposed)
+    #expect(
+      cluster.trace.operate(.approve, at: at(cluster.now)) == .done("rebalance 1 is approved"))
+    #expect(cluster.rebalance?.state != .proposed)
+  }
+
+  @Test("A loss is accepted only where there is one, and the copy with the most in it goes on")
+  func acceptedLoss() throws {
+    var cluster = try RunningCluster(
+      ["a", "b", "c"], copies: 3,
+      shards: [("a", ["b", "c"], ["b"]), ("b", ["a"], ["a"]), ("a", [], []), ("a", ["b"], ["b"])])
+    try cluster.report("c", 0) {
+      $0.unusable = "for now"
+      $0.lastPosition = Position(9)
+    }
+    let accept = { (index: UInt32, isEmpty: Bool) throws -> OperatorRequest in
+      .acceptLoss(try shard(index), allowsEmpty: isEmpty)
+    }
+    #expect(cluster.trace.operate(try accept(0, false), at: at(cluster.now)).isConflict)
+    #expect(cluster.trace.operate(try accept(9, false), at: at(cluster.now)).isNotFound)
+    try cluster.kill("a", "b")
+    // The replica c says it cannot use its copy.
+    #expect(cluster.trace.operate(try accept(0, false), at: at(cluster.now)).isConflict)
+    cluster.trace.machine.knowledge.forgetUnusable(of: try node("c"))
+    #expect(
+      cluster.trace.operate(try accept(0, false), at: at(cluster.now))
+        == .done("the loss is accepted: shard cart/0 goes on with the copy of node c"))
+    #expect(try cluster.assignment(0).primary == node("c"))
+    #expect(try cluster.assignment(0).inSync == [])
+    #expect(cluster.plan.reason.contains("an operator accepted the loss"))
+    #expect(cluster.trace.operate(try accept(2, false), at: at(cluster.now)).isConflict)
+    #expect(
+      cluster.trace.operate(try accept(2, true), at: at(cluster.now))
+        == .done("the loss is accepted: shard cart/2 begins empty at node c"))
+  }
+
+  @Test("Nodes that disagree on the number of copies are reported, and the latest word counts")
+  func replicationFactors() throws {
+    var trace = CoordinatorTrace(try expecting(9))
+    _ = trace.register(try registration("a", copies: 1), at: at(0))
+    _ = trace.register(try registration("b", copies: 3), at: at(1))
+    #expect(trace.machine.durable.replicationFactor(of: try service()) == 3)
+    #expect(trace.reports.contains { $0.contains("wants 3 copies of each shard, as node b says") })
+    _ = trace.register(try registration("c", copies: 3), at: at(1))
+    #expect(trace.reports.filter { $0.contains("copies of each shard") }.count == 1)
+  }
+}
+
+extension OperatorAnswer? {
+  var isConflict: Bool { if case .conflict = self { true } else { false } }
+  var isNotFound: Bool { if case .notFound = self { true } else { false } }
+}
