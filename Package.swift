@@ -443,7 +443,8 @@ let package = Package(
     .package(url: "https://github.com/jpsim/Yams", from: "6.2.0"),
   ],
   targets: cModules + vocabulary + wrappers + ports + remoteStores + features + assemblies
-    + commandLine + compatibility + nodePrograms + embedding + samples + programs + samplePrograms + testTargets
+    + commandLine + compatibility + nodePrograms + embedding + samples + programs + samplePrograms
+    + testTargets
     + fuzzTargets,
   cxxLanguageStandard: .cxx17
 )

@@ -53,6 +53,9 @@ extension CloudstateNode {
     let damage = DamageReports()
     let (settings, shardLoops) = entitySettings(spec, damage: damage, loops: loops)
     let store = ConfirmingStore(database, loops: shardLoops) { Int($0) % shardLoops.count }
+    let replication = ReplicatorReference()
+    // What the entities finish must still be confirmed by the shards' other copies.
+    teardown.add("shards") { await replication.stop() }
     let runtime = try await startEntities(
       settings, function: function, store: store, loops: loops, reader: reader, teardown)
     let replicated = try await startReplicatedEntities(
@@ -94,7 +97,8 @@ extension CloudstateNode {
       store: store, runtime: runtime, loops: loops, reader: reader, teardown)
     let shards = try await startShards(
       store, runtime: runtime, consumers: consumers, router: router, bus: bus, loops: shardLoops,
-      reader: reader, damage: damage, teardown)
+      reader: reader, damage: damage)
+    replication.set(shards.replicator)
     let door = try await openFrontDoor(
       spec, bindings: bindings, methods: methods, runner: runner, streams: streams,
       data: data, access: access, report: report, settings: listener, group: group, teardown)

@@ -27,7 +27,7 @@ extension CloudstateNode {
   func startShards(
     _ store: ConfirmingStore, runtime: EntityRuntime, consumers: EventConsumers,
     router: CommandRouter, bus: any MessageBus, loops: [any EventLoop], reader: NIOThreadPool,
-    damage: DamageReports, _ teardown: Teardown
+    damage: DamageReports
   ) async throws -> NodeShards {
     let (news, continuation) = AsyncStream<Void>.makeStream(bufferingPolicy: .bufferingNewest(1))
     let tell: @Sendable () -> Void = { continuation.yield() }
@@ -37,7 +37,6 @@ extension CloudstateNode {
       consumers: ConsumedShards(consumers: consumers),
       loops: loops, slot: { runtime.slot(of: $0) }, reader: reader, logger: logger, changed: tell)
     damage.send { [weak replicator] in replicator?.foundDamage($0, $1) }
-    teardown.add("shards") { await replicator.stop() }
     return NodeShards(replicator: replicator, news: news, tell: tell)
   }
 
@@ -86,6 +85,15 @@ extension CloudstateNode {
       try await Task.sleep(for: .milliseconds(10))
     }
   }
+}
+
+/// Ends replication, which starts after what has to end before it.
+final class ReplicatorReference: Sendable {
+  private let replicator = Mutex<ShardReplicator?>(nil)
+
+  func set(_ replicator: ShardReplicator) { self.replicator.withLock { $0 = replicator } }
+
+  func stop() async { await replicator.withLock { $0 }?.stop() }
 }
 
 /// Brings word of records that cannot be read from the entities to replication, which starts after them.

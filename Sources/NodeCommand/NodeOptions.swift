@@ -15,7 +15,8 @@ package struct NodeOptions: ParsableArguments {
   package var bus = "tcp://127.0.0.1:*"
   @Option(help: "Bus endpoint for publications.") package var busPublish = "tcp://127.0.0.1:*"
   @Option(
-    help: "Bus endpoint of the coordinator, of several with commas; without it the node runs alone.")
+    help: "Bus endpoint of the coordinator, of several with commas; without it the node runs alone."
+  )
   package var coordinator: String?
   @Option(help: "Folder of the database; made when missing.") package var data: String?
   @Option(help: "Shards of the service; all nodes agree, and it never changes.")

@@ -260,6 +260,8 @@ private final class ChangingCluster: ClusterHandle {
   }
 
   func addListener(_ listener: @escaping @Sendable (ClusterChange) -> Void) {}
+
+  func report(_ reports: [ShardReport]) async {}
 }
 
 extension CommandAnswer {

@@ -41,7 +41,7 @@ private struct World {
   private var wakes: [UInt64] = []
   private var serves = true
   private var lastArrival: UInt64 = 0
-  /// Since when commands stand in line, or are tried alone.
+  /// Since when commands stand in line, are tried alone, or are about to be sent.
   private var inLine: [UInt64: UInt64] = [:]
   private var open: Set<UInt64> = []
 
@@ -85,9 +85,6 @@ private struct World {
   }
 
   private mutating func command() {
-    // Behind what the loop has to do.
-    while !loop.isEmpty { runLoop() }
-    perform()
     lastArrival = max(lastArrival + 1, now)
     let until = now + UInt64.random(in: 10..<400, using: &random)
     let entry = Held.Entry(lastArrival, arrival: lastArrival, until: until)
@@ -102,7 +99,9 @@ private struct World {
   private mutating func runLoop() {
     guard !loop.isEmpty else { return }
     switch loop.removeFirst() {
-    case .send(let entry, let isProbe): toOwner.append((entry, isProbe))
+    case .send(let entry, let isProbe):
+      if !isProbe { inLine[entry.arrival] = nil }
+      toOwner.append((entry, isProbe))
     case .released(let number): held.released(number, of: 0, now: now, into: &actions)
     }
     perform()
@@ -153,7 +152,6 @@ private struct World {
       switch actions.removeFirst() {
       case .probe(let entry): loop.append(.send(entry, isProbe: true))
       case .release(let entries):
-        for entry in entries { inLine[entry.arrival] = nil }
         loop += entries.map { .send($0, isProbe: false) } + [.released(entries.count)]
       case .fail(let command, _): end(command)
       case .wake(let time): wakes.append(time)

@@ -32,7 +32,9 @@ import Testing
       let directives = machine.registrationEnded(.failure(absent), at: now)
       #expect(directives.contains(.approach(endpoint: endpoint)))
       let wake = try #require(machine.nextWake)
-      #expect(wake - now == (endpoint == "tcp://b" && now > .zero ? .milliseconds(200) : .milliseconds(100)))
+      #expect(
+        wake - now
+          == (endpoint == "tcp://b" && now > .zero ? .milliseconds(200) : .milliseconds(100)))
       now = wake
       _ = machine.wake(at: now)
     }

@@ -129,7 +129,9 @@ struct EtcdCoordinatorStoreTests {
     }
   }
 
-  @Test("A plan of 65 536 shards with three copies each fits; one that does not is named with the remedy")
+  @Test(
+    "A plan of 65 536 shards with three copies each fits; one that does not is named with the remedy"
+  )
   func largePlan() async throws {
     let etcd = try await TestEtcd()
     try await withClient(etcd) { client in

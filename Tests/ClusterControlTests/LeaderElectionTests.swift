@@ -6,13 +6,14 @@ import Testing
 @Suite struct LeaderElectionTests {
   private typealias Action = LeaderElection.Action
 
+  private static let own = LeaderCard(name: "a", endpoint: "tcp://a:1")
   private static let rival = LeaderCard(name: "b", endpoint: "tcp://b:1")
 
   private func seconds(_ seconds: Double) -> Duration { .milliseconds(Int64(seconds * 1000)) }
 
   /// A candidate that has lease 7 since second 0.
   private func candidate() -> LeaderElection {
-    var election = LeaderElection(timeToLive: .seconds(5))
+    var election = LeaderElection(card: Self.own)
     #expect(election.start(at: .zero) == [.grantLease])
     let actions = election.leaseGranted(
       7, timeToLive: .seconds(5), askedAt: .zero, at: seconds(0.1))
@@ -144,6 +145,15 @@ import Testing
     let found = LeaderElection.Answer.found(card: nil, lease: 7, made: 10, readAt: 50)
     #expect(leading.answered(found, lease: 7, at: seconds(0.6)) == [.watch(from: 51)])
     #expect(leading.isLeading)
+  }
+
+  @Test("A key of its own from before is not waited for, and nobody is sent to it")
+  func leftover() {
+    var election = candidate()
+    let actions = election.answered(
+      .found(card: Self.own, lease: 2, made: 5, readAt: 9), lease: 7, at: seconds(0.2))
+    #expect(actions == [.follow(nil), .watch(from: 10), .revoke(lease: 2)])
+    #expect(election.keyDeleted(revision: 10, at: seconds(0.3)).contains(.ask(lease: 7)))
   }
 
   @Test("A leader whose key was made anew under it has lost its fence")

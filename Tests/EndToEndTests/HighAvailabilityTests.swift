@@ -83,6 +83,7 @@ struct HighAvailabilityTests {
       (0..<3).contains { coordinators.log($0).contains("node cart-1 restarted") }
     }
     let plan = try await coordinators.planNumber(member: 1)
+    let term = try await coordinators.term(member: 1)
     let load = SteadyLoad(cluster)
     try await coordinators.etcd.kill(1)
     try await coordinators.etcd.kill(2)
@@ -95,6 +96,10 @@ struct HighAvailabilityTests {
 
     for member in 0..<3 { try coordinators.etcd.start(member) }
     for member in 0..<3 { try await coordinators.etcd.waitUntilHealthy(member) }
+    try await eventually("there is a new term", within: .seconds(20)) {
+      let now = try await coordinators.term()
+      return now != nil && now != term
+    }
     let leader = try await coordinators.leader()
     try await restart(cluster.nodes[1], of: cluster)
     try await waitForNews(leader, in: coordinators, containing: "node cart-2 restarted")

@@ -38,11 +38,22 @@ package nonisolated struct Cloudstate_Internal_Etcd_State: Sendable {
 
   package var services: [Cloudstate_Internal_Etcd_Service] = []
 
+  /// The newest rebalance, if there was one.
+  package var rebalance: Cloudstate_Internal_Cluster_Rebalance {
+    get {_rebalance ?? Cloudstate_Internal_Cluster_Rebalance()}
+    set {_rebalance = newValue}
+  }
+  /// Returns true if `rebalance` has been explicitly set.
+  package var hasRebalance: Bool {self._rebalance != nil}
+  /// Clears the value of `rebalance`. Subsequent reads from it will return its default value.
+  package mutating func clearRebalance() {self._rebalance = nil}
+
   package var unknownFields = SwiftProtobuf.UnknownStorage()
 
   package init() {}
 
   fileprivate var _view: Cloudstate_Internal_Cluster_ClusterView? = nil
+  fileprivate var _rebalance: Cloudstate_Internal_Cluster_Rebalance? = nil
 }
 
 package nonisolated struct Cloudstate_Internal_Etcd_Service: Sendable {
@@ -53,6 +64,9 @@ package nonisolated struct Cloudstate_Internal_Etcd_Service: Sendable {
   package var name: String = String()
 
   package var shardCount: UInt32 = 0
+
+  /// Copies of each shard that the service wants, the primary's included; 0 as 1.
+  package var replicationFactor: UInt32 = 0
 
   package var unknownFields = SwiftProtobuf.UnknownStorage()
 
@@ -65,7 +79,7 @@ fileprivate nonisolated let _protobuf_package = "cloudstate.internal.etcd"
 
 nonisolated extension Cloudstate_Internal_Etcd_State: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
   package static let protoMessageName: String = _protobuf_package + ".State"
-  package static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}view\0\u{1}services\0")
+  package static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}view\0\u{1}services\0\u{1}rebalance\0")
 
   package mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
     while let fieldNumber = try decoder.nextFieldNumber() {
@@ -75,6 +89,7 @@ nonisolated extension Cloudstate_Internal_Etcd_State: SwiftProtobuf.Message, Swi
       switch fieldNumber {
       case 1: try { try decoder.decodeSingularMessageField(value: &self._view) }()
       case 2: try { try decoder.decodeRepeatedMessageField(value: &self.services) }()
+      case 3: try { try decoder.decodeSingularMessageField(value: &self._rebalance) }()
       default: break
       }
     }
@@ -91,12 +106,16 @@ nonisolated extension Cloudstate_Internal_Etcd_State: SwiftProtobuf.Message, Swi
     if !self.services.isEmpty {
       try visitor.visitRepeatedMessageField(value: self.services, fieldNumber: 2)
     }
+    try { if let v = self._rebalance {
+      try visitor.visitSingularMessageField(value: v, fieldNumber: 3)
+    } }()
     try unknownFields.traverse(visitor: &visitor)
   }
 
   package static func ==(lhs: Cloudstate_Internal_Etcd_State, rhs: Cloudstate_Internal_Etcd_State) -> Bool {
     if lhs._view != rhs._view {return false}
     if lhs.services != rhs.services {return false}
+    if lhs._rebalance != rhs._rebalance {return false}
     if lhs.unknownFields != rhs.unknownFields {return false}
     return true
   }
@@ -104,7 +123,7 @@ nonisolated extension Cloudstate_Internal_Etcd_State: SwiftProtobuf.Message, Swi
 
 nonisolated extension Cloudstate_Internal_Etcd_Service: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
   package static let protoMessageName: String = _protobuf_package + ".Service"
-  package static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}name\0\u{3}shard_count\0")
+  package static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}name\0\u{3}shard_count\0\u{3}replication_factor\0")
 
   package mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
     while let fieldNumber = try decoder.nextFieldNumber() {
@@ -114,6 +133,7 @@ nonisolated extension Cloudstate_Internal_Etcd_Service: SwiftProtobuf.Message, S
       switch fieldNumber {
       case 1: try { try decoder.decodeSingularStringField(value: &self.name) }()
       case 2: try { try decoder.decodeSingularUInt32Field(value: &self.shardCount) }()
+      case 3: try { try decoder.decodeSingularUInt32Field(value: &self.replicationFactor) }()
       default: break
       }
     }
@@ -126,12 +146,16 @@ nonisolated extension Cloudstate_Internal_Etcd_Service: SwiftProtobuf.Message, S
     if self.shardCount != 0 {
       try visitor.visitSingularUInt32Field(value: self.shardCount, fieldNumber: 2)
     }
+    if self.replicationFactor != 0 {
+      try visitor.visitSingularUInt32Field(value: self.replicationFactor, fieldNumber: 3)
+    }
     try unknownFields.traverse(visitor: &visitor)
   }
 
   package static func ==(lhs: Cloudstate_Internal_Etcd_Service, rhs: Cloudstate_Internal_Etcd_Service) -> Bool {
     if lhs.name != rhs.name {return false}
     if lhs.shardCount != rhs.shardCount {return false}
+    if lhs.replicationFactor != rhs.replicationFactor {return false}
     if lhs.unknownFields != rhs.unknownFields {return false}
     return true
   }

@@ -1,8 +1,8 @@
 package import CloudstateModel
 import CloudstateProtocol
 package import EtcdClient
-package import Logging
 import Glibc
+package import Logging
 import NIOCore
 import Synchronization
 

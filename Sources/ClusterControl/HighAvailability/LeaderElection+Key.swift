@@ -23,6 +23,12 @@ extension LeaderElection {
     switch answer {
     case .made(let revision): return own(revision, watchFrom: revision + 1)
     case .found(_, held.id, let made, let readAt): return own(made, watchFrom: readAt + 1)
+    case .found(card, let former, let made, let readAt):
+      if isLeading { return yield("the key of the leader is another one") }
+      // Left over from a term of this coordinator that ended without etcd, or of its process before this one: nobody
+      // else can be at its endpoint. Nobody needs to wait for that lease.
+      askAt = now + held.timeToLive
+      return follow(nil, made: made) + beginWatch(from: readAt + 1) + [.revoke(lease: former)]
     case .found(let card, _, let made, let readAt):
       if isLeading { return yield("another coordinator leads") }
       // The watch may have been faster than the answer.

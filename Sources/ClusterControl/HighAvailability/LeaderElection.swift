@@ -66,7 +66,7 @@ package struct LeaderElection: Sendable {
     case stopped
   }
 
-  private let timeToLive: Duration
+  let card: LeaderCard
   var role = Role.candidate
   var lease = LeaseState.none(retryAt: .zero)
   var isAsking = false
@@ -78,8 +78,8 @@ package struct LeaderElection: Sendable {
   /// Requests that failed in a row; says when to tell of it.
   var failures = 0
 
-  /// - Parameter timeToLive: of the lease, as wished; etcd may grant more.
-  package init(timeToLive: Duration) { self.timeToLive = timeToLive }
+  /// - Parameter card: of this candidate.
+  package init(card: LeaderCard) { self.card = card }
 
   /// The pause after a failure.
   static let retryDelay = Duration.milliseconds(200)

@@ -53,7 +53,7 @@ package final class LeaderElector: Sendable {
     self.logger = logger
     self.onEvent = onEvent
     state = .makeBoxSendingValue(
-      State(election: LeaderElection(timeToLive: timeToLive)), eventLoop: client.eventLoop)
+      State(election: LeaderElection(card: card)), eventLoop: client.eventLoop)
     onLoop { $0.start(at: $1) }
   }
 

@@ -40,6 +40,10 @@ final class StandbyResponder: Sendable {
       let answer = HeartbeatAnswer(registerAgain: true, view: nil)
       return request.answer(.success(answer.message.encoded))
     }
+    if request.subject == .shardReports {
+      let answer = ShardsReportAnswer(registerAgain: true)
+      return request.answer(.success(answer.message.encoded))
+    }
     request.answer(.failure(BusError(.rejected, "this coordinator does not lead")))
   }
 }

@@ -28,8 +28,10 @@ struct StoredState {
       var entry = Cloudstate_Internal_Etcd_Service()
       entry.name = service.text
       entry.shardCount = shardCount
+      entry.replicationFactor = record.replicationFactors[service] ?? 1
       return entry
     }
+    if let rebalance = record.rebalance { message.rebalance = rebalance.message }
     return try Packing.seal(message.storedBytes, name: EtcdKeys.stateName)
   }
 
@@ -40,10 +42,17 @@ struct StoredState {
       text.clearPlan()
       let view = try ClusterView(text)
       var services: [ServiceName: UInt32] = [:]
-      for entry in message.services { services[try serviceName(entry.name)] = entry.shardCount }
+      var factors: [ServiceName: UInt32] = [:]
+      for entry in message.services {
+        let service = try serviceName(entry.name)
+        services[service] = entry.shardCount
+        factors[service] = max(1, entry.replicationFactor)
+      }
       return CoordinatorRecord(
         coordinatorID: view.coordinatorID, version: view.version, services: services,
-        members: Dictionary(uniqueKeysWithValues: view.members.map { ($0.node, $0) }), plan: plan)
+        replicationFactors: factors,
+        members: Dictionary(uniqueKeysWithValues: view.members.map { ($0.node, $0) }), plan: plan,
+        rebalance: message.hasRebalance ? try Rebalance(message.rebalance) : nil)
     }
   }
 }

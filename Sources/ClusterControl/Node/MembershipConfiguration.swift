@@ -47,7 +47,8 @@ package struct MembershipConfiguration: Hashable, Sendable {
     try require(!coordinatorEndpoints.isEmpty, "the coordinator's endpoint is missing")
     try require(
       coordinatorEndpoints.count <= Self.maximumCoordinators,
-      "\(coordinatorEndpoints.count) coordinators are too many: name up to \(Self.maximumCoordinators)")
+      "\(coordinatorEndpoints.count) coordinators are too many: name up to \(Self.maximumCoordinators)"
+    )
     try require(shardCount > 0, "a service needs at least one shard")
     // A retry delay of zero would turn an absent coordinator into a busy loop.
     try require(

@@ -75,18 +75,21 @@ final class ElectedCoordinators {
     return nil
   }
 
-  /// The revision at which a key was last changed.
-  func revision(of key: String) async throws -> Int {
-    let text = try await etcd.control(["get", "/cs/test/\(key)", "-w", "json"]) ?? ""
+  /// The fence of the term under way; `nil` while nobody leads.
+  func term(member: Int = 0) async throws -> Int? {
+    guard
+      let text = try await etcd.control(["get", "/cs/test/leader", "-w", "json"], member: member)
+    else { return nil }
     let object = try JSONSerialization.jsonObject(with: Data(text.utf8)) as? [String: Any]
     let values = object?["kvs"] as? [[String: Any]]
-    return values?.first?["mod_revision"] as? Int ?? 0
+    return values?.first?["create_revision"] as? Int
   }
 
   /// The newest plan.
   func planNumber(member: Int = 0) async throws -> Int {
     let text =
-      try await etcd.control(["get", "/cs/test/plan/", "--prefix", "--keys-only"], member: member) ?? ""
+      try await etcd.control(["get", "/cs/test/plan/", "--prefix", "--keys-only"], member: member)
+      ?? ""
     return text.split(separator: "\n").compactMap { Int($0.suffix(20)) }.max() ?? 0
   }
 }

@@ -11,14 +11,17 @@ import Testing
   private let shard = EntityRuntimeHarness.shard(of: "a")
   /// Entities of the same shard.
   private let mates: [String]
-  /// One of another.
-  private let stranger: String
+  /// Entities of another.
+  private let strangers: [String]
+  private var stranger: String { strangers[0] }
 
   init() throws {
     let shard = shard
     let names = (0..<200).map { "e\($0)" }
     mates = names.filter { EntityRuntimeHarness.shard(of: $0) == shard }
-    stranger = try #require(names.first { EntityRuntimeHarness.shard(of: $0) != shard })
+    let first = try #require(names.first { EntityRuntimeHarness.shard(of: $0) != shard })
+    let other = EntityRuntimeHarness.shard(of: first)
+    strangers = names.filter { EntityRuntimeHarness.shard(of: $0) == other }
   }
 
   private func withRuntime(
@@ -233,6 +236,39 @@ import Testing
         try await serve(harness, epoch: 1)
       }
       #expect(try await harness.withFunction { $0.mostOpen } == 1)
+    }
+  }
+
+  @Test(
+    "The entities of a lost shard leave the line, so that others can stand there",
+    arguments: [true, false])
+  func line(isLost: Bool) async throws {
+    var configuration = EntityRuntimeConfiguration()
+    configuration.maximumStreams = 1
+    configuration.waitingEntities = 3
+    let shard = shard
+    try await withRuntime(configuration: configuration) { harness in
+      try await harness.withFunction { $0.isHolding = true }
+      async let holder = harness.send("add", to: strangers[0])
+      try await atFunction(harness, 1)
+      for mate in mates.prefix(3) { harness.submit("add", to: mate) }
+      try await eventually("three are in line") { harness.activeEntities == 4 }
+      try await harness.withRuntime {
+        if isLost { $0.giveUp(shard, because: "test") } else { $0.handOver(shard) {} }
+      }
+      #expect(harness.activeEntities == 1)
+      let waiting = Task {
+        await withTaskGroup(of: String.self) { group in
+          for stranger in strangers[1...3] {
+            group.addTask { await harness.send("add", to: stranger).text }
+          }
+          return await group.reduce(into: []) { $0.append($1) }
+        }
+      }
+      try await eventually("three others are in line") { harness.activeEntities == 4 }
+      try await harness.withFunction { $0.release() }
+      #expect(await holder.text == "1")
+      #expect(await waiting.value == ["1", "1", "1"])
     }
   }
 }
