@@ -10,7 +10,7 @@ import Testing
 /// is what it held. Nothing is dropped without a word.
 @Suite(.serialized) struct DamagedFilesTests {
   private static let shardCount: UInt32 = 2
-  private static let timesEach = 20
+  private static let timesEach = 8
 
   /// Kinds of files that RocksDB keeps, by how their names begin or end.
   enum Kind: String, CaseIterable {
