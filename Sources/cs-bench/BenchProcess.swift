@@ -44,9 +44,15 @@ struct BenchProcess {
     _ name: String, _ arguments: [String], readyFile: String
   ) async throws -> BenchProcess {
     unlink(readyFile)
-    var process = try await start(name, arguments + ["--ready-file", readyFile])
+    let process = try await start(name, arguments + ["--ready-file", readyFile])
+    return try await process.ready(readyFile, name)
+  }
+
+  /// Waits until the program has written its ready file.
+  func ready(_ readyFile: String, _ name: String) async throws -> BenchProcess {
+    var process = self
     for _ in 0..<1000 {
-      if let text = try? readFile(readyFile), let address = publicAddress(in: text) {
+      if let text = try? readFile(readyFile), let address = Self.publicAddress(in: text) {
         process.address = address
         return process
       }

@@ -28,7 +28,7 @@ struct StoredState {
       var entry = Cloudstate_Internal_Etcd_Service()
       entry.name = service.text
       entry.shardCount = shardCount
-      entry.replicationFactor = record.replicationFactors[service] ?? 1
+      entry.replicationFactor = record.replicationFactors[service] ?? 0
       return entry
     }
     if let rebalance = record.rebalance { message.rebalance = rebalance.message }
@@ -46,7 +46,7 @@ struct StoredState {
       for entry in message.services {
         let service = try serviceName(entry.name)
         services[service] = entry.shardCount
-        factors[service] = max(1, entry.replicationFactor)
+        if entry.replicationFactor > 0 { factors[service] = entry.replicationFactor }
       }
       return CoordinatorRecord(
         coordinatorID: view.coordinatorID, version: view.version, services: services,

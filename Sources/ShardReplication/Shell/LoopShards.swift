@@ -25,12 +25,17 @@ struct ShardEnvironment: Sendable {
 /// The shards of one event loop: feeds their ``ShardMachine``s and carries out what they ask for. Only its loop may
 /// touch it.
 final class LoopShards {
+  /// How old the sizes of shards may be that are reported.
+  private static let sizeInterval: UInt64 = 5_000_000_000
+
   private let eventLoop: any EventLoop
   private let environment: ShardEnvironment
   private let outcomes: LoopOutcomes
   private var machines: [ShardID: ShardMachine] = [:]
   private var reported: [ShardID: UInt64] = [:]
   private var dirtyConsumers: Set<ShardID> = []
+  private var sizes: [ShardID: UInt64] = [:]
+  private var sizedAt: Uptime = 0
   private var outbox: AppendOutbox?
   /// Actions still to be carried out; what happens meanwhile adds its own behind them.
   private var actions: Deque<(shard: ShardID, action: ShardAction)> = []
@@ -81,13 +86,29 @@ final class LoopShards {
     }
   }
 
-  /// What the coordinator should know.
+  /// What the coordinator should know. Sizes are those of some seconds ago.
   func reports() -> [ShardReport] {
     let now = now
-    return machines.keys.sorted().compactMap { shard in
+    let reports = machines.keys.sorted().compactMap { shard -> ShardReport? in
       guard var report = machines[shard]?.report(now: now) else { return nil }
-      report.bytes = environment.store.inner.approximateBytes(of: shard)
+      report.bytes = sizes[shard] ?? 0
       return report
+    }
+    if now.since(sizedAt) >= Self.sizeInterval {
+      sizedAt = now
+      measure(reports.map(\.shard))
+    }
+    return reports
+  }
+
+  /// Asks for the sizes of shards where that may block.
+  private func measure(_ shards: [ShardID]) {
+    let store = environment.store.inner
+    let (own, eventLoop) = (NIOLoopBound(self, eventLoop: eventLoop), eventLoop)
+    environment.reader.submit { state in
+      guard state == .active else { return }
+      let sizes = Dictionary(uniqueKeysWithValues: shards.map { ($0, store.approximateBytes(of: $0)) })
+      eventLoop.execute { own.value.sizes = sizes }
     }
   }
 
