@@ -159,7 +159,9 @@ struct DataReader: Sendable {
     var response = Cloudstate_Admin_ReplicaCopies()
     var bytes = 0
     let after = request.hasAfter ? request.after.key.sortKey : []
-    for replica in stored.sorted(by: { $0.entity.sortKey.lexicographicallyPrecedes($1.entity.sortKey) }) {
+    for replica in stored.sorted(by: {
+      $0.entity.sortKey.lexicographicallyPrecedes($1.entity.sortKey)
+    }) {
       guard after.lexicographicallyPrecedes(replica.entity.sortKey) else { continue }
       bytes += replica.parts.reduce(64) { $0 + $1.count }
       if !response.copies.isEmpty, bytes > Self.maximumPageBytes {

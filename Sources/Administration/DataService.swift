@@ -103,7 +103,9 @@ package final class DataService: Sendable {
   ) {
     lane.run { [reader] in
       Result { () throws(DataRefusal) in try reader.answer(method, request) }
-    } completion: { completion($0) }
+    } completion: {
+      completion($0)
+    }
   }
 
   /// The node that has what is asked for.

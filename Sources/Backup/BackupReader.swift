@@ -28,7 +28,8 @@ package struct BackupReader: Sendable {
         do throws(FormatError) {
           delta = try ShardDelta.open(frame, in: shard)
         } catch {
-          throw damaged(file, "the batch behind position \(end.position) cannot be trusted: \(error)")
+          throw damaged(
+            file, "the batch behind position \(end.position) cannot be trusted: \(error)")
         }
         guard delta.position == end.position.next, delta.epoch >= end.epoch else {
           throw damaged(file, "batch \(delta.position) stands behind batch \(end.position)")

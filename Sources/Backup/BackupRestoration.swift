@@ -58,7 +58,8 @@ package struct BackupRestoration: Sendable {
     guard try !isFilled(path) else {
       throw BackupError(
         .conflict,
-        "\(path) is not empty; a backup is restored into empty directories only. Nothing was changed")
+        "\(path) is not empty; a backup is restored into empty directories only. Nothing was changed"
+      )
     }
   }
 

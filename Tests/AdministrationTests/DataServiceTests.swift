@@ -83,7 +83,9 @@ import Testing
       try await cluster.commit(
         cart, sequence: Int64(sequence), type: sequence == 5 ? "Unknown" : "Added")
     }
-    func page(from: Int64, limit: UInt32, at node: Int) async throws -> Cloudstate_Admin_EntityEvents {
+    func page(from: Int64, limit: UInt32, at node: Int) async throws
+      -> Cloudstate_Admin_EntityEvents
+    {
       try await cluster.call(
         node, "events",
         Cloudstate_Admin_EntityEventsRequest.with {
@@ -156,14 +158,18 @@ import Testing
     }
   }
 
-  @Test("A shard that has no owner, or whose owner has no answer, is worth another try; one that cannot be is not")
+  @Test(
+    "A shard that has no owner, or whose owner has no answer, is worth another try; one that cannot be is not"
+  )
   func owners() async throws {
     try await cluster.commit(cart, sequence: 1)
     cluster.topology.setOwner(nil, of: 1)
     await expectRefusal(.unavailable, saying: "no node owns shard 1") {
       _ = try await end(of: 1)
     }
-    await expectRefusal(.invalidArgument, saying: "there is no shard 4") { _ = try await end(of: 4) }
+    await expectRefusal(.invalidArgument, saying: "there is no shard 4") {
+      _ = try await end(of: 4)
+    }
     let other = try cluster.owner(of: 2).id == cluster.nodes[0].id ? 1 : 0
     cluster.topology.setOwner(cluster.nodes[other].id, of: 2)
     #expect(try await end(of: 2, at: 0).position == 0)

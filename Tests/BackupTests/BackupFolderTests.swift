@@ -52,7 +52,9 @@ import Testing
     #expect(try BackupVerification(of: path).isSound)
   }
 
-  @Test("An interrupted run is taken up behind its last whole batch, and the backup before it stays sound")
+  @Test(
+    "An interrupted run is taken up behind its last whole batch, and the backup before it stays sound"
+  )
   func interrupted() throws {
     var service = try MadeUpService()
     service.commit(3, in: 0)

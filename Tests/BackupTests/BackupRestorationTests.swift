@@ -18,7 +18,9 @@ import Testing
     BackupRestoration(try BackupReader(path), logger: logger)
   }
 
-  @Test("A restored store has the batches, the state, the consumers and the replicated entities of the backup")
+  @Test(
+    "A restored store has the batches, the state, the consumers and the replicated entities of the backup"
+  )
   func everything() throws {
     var service = try MadeUpService()
     for index in 0..<service.shardCount { service.commit(50, in: index, epoch: 4) }
@@ -39,12 +41,15 @@ import Testing
       #expect(end == service.end(of: index))
       #expect(chain == made.shards[Int(index)].chain)
       #expect(try store.verify(shard).batches == 50)
-      #expect(try store.position(of: consumer, in: shard) == ConsumerPosition(batches: Position(49)))
+      #expect(
+        try store.position(of: consumer, in: shard) == ConsumerPosition(batches: Position(49)))
       let last = try #require(service.shards[Int(index)].last)
       let events = try store.events(
         of: last.entity, in: shard, after: .none, byteLimit: .max)
       #expect(events.last?.payload == last.events.last)
-      let newest = service.shards[Int(index)].last { $0.entity == last.entity && $0.snapshot != nil }
+      let newest = service.shards[Int(index)].last {
+        $0.entity == last.entity && $0.snapshot != nil
+      }
       #expect(try store.snapshot(of: last.entity, in: shard)?.payload == newest?.snapshot)
       // The next primary must not be one of before.
       #expect(throws: StoreError.self) { try store.openShard(shard, epoch: Epoch(3)) }

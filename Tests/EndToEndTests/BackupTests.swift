@@ -6,7 +6,8 @@ import Testing
 @Suite(.serialized) struct BackupTests {
   private static let users = 30
 
-  @Test("A backup under load, over the loss of a node, brings back exactly what was there at its cut")
+  @Test(
+    "A backup under load, over the loss of a node, brings back exactly what was there at its cut")
   func underLoad() async throws {
     let cluster = try await TestCluster(nodes: 3, shards: 12)
     let report = "\(cluster.folder.path)/report.jsonl"
@@ -43,7 +44,9 @@ import Testing
     try await expectDigests(cut, of: cluster)
     try await cluster.start()
     #expect(Set(try await cluster.allEvents()) == Set(expected))
-    for (user, events) in Dictionary(grouping: expected, by: \.entity).sorted(by: { $0.key < $1.key }).prefix(6) {
+    for (user, events) in Dictionary(grouping: expected, by: \.entity).sorted(by: {
+      $0.key < $1.key
+    }).prefix(6) {
       let got = try await cart(of: user, in: cluster)
       #expect(got == events.map(\.product), "\(user)")
     }
@@ -137,7 +140,9 @@ import Testing
     #expect(entity.output.contains("crdt"), "\(entity.output)")
   }
 
-  @Test("A restore into a directory that is not empty, or of several nodes without a coordinator, is refused")
+  @Test(
+    "A restore into a directory that is not empty, or of several nodes without a coordinator, is refused"
+  )
   func refusals() async throws {
     let cluster = try await TestCluster(nodes: 1, shards: 2)
     let backup = "\(cluster.folder.path)/nightly"

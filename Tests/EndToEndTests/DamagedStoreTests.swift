@@ -61,7 +61,9 @@ import Testing
     }
   }
 
-  @Test("A node with a damaged record hands its shard to the other copy, and gets a new copy from there")
+  @Test(
+    "A node with a damaged record hands its shard to the other copy, and gets a new copy from there"
+  )
   func recoveryFromReplica() async throws {
     let shards: UInt32 = 4
     let cluster = try await TestCluster(
@@ -111,7 +113,8 @@ import Testing
     #expect(both.status == .code(0), "\(both.talk)")
   }
 
-  @Test("A node and a coordinator whose files are damaged do not start, say which, and change nothing")
+  @Test(
+    "A node and a coordinator whose files are damaged do not start, say which, and change nothing")
   func damagedFiles() async throws {
     let cluster = try await TestCluster(nodes: 1, shards: 2)
     #expect(try await add(to: cluster, "ada").status == .code(0))

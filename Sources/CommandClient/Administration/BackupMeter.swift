@@ -35,7 +35,8 @@ final class BackupMeter: Sendable {
       state.bytes += UInt64(bytes)
       if let rate {
         state.paidUntil =
-          max(state.paidUntil, now) + .nanoseconds(Int64(bytes) * 1_000_000_000 / Int64(max(1, rate)))
+          max(state.paidUntil, now)
+          + .nanoseconds(Int64(bytes) * 1_000_000_000 / Int64(max(1, rate)))
       }
       let passed = now - state.lastTold
       guard passed >= Self.interval else { return (nil, state.paidUntil) }

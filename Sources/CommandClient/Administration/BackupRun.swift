@@ -4,7 +4,6 @@ import CloudstateProtocol
 package import CommandLineKit
 import GRPCTransport
 import NIOCore
-import ReplicatedData
 import ShardStore
 import SwiftProtobuf
 
@@ -36,8 +35,8 @@ package struct BackupRun: Sendable {
   }
 
   private let session: ClientSession
-  private let settings: Settings
-  private let console: Console
+  let settings: Settings
+  let console: Console
 
   package init(_ session: ClientSession, _ settings: Settings, console: Console) {
     self.session = session
@@ -183,63 +182,6 @@ package struct BackupRun: Sendable {
       let bytes = page.deltas.reduce(0) { $0 + $1.count }
       try await meter.took(batches: page.deltas.count, bytes: bytes)
     } while backup.end.position < end
-  }
-
-  // MARK: Replicated entities
-
-  private func fetchReplicas(
-    _ description: Cloudstate_Admin_DataDescription, into folder: BackupFolder,
-    _ meter: BackupMeter, _ caller: ServerCaller
-  ) async throws -> BackupManifest.Replicas {
-    let backup = ReplicaBackup(in: folder)
-    guard description.types.contains(where: { $0.kind == "crdt" }) else {
-      return try backup.finish()
-    }
-    let nodes = description.nodes.filter { $0.liveness != "down" }.map(\.nodeID)
-    for node in description.nodes where node.liveness == "down" {
-      console.warning(
-        "node \(node.nodeID) is down; changes of replicated entities that only it knows are left out")
-    }
-    for bucket in 0..<ReplicaBucket.count {
-      // One bucket of all nodes is in memory at a time.
-      var merged: [EntityKey: ReplicatedEntityState] = [:]
-      for node in nodes { try await collect(bucket, of: node, into: &merged, meter, caller) }
-      for entity in merged.keys.sorted(by: { "\($0)" < "\($1)" }) {
-        if let state = merged[entity] { try backup.append(state, of: entity) }
-      }
-    }
-    return try backup.finish()
-  }
-
-  private func collect(
-    _ bucket: UInt32, of node: String, into merged: inout [EntityKey: ReplicatedEntityState],
-    _ meter: BackupMeter, _ caller: ServerCaller
-  ) async throws {
-    var request = Cloudstate_Admin_ReplicaCopiesRequest()
-    request.nodeID = node
-    request.bucket = bucket
-    while true {
-      let page: Cloudstate_Admin_ReplicaCopies = try await caller.persistentCall(
-        "/cloudstate.admin.Data/replicas", request, patience: TimeAmount(settings.patience))
-      for copy in page.copies {
-        let entity = EntityKey(
-          persistenceID: copy.name.persistenceID, entityID: copy.name.entityID)
-        for part in copy.parts {
-          do throws(ReplicatedDataFormatError) {
-            let state = try ReplicatedEntityState(decoding: Array(part))
-            if merged[entity] == nil { merged[entity] = state } else { merged[entity]?.merge(state) }
-          } catch {
-            throw BackupError(
-              .damaged,
-              "node \(node)'s copy of the replicated entity \(entity) cannot be trusted: \(error)")
-          }
-        }
-      }
-      try await meter.took(
-        batches: 0, bytes: page.copies.reduce(0) { $0 + $1.parts.reduce(0) { $0 + $1.count } })
-      guard page.hasMore_p, let last = page.copies.last else { return }
-      request.after = last.name
-    }
   }
 
   /// Does something for each shard, several at once, and answers the results in order.

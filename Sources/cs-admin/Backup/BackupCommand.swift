@@ -44,7 +44,8 @@ struct BackupMakeCommand: AsyncParsableCommand {
         1 another failure    3 unreachable      7 the folder is in use or holds something else
       """)
 
-  @Option(help: ArgumentHelp("The folder to make it in.", valueName: "folder"), completion: .directory)
+  @Option(
+    help: ArgumentHelp("The folder to make it in.", valueName: "folder"), completion: .directory)
   var to: String
   @Option(help: ArgumentHelp("Shards fetched at the same time.", valueName: "count"))
   var concurrency = 4

@@ -29,7 +29,8 @@ struct RestoreCommand: ParsableCommand {
         1 another failure    5 no finished backup
       """)
 
-  @Option(help: ArgumentHelp("The folder of the backup.", valueName: "folder"), completion: .directory)
+  @Option(
+    help: ArgumentHelp("The folder of the backup.", valueName: "folder"), completion: .directory)
   var from: String
   @Option(
     help: ArgumentHelp(
@@ -117,8 +118,9 @@ struct RestoreCommand: ParsableCommand {
         "several nodes need --coordinator DIRECTORY: the coordinator must know which node has which "
           + "shard")
     }
-    guard Set(targets.map(\.path) + [coordinator].compactMap(\.self)).count
-      == targets.count + (coordinator == nil ? 0 : 1)
+    guard
+      Set(targets.map(\.path) + [coordinator].compactMap(\.self)).count
+        == targets.count + (coordinator == nil ? 0 : 1)
     else { throw BackupError(.usage, "each directory can be used once") }
     return targets
   }
