@@ -28,8 +28,7 @@ enum AdminRoute: Hashable {
     let (route, needed) = try Self.route(path, query)
     // HEAD is answered as GET, without the content.
     guard method == needed || (method == "HEAD" && needed == "GET") else {
-      throw Refusal(
-        status: 405, message: "/\(path.joined(separator: "/")) takes \(needed), not \(method)")
+      throw Refusal(status: 405, message: "/\(path.joined(separator: "/")) takes \(needed), not \(method)")
     }
     self = route
   }
@@ -60,8 +59,7 @@ enum AdminRoute: Hashable {
     default:
       throw Refusal(
         status: 404,
-        message:
-          "there is /status, /nodes, /shards, /plan, /plan/history and /plan/dry-run to read; "
+        message: "there is /status, /nodes, /shards, /plan, /plan/history and /plan/dry-run to read; "
           + "/plan/approve, /plan/abort, /drain/NODE, /undrain/NODE and /shards/SERVICE/INDEX/accept-loss to "
           + "change")
     }
@@ -74,8 +72,7 @@ enum AdminRoute: Hashable {
     case "history":
       let text = query["limit"] ?? String(defaultHistory)
       guard let limit = Int(text), (1...maximumHistory).contains(limit) else {
-        throw Refusal(
-          status: 400, message: "limit must be 1 to \(maximumHistory), not \(quoted(text))")
+        throw Refusal(status: 400, message: "limit must be 1 to \(maximumHistory), not \(quoted(text))")
       }
       return (.history(limit: limit), "GET")
     case "dry-run": return (.dryRun, "GET")

@@ -48,9 +48,7 @@ struct PlanShowCommand: AsyncParsableCommand {
           "  moving \(move.shard) from \(move.source) to \(move.target), \(humanBytes(move.bytes)): "
             + move.phase)
       }
-      if let rebalance = document.rebalance {
-        lines += ["", rebalance.line, table(rebalance.steps)]
-      }
+      if let rebalance = document.rebalance { lines += ["", rebalance.line, table(rebalance.steps)] }
       return lines.joined(separator: "\n")
     }
   }
