@@ -149,30 +149,34 @@ struct DataReader: Sendable {
   private func replicas(
     _ request: Cloudstate_Admin_ReplicaCopiesRequest
   ) throws(DataRefusal) -> Cloudstate_Admin_ReplicaCopies {
-    guard let bucket = ReplicaBucket(request.bucket) else {
+    let end = UInt64(request.bucket) + UInt64(max(1, request.bucketCount))
+    guard end <= UInt64(ReplicaBucket.count) else {
       throw DataRefusal(.invalidArgument, "buckets are 0 to \(ReplicaBucket.count - 1)")
     }
     guard request.nodeID == nodeID.text else {
       throw DataRefusal(.unavailable, "this is node \(nodeID), not \(request.nodeID)")
     }
-    let stored = try refusing { () throws(StoreError) in try store.replicas(in: bucket) }
     var response = Cloudstate_Admin_ReplicaCopies()
     var bytes = 0
-    let after = request.hasAfter ? request.after.key.sortKey : []
-    for replica in stored.sorted(by: {
-      $0.entity.sortKey.lexicographicallyPrecedes($1.entity.sortKey)
-    }) {
-      guard after.lexicographicallyPrecedes(replica.entity.sortKey) else { continue }
-      bytes += replica.parts.reduce(64) { $0 + $1.count }
-      if !response.copies.isEmpty, bytes > Self.maximumPageBytes {
-        response.hasMore_p = true
-        break
+    let after = request.hasAfter ? request.after.key : nil
+    let first = max(request.bucket, after.map { ReplicaBucket(of: $0).index } ?? 0)
+    for index in first..<max(first, UInt32(end)) {
+      guard let bucket = ReplicaBucket(index) else { break }
+      var stored = try refusing { () throws(StoreError) in try store.replicas(in: bucket) }
+      stored.sort { $0.entity.sortKey.lexicographicallyPrecedes($1.entity.sortKey) }
+      let seen = index == first ? after?.sortKey ?? [] : []
+      for replica in stored where seen.lexicographicallyPrecedes(replica.entity.sortKey) {
+        bytes += replica.parts.reduce(64) { $0 + $1.count }
+        guard response.copies.isEmpty || bytes <= Self.maximumPageBytes else {
+          response.hasMore_p = true
+          return response
+        }
+        response.copies.append(
+          .with {
+            $0.name = .init(replica.entity)
+            $0.parts = replica.parts.map { Data($0) }
+          })
       }
-      response.copies.append(
-        .with {
-          $0.name = .init(replica.entity)
-          $0.parts = replica.parts.map { Data($0) }
-        })
     }
     return response
   }

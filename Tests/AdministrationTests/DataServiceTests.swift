@@ -175,32 +175,66 @@ import Testing
     #expect(try await end(of: 2, at: 0).position == 0)
   }
 
-  @Test("Copies of replicated entities are given bucket by bucket, by the node that is named")
+  @Test("Copies of replicated entities are given in pages, bucket by bucket, by the node that is named")
   func replicas() async throws {
-    let entity = EntityKey(persistenceID: "votes", entityID: "v")
-    let bucket = ReplicaBucket(of: entity)
-    let sink = Done()
-    let whole = ReplicatedEntityState.live(ReplicatedValue(.gset)).encoded()
-    cluster.nodes[1].store.submit(
-      ReplicaWrite(entity: entity, change: .whole(whole, replacingDeltasUpTo: 0)), token: 1,
-      to: sink)
+    // Large enough for several pages.
+    let entities = (0..<40).map { EntityKey(persistenceID: "votes", entityID: "v\($0)") }
+    let filler = [UInt8](repeating: 7, count: 60_000)
     let store = cluster.nodes[1].store
-    try await eventually("the copy is stored") { try store.replica(of: entity) != nil }
-    func copies(of node: Int) async throws -> Cloudstate_Admin_ReplicaCopies {
+    for entity in entities {
+      store.submit(
+        ReplicaWrite(entity: entity, change: .whole(filler, replacingDeltasUpTo: 0)), token: 1,
+        to: Done())
+    }
+    for entity in entities {
+      try await eventually("the copy is stored") { try store.replica(of: entity) != nil }
+    }
+    func page(
+      of node: Int, from bucket: UInt32, _ count: UInt32,
+      after: Cloudstate_Admin_ReplicaName? = nil
+    ) async throws -> Cloudstate_Admin_ReplicaCopies {
       try await cluster.call(
         0, "replicas",
         Cloudstate_Admin_ReplicaCopiesRequest.with {
           $0.nodeID = cluster.nodes[node].id.text
-          $0.bucket = bucket.index
+          $0.bucket = bucket
+          $0.bucketCount = count
+          if let after { $0.after = after }
         })
     }
-    #expect(try await copies(of: 0).copies.isEmpty)
-    let found = try await copies(of: 1)
-    #expect(found.copies.map(\.name.entityID) == ["v"])
-    #expect(found.copies.first?.parts.map { Array($0) } == [whole])
-    #expect(!found.hasMore_p)
+    #expect(try await page(of: 0, from: 0, ReplicaBucket.count).copies.isEmpty)
+    var (found, pages, last): ([String], Int, Cloudstate_Admin_ReplicaName?) = ([], 0, nil)
+    while true {
+      let next = try await page(of: 1, from: 0, ReplicaBucket.count, after: last)
+      found += next.copies.map(\.name.entityID)
+      pages += 1
+      guard next.hasMore_p else { break }
+      last = next.copies.last?.name
+    }
+    #expect(found.count == 40)
+    #expect(Set(found) == Set(entities.map(\.entityID)))
+    #expect(pages == 3)
+    let bucket = ReplicaBucket(of: entities[3]).index
+    let single = try await page(of: 1, from: bucket, 0)
+    #expect(single.copies.map(\.name.entityID).contains("v3"))
+    #expect(single.copies.first?.parts.map { Array($0) } == [filler])
+    await expectRefusal(.invalidArgument, saying: "0 to 1023") {
+      _ = try await page(of: 1, from: 1000, 25)
+    }
+  }
+
+  @Test("Of a replicated entity its type and whether it was deleted is told")
+  func replicatedEntity() async throws {
+    let entity = EntityKey(persistenceID: "votes", entityID: "v")
+    let store = cluster.nodes[1].store
+    let whole = ReplicatedEntityState.live(ReplicatedValue(.gset)).encoded()
+    store.submit(
+      ReplicaWrite(entity: entity, change: .whole(whole, replacingDeltasUpTo: 0)), token: 1,
+      to: Done())
+    try await eventually("the copy is stored") { try store.replica(of: entity) != nil }
     let state = try await self.entity("votes", "v", at: 1)
     #expect(state.replica.type == "\(ReplicatedKind.gset)")
+    #expect(!state.replica.deleted)
   }
 
   private final class Done: CommitSink {

@@ -442,10 +442,10 @@ package nonisolated struct Cloudstate_Admin_ReplicaCopiesRequest: Sendable {
   /// Whose copies.
   package var nodeID: String = String()
 
-  /// Entities are spread evenly over 1024 buckets, from 0.
+  /// Entities are spread evenly over 1024 buckets, from 0. The first bucket wanted.
   package var bucket: UInt32 = 0
 
-  /// Entities of the bucket up to and including this one are left out.
+  /// Where the page before ended: this entity and all before it are left out.
   package var after: Cloudstate_Admin_ReplicaName {
     get {_after ?? Cloudstate_Admin_ReplicaName()}
     set {_after = newValue}
@@ -454,6 +454,9 @@ package nonisolated struct Cloudstate_Admin_ReplicaCopiesRequest: Sendable {
   package var hasAfter: Bool {self._after != nil}
   /// Clears the value of `after`. Subsequent reads from it will return its default value.
   package mutating func clearAfter() {self._after = nil}
+
+  /// How many buckets are wanted; 0 as 1.
+  package var bucketCount: UInt32 = 0
 
   package var unknownFields = SwiftProtobuf.UnknownStorage()
 
@@ -483,7 +486,7 @@ package nonisolated struct Cloudstate_Admin_ReplicaCopies: Sendable {
 
   package var copies: [Cloudstate_Admin_ReplicaCopy] = []
 
-  /// The bucket has more behind the last one.
+  /// There are more behind the last one.
   package var hasMore_p: Bool = false
 
   package var unknownFields = SwiftProtobuf.UnknownStorage()
@@ -1352,7 +1355,7 @@ nonisolated extension Cloudstate_Admin_ShardDeltas: SwiftProtobuf.Message, Swift
 
 nonisolated extension Cloudstate_Admin_ReplicaCopiesRequest: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
   package static let protoMessageName: String = _protobuf_package + ".ReplicaCopiesRequest"
-  package static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{3}node_id\0\u{1}bucket\0\u{1}after\0")
+  package static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{3}node_id\0\u{1}bucket\0\u{1}after\0\u{3}bucket_count\0")
 
   package mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
     while let fieldNumber = try decoder.nextFieldNumber() {
@@ -1363,6 +1366,7 @@ nonisolated extension Cloudstate_Admin_ReplicaCopiesRequest: SwiftProtobuf.Messa
       case 1: try { try decoder.decodeSingularStringField(value: &self.nodeID) }()
       case 2: try { try decoder.decodeSingularUInt32Field(value: &self.bucket) }()
       case 3: try { try decoder.decodeSingularMessageField(value: &self._after) }()
+      case 4: try { try decoder.decodeSingularUInt32Field(value: &self.bucketCount) }()
       default: break
       }
     }
@@ -1382,6 +1386,9 @@ nonisolated extension Cloudstate_Admin_ReplicaCopiesRequest: SwiftProtobuf.Messa
     try { if let v = self._after {
       try visitor.visitSingularMessageField(value: v, fieldNumber: 3)
     } }()
+    if self.bucketCount != 0 {
+      try visitor.visitSingularUInt32Field(value: self.bucketCount, fieldNumber: 4)
+    }
     try unknownFields.traverse(visitor: &visitor)
   }
 
@@ -1389,6 +1396,7 @@ nonisolated extension Cloudstate_Admin_ReplicaCopiesRequest: SwiftProtobuf.Messa
     if lhs.nodeID != rhs.nodeID {return false}
     if lhs.bucket != rhs.bucket {return false}
     if lhs._after != rhs._after {return false}
+    if lhs.bucketCount != rhs.bucketCount {return false}
     if lhs.unknownFields != rhs.unknownFields {return false}
     return true
   }

@@ -9,6 +9,9 @@ import SwiftProtobuf
 
 // The replicated entities of a backup: every node has a copy of all, and what all copies come to is kept.
 extension BackupRun {
+  /// A divisor of ``ReplicaBucket/count``. More ask less often, and need more memory.
+  private static let bucketsAtOnce: UInt32 = 32
+
   func fetchReplicas(
     _ description: Cloudstate_Admin_DataDescription, into folder: BackupFolder,
     _ meter: BackupMeter, _ caller: ServerCaller
@@ -23,8 +26,8 @@ extension BackupRun {
         "node \(node.nodeID) is down; changes of replicated entities that only it knows are left out"
       )
     }
-    for bucket in 0..<ReplicaBucket.count {
-      // One bucket of all nodes is in memory at a time.
+    for bucket in stride(from: 0, to: ReplicaBucket.count, by: Int(Self.bucketsAtOnce)) {
+      // A part of them, of all nodes, is in memory at a time.
       var merged: [EntityKey: ReplicatedEntityState] = [:]
       for node in nodes { try await collect(bucket, of: node, into: &merged, meter, caller) }
       for entity in merged.keys.sorted(by: { "\($0)" < "\($1)" }) {
@@ -41,6 +44,7 @@ extension BackupRun {
     var request = Cloudstate_Admin_ReplicaCopiesRequest()
     request.nodeID = node
     request.bucket = bucket
+    request.bucketCount = Self.bucketsAtOnce
     while true {
       let page: Cloudstate_Admin_ReplicaCopies = try await caller.persistentCall(
         "/cloudstate.admin.Data/replicas", request, patience: TimeAmount(settings.patience))
