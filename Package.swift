@@ -136,6 +136,18 @@ let features: [Target] = [
       nioPosix, logging, protobuf,
     ]),
   library(
+    "Administration",
+    [
+      "CloudstateModel", "CloudstateProtocol", "GRPCTransport", "ShardStore", "MessageBus",
+      "ReplicatedData", nioCore, nioPosix, protobuf,
+    ]),
+  library(
+    "Backup",
+    [
+      "CloudstateModel", "CloudstateProtocol", "ShardStore", "ReplicatedData", crypto, logging,
+      protobuf,
+    ]),
+  library(
     "ClusterControl",
     [
       "CloudstateModel", "CloudstateProtocol", "MessageBus", "RocksDB", "EtcdClient", "Gzip",
@@ -154,7 +166,7 @@ let assemblies: [Target] = [
     "CloudstateNode",
     [
       "EntityRuntime", "Replication", "ShardReplication", "ReplicatedData", "Eventing",
-      "ClusterControl", "Ingress",
+      "ClusterControl", "Ingress", "Administration",
       "AccessControl", "GRPCTransport", "ShardStore",
       "MessageBus", "CloudstateProtocol", "CloudstateModel", "DynamicProtobuf", nioCore, nioPosix,
       nioHTTP1, logging, protobuf,
@@ -171,7 +183,8 @@ let commandLine: [Target] = [
     "CommandClient",
     [
       "CommandLineKit", "SettingsReading", "CloudstateModel", "CloudstateProtocol",
-      "GRPCTransport", "DynamicProtobuf", nioCore, nioPosix, logging, protobuf,
+      "GRPCTransport", "DynamicProtobuf", "Backup", "ShardStore", "ReplicatedData", nioCore,
+      nioPosix, logging, protobuf,
     ]),
 ]
 
@@ -234,7 +247,8 @@ let programs: [Target] = [
     "cs-admin",
     [
       "CommandClient", "AccessControl", "MessageBus", "CommandLineKit", "CloudstateModel",
-      "CloudstateProtocol", argumentParser, nioCore, nioPosix, nioHTTP1, logging, protobuf,
+      "CloudstateProtocol", "Backup", "ShardStore", "ClusterControl", argumentParser, nioCore,
+      nioPosix, nioHTTP1, logging, protobuf,
     ]),
   program(
     "cs-bench",
@@ -310,6 +324,18 @@ let testTargets: [Target] = [
     [
       "Eventing", "ShardStore", "MessageBus", "CloudstateModel", "CloudstateProtocol",
       "GRPCTransport", nioCore, nioPosix, logging, protobuf,
+    ]),
+  tests(
+    "AdministrationTests",
+    [
+      "Administration", "ShardStore", "MessageBus", "ReplicatedData", "CloudstateModel",
+      "CloudstateProtocol", "GRPCTransport", nioCore, nioPosix, logging, protobuf,
+    ]),
+  tests(
+    "BackupTests",
+    [
+      "Backup", "ShardStore", "ReplicatedData", "CloudstateModel", "CloudstateProtocol", logging,
+      protobuf,
     ]),
   tests(
     "ClusterControlTests",

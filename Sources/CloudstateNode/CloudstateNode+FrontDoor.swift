@@ -1,4 +1,5 @@
 import AccessControl
+import Administration
 import CloudstateModel
 import DynamicProtobuf
 import EntityRuntime
@@ -20,14 +21,15 @@ extension CloudstateNode {
 
   func openFrontDoor(
     _ spec: ServiceSpec, bindings: HTTPBindings, methods: EntityMethods, runner: CommandRunner,
-    streams: EventStreamsService, access: Authenticator?,
+    streams: EventStreamsService, data: DataService, access: Authenticator?,
     report: @escaping @Sendable (String) -> Void, settings: GRPCServerConfiguration,
     group: any EventLoopGroup, _ teardown: Teardown
   ) async throws -> FrontDoor {
     let health = HealthService(services: spec.entities.map(\.serviceName))
     let ingress = makeIngress(
       spec, methods: methods, runner: runner,
-      mounts: mounts(spec, methods: methods, streams: streams, health: health, access: access),
+      mounts: mounts(
+        spec, methods: methods, streams: streams, data: data, health: health, access: access),
       report: report)
     let gate = AccessGate(ingress: ingress, authenticator: access)
     let transcoder = HTTPTranscoder(
@@ -76,7 +78,7 @@ extension CloudstateNode {
 
   /// What is served beside the methods of the user function, each with its check of who may have it.
   private func mounts(
-    _ spec: ServiceSpec, methods: EntityMethods, streams: EventStreamsService,
+    _ spec: ServiceSpec, methods: EntityMethods, streams: EventStreamsService, data: DataService,
     health: HealthService, access: Authenticator?
   ) -> [Ingress.Mount] {
     let service = configuration.service
@@ -89,6 +91,7 @@ extension CloudstateNode {
         reflection.handler(for: call) { methods.isVisible($0, of: service, to: rights) }
       },
       { call, rights in administration.handler(for: call, rights: rights) },
+      { call, rights in data.handler(for: call, rights: rights) },
       { call, rights in
         health.handler(for: call) {
           // A service without methods that could be called is not for those who may call some.

@@ -75,6 +75,8 @@ extension CloudstateNode {
 
     let streams = startStreams(
       spec, store: store, bus: bus, cluster: cluster, reader: reader, loop: loops[0])
+    let data = startData(
+      spec, store: store, copies: database, bus: bus, cluster: cluster, reader: reader, teardown)
     let report: @Sendable (String) -> Void = { [logger] text in
       logger.warning("\(text)")
       function.report(text)
@@ -99,7 +101,7 @@ extension CloudstateNode {
     replication.set(shards.replicator)
     let door = try await openFrontDoor(
       spec, bindings: bindings, methods: methods, runner: runner, streams: streams,
-      access: access, report: report, settings: listener, group: group, teardown)
+      data: data, access: access, report: report, settings: listener, group: group, teardown)
     prepareLocalCalls(ingress: door.ingress, runtime: runtime, loops: loops, teardown)
     // Before the listener waits for its calls, some of which wait for this.
     teardown.add("waiting for tokens") { access?.stop() }

@@ -5,7 +5,7 @@ import CommandLineKit
 struct AdminCommand: AsyncParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "cs-admin",
-    abstract: "Looks into a running cluster and its settings.",
+    abstract: "Looks into a running cluster and its settings, and after its data.",
     discussion: """
       EXAMPLES
         cs-admin status
@@ -18,6 +18,9 @@ struct AdminCommand: AsyncParsableCommand {
         cs-admin auth check cs.cmd.cart.AddItem --as ada --access Config/access.yaml
         cs-admin keys bus bus.key
         cs-admin auth check 'cs.evt.cart.>' --as ada --server 127.0.0.1:9000
+        cs-admin entity get shopping-cart user1
+        cs-admin backup --to nightly
+        cs-admin restore --from nightly --data /var/lib/cart
 
       EXIT STATUS
         0 done, or allowed   2 wrong argument or file   5 no such service, node or shard   7 conflict
@@ -27,6 +30,7 @@ struct AdminCommand: AsyncParsableCommand {
     version: programVersion,
     subcommands: [
       StatusCommand.self, ShardsCommand.self, NodesCommand.self, TopCommand.self, PlanCommand.self,
-      DrainCommand.self, UndrainCommand.self, AuthCommand.self, KeysCommand.self,
+      DrainCommand.self, UndrainCommand.self, EntityCommand.self, BackupCommand.self,
+      RestoreCommand.self, DataCommand.self, AuthCommand.self, KeysCommand.self,
     ])
 }

@@ -20,7 +20,8 @@ struct BenchProgram: AsyncParsableCommand {
       """,
     version: programVersion,
     subcommands: [
-      CompareCommand.self, LoadCommand.self, HTTPCommand.self, EntityCommand.self, MoveCommand.self, StoreCommand.self,
+      CompareCommand.self, LoadCommand.self, HTTPCommand.self, EntityCommand.self, MoveCommand.self,
+      StoreCommand.self,
       SyncCommand.self, EchoServerCommand.self, InsideLoadCommand.self,
     ],
     defaultSubcommand: CompareCommand.self)

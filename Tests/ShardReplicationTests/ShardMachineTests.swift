@@ -30,7 +30,8 @@ struct ShardMachineTests {
   }
 
   private func delta(_ position: UInt64, epoch: UInt64) -> SealedDelta {
-    SealedDelta(position: Position(position), epoch: Epoch(epoch), bytes: [UInt8](repeating: 1, count: 10))
+    SealedDelta(
+      position: Position(position), epoch: Epoch(epoch), bytes: [UInt8](repeating: 1, count: 10))
   }
 
   private func sends(_ actions: [ShardAction], to node: NodeID) -> [CopySend] {
@@ -173,7 +174,8 @@ struct ShardMachineTests {
     #expect(machine.report(now: 9)?.caughtUp == [b])
   }
 
-  @Test("A copy of another history is made anew as a learner, and never while the plan relies on it")
+  @Test(
+    "A copy of another history is made anew as a learner, and never while the plan relies on it")
   func startsOver() {
     var learner = serving([])
     var actions: [ShardAction] = []
@@ -339,10 +341,11 @@ struct ShardMachineTests {
     }
     #expect(machine.phase == .serving)
     // What b promised before, it may have forgotten.
-    #expect(actions.last { if case .serve = $0 { true } else { false } } == .serve(machine.epoch, leaseEnd: 0))
+    #expect(
+      actions.last { if case .serve = $0 { true } else { false } }
+        == .serve(machine.epoch, leaseEnd: 0))
     machine.answered(
       CopyAnswer(tag: release.tag, outcome: .appended(.start)), by: b, now: 5, into: &actions)
-    actions = []
     machine.tick(now: 6, into: &actions)
     for node in [b, c] {
       for send in sends(actions, to: node) {
@@ -390,7 +393,9 @@ struct ShardMachineTests {
     #expect(actions.contains(.extendLease(second / 2 + second)))
   }
 
-  @Test("Whoever has nothing of a shard by the plan drops its copy; the primary by an older plan gives up first")
+  @Test(
+    "Whoever has nothing of a shard by the plan drops its copy; the primary by an older plan gives up first"
+  )
   func drops() {
     var machine = serving([b])
     var actions: [ShardAction] = []

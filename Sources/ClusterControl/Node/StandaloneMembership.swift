@@ -1,10 +1,18 @@
 package import CloudstateModel
+import Synchronization
 
-/// The cluster of a node that runs alone, without a coordinator: all shards of its service are its
-/// own, with epoch 1, for ever.
-package struct StandaloneMembership: ClusterHandle {
+/// The cluster of a node that runs alone, without a coordinator: all shards of its service are its own, with
+/// epoch 1, for ever. Where its store has seen a higher epoch, as one that was restored from a backup or once was
+/// in a cluster has, the shard's epoch is the next one: nobody else can own it now.
+package final class StandaloneMembership: ClusterHandle {
   package let nodeID: NodeID
-  package let snapshot: ClusterSnapshot
+  private let state: Mutex<State>
+
+  private struct State {
+    var snapshot: ClusterSnapshot
+    var plan: Plan
+    var listeners: [@Sendable (ClusterChange) -> Void] = []
+  }
 
   /// - Precondition: `shardCount > 0`, which configuration guarantees.
   package init(info: NodeInfo, shardCount: UInt32) {
@@ -17,18 +25,46 @@ package struct StandaloneMembership: ClusterHandle {
     var shardMap = ShardMap(service: info.service, shardCount: shardCount)
     _ = shardMap.apply(plan)
     nodeID = info.node
-    snapshot = ClusterSnapshot(
-      shardMap: shardMap, members: [info.node: ClusterMember(info: info, liveness: .alive)],
-      planNumber: plan.number, coordinatorReachable: true)
+    state = Mutex(
+      State(
+        snapshot: ClusterSnapshot(
+          shardMap: shardMap, members: [info.node: ClusterMember(info: info, liveness: .alive)],
+          planNumber: plan.number, coordinatorReachable: true), plan: plan))
   }
 
-  /// Calls `listener` once, before it returns, on the caller's thread; nothing changes later.
+  package var snapshot: ClusterSnapshot { state.withLock { $0.snapshot } }
+
+  /// Calls `listener` once, before it returns, on the caller's thread; later on that of whoever reports.
   package func addListener(_ listener: @escaping @Sendable (ClusterChange) -> Void) {
-    listener(
-      ClusterChange(
-        snapshot: snapshot, assignments: snapshot.shardMap.assignments.compactMap(\.self)))
+    state.withLock { state in
+      state.listeners.append(listener)
+      // Under the lock, so that no later change overtakes it; listeners only hop elsewhere.
+      listener(
+        ClusterChange(
+          snapshot: state.snapshot,
+          assignments: state.snapshot.shardMap.assignments.compactMap(\.self)))
+    }
   }
 
-  /// Nobody asks.
-  package func report(_ reports: [ShardReport]) async {}
+  /// Gives shards whose stores have seen higher epochs higher ones.
+  package func report(_ reports: [ShardReport]) async {
+    state.withLock { state in
+      var isChanged = false
+      for report in reports {
+        guard
+          let place = state.plan.shards.firstIndex(where: {
+            $0.shard == report.shard && $0.epoch == report.epoch && $0.epoch <= report.seenEpoch
+          }), report.seenEpoch.number < .max
+        else { continue }
+        state.plan.shards[place].epoch = report.seenEpoch.next
+        isChanged = true
+      }
+      guard isChanged else { return }
+      state.plan.number += 1
+      let changed = state.snapshot.shardMap.apply(state.plan)
+      state.snapshot.planNumber = state.plan.number
+      let change = ClusterChange(snapshot: state.snapshot, assignments: changed)
+      for listener in state.listeners { listener(change) }
+    }
+  }
 }

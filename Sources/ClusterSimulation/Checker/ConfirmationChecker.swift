@@ -36,7 +36,8 @@ package struct ConfirmationChecker: Sendable {
       if let known = batches[place], known.batch != batch {
         return Violation(
           .onePrimary,
-          "\(node) confirms \(batch) of \(shard), where \(known.by) has confirmed another batch, \(known.batch)")
+          "\(node) confirms \(batch) of \(shard), where \(known.by) has confirmed another batch, \(known.batch)"
+        )
       }
       batches[place] = (batch, node)
     }
@@ -55,7 +56,8 @@ package struct ConfirmationChecker: Sendable {
       let place = Place(shard: shard, position: batch.position)
       if let known = batches[place], known.batch != batch {
         return Violation(
-          .durable, "\(known.batch) of \(shard) was confirmed by \(known.by), and \(batch) is there")
+          .durable, "\(known.batch) of \(shard) was confirmed by \(known.by), and \(batch) is there"
+        )
       }
     }
     return nil

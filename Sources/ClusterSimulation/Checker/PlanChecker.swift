@@ -33,7 +33,8 @@ package struct PlanChecker: Sendable {
     let term = Term(shard: shard, epoch: epoch)
     if let known = assignments[term], known != assignment {
       return Violation(
-        .plan, "epoch \(epoch) of \(shard) was given out twice: \(known.text) and \(assignment.text)")
+        .plan,
+        "epoch \(epoch) of \(shard) was given out twice: \(known.text) and \(assignment.text)")
     }
     assignments[term] = assignment
     return nil

@@ -42,7 +42,8 @@ package struct StreamChecker: Sendable {
     for (index, batch) in seen.enumerated() {
       guard index < stream.count else {
         return Violation(
-          .stream, "\(name): \(batch) was seen and has disappeared: the stream ends at \(stream.count)")
+          .stream,
+          "\(name): \(batch) was seen and has disappeared: the stream ends at \(stream.count)")
       }
       guard stream[index] == batch else {
         return Violation(

@@ -81,7 +81,8 @@ final class SimClient {
       return
     }
     world.note(
-      name, "\(attempt.command.method) \(attempt.command.text) at \(node.id)"
+      name,
+      "\(attempt.command.method) \(attempt.command.text) at \(node.id)"
         + (attempt.command.idempotencyKey == nil ? "" : ", keyed"))
     let life = node.process.life
     let command = attempt.command

@@ -52,11 +52,23 @@ final class SimEntity {
   func sweep(now: UInt64, commandLimit: UInt64, closeLimit: UInt64, passivationLimit: UInt64) {
     func isOver(_ since: UInt64, _ limit: UInt64) -> Bool { now > since && now - since >= limit }
     if let sentAt = machine.commandSentAt {
-      if isOver(sentAt, commandLimit) { step { $0.commandTimedOut(into: &$1); _ = $2 } }
+      if isOver(sentAt, commandLimit) {
+        step {
+          $0.commandTimedOut(into: &$1); _ = $2
+        }
+      }
     } else if let since = machine.recoveringSince {
-      if isOver(since, commandLimit) { step { $0.recoveryTimedOut(into: &$1); _ = $2 } }
+      if isOver(since, commandLimit) {
+        step {
+          $0.recoveryTimedOut(into: &$1); _ = $2
+        }
+      }
     } else if machine.isClosing {
-      if isOver(lastActivity, closeLimit) { step { $0.closeTimedOut(into: &$1); _ = $2 } }
+      if isOver(lastActivity, closeLimit) {
+        step {
+          $0.closeTimedOut(into: &$1); _ = $2
+        }
+      }
     } else if machine.isIdle, isOver(lastActivity, passivationLimit) {
       step {
         _ = $0.passivate(into: &$1)

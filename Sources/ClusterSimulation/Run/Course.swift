@@ -52,7 +52,8 @@ struct Course {
       world.monitor.add(
         Violation(
           .converges,
-          "\(cluster.settings.healTime / Span.second) s after the last fault: \(cluster.want ?? "")"))
+          "\(cluster.settings.healTime / Span.second) s after the last fault: \(cluster.want ?? "")"
+        ))
     }
   }
 

@@ -78,7 +78,8 @@ extension ShardMachine {
       "replicas of shard \(shard) do not follow (\(required.sorted().map(\.text).joined(separator: ", ")))"
     actions.append(.giveUp(reason))
     actions.append(.failUnconfirmed(reason))
-    actions.append(.report("\(reason); the shard rests until they do or a plan goes on without them"))
+    actions.append(
+      .report("\(reason); the shard rests until they do or a plan goes on without them"))
     phase = .stalled
     forgetHandOver()
   }

@@ -109,7 +109,8 @@ final class LoopShards {
     let (own, eventLoop) = (NIOLoopBound(self, eventLoop: eventLoop), eventLoop)
     environment.reader.submit { state in
       guard state == .active else { return }
-      let sizes = Dictionary(uniqueKeysWithValues: shards.map { ($0, store.approximateBytes(of: $0)) })
+      let sizes = Dictionary(
+        uniqueKeysWithValues: shards.map { ($0, store.approximateBytes(of: $0)) })
       eventLoop.execute { own.value.sizes = sizes }
     }
   }

@@ -31,7 +31,14 @@ extension CommitCycle where Backend: ~Copyable {
     let seen = try backend.epoch(of: shard)
     guard append.epoch >= seen, append.flaw == nil else { return try load(shard) }
     ledger.clearDamage(of: shard)
-    return ledger.load(shard, epoch: seen, end: .empty)
+    var end = ShardEnd.empty
+    do throws(StoreError) {
+      end = try backend.recover(shard)
+    } catch {
+      guard error.code == .corruptRecord else { throw error }
+    }
+    board.show([shard: end])
+    return ledger.load(shard, epoch: seen, end: end)
   }
 
   /// The shard takes nothing more until its copy is dropped.

@@ -69,7 +69,10 @@ import Testing
     let changed = bench.step(functions: [3, 3])
     #expect(changed.reason.contains("gathering"))
     for _ in 0..<5 { #expect(bench.step(functions: [3, 3]).action == .stay) }
-    #expect(bench.step(functions: [3, 3]).action == .scaleUp)
+    let decision = bench.step(functions: [3, 3])
+    #expect(decision.action == .scaleUp)
+    // The sample from before the change is not among them.
+    #expect(decision.summary.functionConcurrency == 3)
   }
 
   @Test(

@@ -114,9 +114,12 @@ struct EntityCheckerTests {
 
   @Test("An answer that names another list")
   func otherList() {
-    #expect(properties([1, 2], [
-      append(1, 0...9, sees: [1]), append(2, 0...9, sees: [2]),
-    ]) == [.linearizable])
+    #expect(
+      properties(
+        [1, 2],
+        [
+          append(1, 0...9, sees: [1]), append(2, 0...9, sees: [2]),
+        ]) == [.linearizable])
   }
 
   @Test("An event twice")
