@@ -386,7 +386,8 @@ let testTargets: [Target] = [
       protobuf,
     ]),
   tests(
-    "ClusterSimulationTests", ["ClusterSimulation", "ShardStore", "CloudstateModel", "cs-sim"]),
+    "ClusterSimulationTests",
+    ["ClusterSimulation", "ShardStore", "CloudstateModel", "Launcher", "cs-sim"]),
   // The programs are dependencies so that they are built before the tests start them.
   .testTarget(
     name: "EndToEndTests",

@@ -115,7 +115,10 @@ struct Output: Sendable {
             "bugs",
             .array(
               Plant.allCases.map {
-                .object([("name", .string($0.rawValue)), ("text", .string($0.explanation))])
+                .object([
+                  ("name", .string($0.rawValue)), ("profile", .string($0.profile.rawValue)),
+                  ("text", .string($0.explanation)),
+                ])
               })
           ),
         ]).compact)

@@ -4,12 +4,14 @@ import ShardReplication
 
 /// The coordinator: its record on a disk, and its process, which comes and goes.
 final class SimCoordinator {
+  static let usualSync: ClosedRange<UInt64> = Span.millisecond...10 * Span.millisecond
+
   let process: SimProcess
   unowned let cluster: SimCluster
   /// What a restart finds.
   var stored: CoordinatorRecord?
   private(set) var run: CoordinatorRun?
-  var sync: ClosedRange<UInt64> = Span.millisecond...10 * Span.millisecond
+  var sync = usualSync
 
   init(in cluster: SimCluster) {
     self.cluster = cluster

@@ -41,6 +41,8 @@ final class FaultInjector {
       node.hasDiskFailed = false
       node.start()
     }
+    cluster.onOffer = nil
+    cluster.coordinator.sync = SimCoordinator.usualSync
     cluster.coordinator.process.resume()
     cluster.coordinator.start()
   }
@@ -68,6 +70,8 @@ final class FaultInjector {
       world.random.pick(aliveNodes)?.run?.host.function.isGoneUntil = world.now + gone
     case .crashCoordinator: crashCoordinator()
     case .pauseCoordinator: pauseCoordinator()
+    case .slowCoordinator: slowCoordinator()
+    case .crashOffering: crashWhoOffers()
     case .isolateNode, .cutFromCoordinator, .cutPair, .cutOneWay, .slowLink, .lossyLink:
       disturbNetwork(kind)
     case .move, .addCopy, .removeCopy, .drain, .undrain, .join, .leave: change(kind)
@@ -95,22 +99,6 @@ final class FaultInjector {
       guard node.process.life == life else { return }
       note("\(node.id) goes on")
       node.process.resume()
-    }
-  }
-
-  private func crashCoordinator() {
-    cluster.coordinator.crash()
-    later(50 * Span.millisecond...4 * Span.second) { [cluster] in cluster.coordinator.start() }
-  }
-
-  private func pauseCoordinator() {
-    let process = cluster.coordinator.process
-    guard process.isAlive, !process.isPaused else { return }
-    let life = process.life
-    note("the coordinator stands still")
-    process.pause()
-    later(100 * Span.millisecond...4 * Span.second) {
-      if process.life == life { process.resume() }
     }
   }
 

@@ -1,7 +1,7 @@
 /// What can go wrong, or be asked for, while a cluster is simulated.
 enum FaultKind: CaseIterable {
   case crashNode, crashTwo, crashAll, pauseNode, slowDisk, stallDisk, diskFault, functionGone
-  case crashCoordinator, pauseCoordinator
+  case crashCoordinator, pauseCoordinator, slowCoordinator, crashOffering
   case isolateNode, cutFromCoordinator, cutPair, cutOneWay, slowLink, lossyLink
   case move, addCopy, removeCopy, drain, undrain, join, leave
 
@@ -19,7 +19,7 @@ enum FaultKind: CaseIterable {
   private var isCrash: Bool {
     switch self {
     case .crashNode, .crashTwo, .crashAll, .pauseNode, .slowDisk, .stallDisk, .diskFault,
-      .functionGone, .crashCoordinator, .pauseCoordinator:
+      .functionGone, .crashCoordinator, .pauseCoordinator, .slowCoordinator, .crashOffering:
       true
     default: false
     }

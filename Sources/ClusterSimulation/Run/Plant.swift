@@ -18,6 +18,19 @@ package enum Plant: String, Sendable, CaseIterable {
   case loseSnapshot = "lose-snapshot"
   case trustOldPlan = "trust-old-plan"
 
+  /// The faults under which it shows soonest.
+  package var profile: Profile {
+    switch self {
+    case .skipFence: .moves
+    case .confirmAlone, .ignoreLease, .showUnconfirmed, .dropEarly, .ackBeforeSync, .ignoreGap:
+      .partitions
+    case .promoteLagging, .publishBeforePersist, .joinAlone: .crashes
+    case .missingEpochCheck, .noLeaseWait, .planBackwards, .forgetIdempotency, .retryUnknown,
+      .loseSnapshot, .trustOldPlan:
+      .everything
+    }
+  }
+
   /// What is wrong, for people.
   package var explanation: String {
     switch self {

@@ -15,6 +15,8 @@ final class SimCluster {
     (1...2).map { SimTail(of: shard, number: $0, in: self) }
   }
   private(set) var history: [Operation] = []
+  /// Told of nodes that offer a replica as in-sync.
+  var onOffer: ((SimNode) -> Void)?
   /// User functions do nothing wrong any more.
   var isPeaceful = false
   private var nodesByID: [NodeID: SimNode] = [:]
