@@ -151,7 +151,7 @@ let features: [Target] = [
     "ClusterControl",
     [
       "CloudstateModel", "CloudstateProtocol", "MessageBus", "RocksDB", "EtcdClient", "Gzip",
-      nioCore, nioPosix, nioHTTP1, logging, protobuf,
+      "CLinux", nioCore, nioPosix, nioHTTP1, nioSSL, logging, protobuf,
     ]),
   library(
     "Ingress",
@@ -194,6 +194,16 @@ let compatibility: [Target] = [
     [
       "Launcher", "CommandLineKit", "SettingsReading", "CloudstateProtocol", "TCKProtocol",
       "GRPCTransport", "CLinux", nioCore, nioPosix, nioHTTP1, logging, protobuf, yams,
+    ])
+]
+
+// The whole cluster in one thread, over the machines that the product runs.
+let simulation: [Target] = [
+  library(
+    "ClusterSimulation",
+    [
+      "ClusterControl", "EntityRuntime", "ShardReplication", "ShardStore", "MessageBus",
+      "CloudstateModel", collections,
     ])
 ]
 
@@ -247,6 +257,7 @@ let programs: [Target] = [
       "CloudstateEmbedded", "CloudstateSDK", "ShoppingCartSample", "TCKModelSample", "TCKProtocol",
       argumentParser, nioCore, nioPosix, logging, protobuf,
     ]),
+  program("cs-sim", ["ClusterSimulation", "CommandLineKit", argumentParser]),
   program("cs-tck", ["CompatibilityKit", "CommandLineKit", "GRPCTransport", argumentParser]),
 ]
 
@@ -330,7 +341,7 @@ let testTargets: [Target] = [
     "ClusterControlTests",
     [
       "ClusterControl", "EtcdClient", "MessageBus", "RocksDB", "CloudstateModel",
-      "CloudstateProtocol", nioCore, nioPosix, nioHTTP1, logging, protobuf,
+      "CloudstateProtocol", nioCore, nioPosix, nioHTTP1, nioSSL, logging, protobuf,
     ]),
   tests("EtcdClientTests", ["EtcdClient", "GRPCTransport", nioCore, logging]),
   tests(
@@ -374,6 +385,8 @@ let testTargets: [Target] = [
       "CloudstateProtocol", "TCKProtocol", "GRPCTransport", nioCore, nioPosix, nioHTTP1, logging,
       protobuf,
     ]),
+  tests(
+    "ClusterSimulationTests", ["ClusterSimulation", "ShardStore", "CloudstateModel", "cs-sim"]),
   // The programs are dependencies so that they are built before the tests start them.
   .testTarget(
     name: "EndToEndTests",
@@ -429,6 +442,7 @@ let package = Package(
     .executable(name: "cs-admin", targets: ["cs-admin"]),
     .executable(name: "cs-bench", targets: ["cs-bench"]),
     .executable(name: "cs-tck", targets: ["cs-tck"]),
+    .executable(name: "cs-sim", targets: ["cs-sim"]),
   ],
   dependencies: [
     .package(url: "https://github.com/apple/swift-nio", from: "2.101.0"),
@@ -443,8 +457,8 @@ let package = Package(
     .package(url: "https://github.com/jpsim/Yams", from: "6.2.0"),
   ],
   targets: cModules + vocabulary + wrappers + ports + remoteStores + features + assemblies
-    + commandLine + compatibility + nodePrograms + embedding + samples + programs + samplePrograms
-    + testTargets
+    + commandLine + compatibility + simulation + nodePrograms + embedding + samples + programs
+    + samplePrograms + testTargets
     + fuzzTargets,
   cxxLanguageStandard: .cxx17
 )

@@ -43,8 +43,22 @@ extension CloudstateNode {
   /// Follows the plans of the cluster with the node's shards.
   func follow(_ cluster: any ClusterHandle, with shards: NodeShards) {
     let moving = Mutex<Set<ShardID>>([])
+    let waiting = Mutex<Set<ShardID>?>([])
     cluster.addListener { change in
       let moves = change.snapshot.moves
+      // A plan that was kept from the last run may have been overtaken: a replica that this node had offered may be
+      // in-sync by now. Where that can be, it takes word of the coordinator to go on.
+      let due = waiting.withLock { waiting -> Set<ShardID> in
+        guard let held = waiting else { return [] }
+        guard !change.snapshot.coordinatorReachable || change.snapshot.refusal != nil else {
+          waiting = nil
+          return held
+        }
+        waiting = held.union(
+          change.assignments.filter { $0.inSync.count < $0.replicas.count }.map(\.shard))
+        return []
+      }
+      let isWaiting = waiting.withLock { $0 }
       // A move that has come, gone or got on changes no assignment by itself.
       let touched = moving.withLock { moving in
         let now = Set(moves.map(\.shard))
@@ -55,7 +69,12 @@ extension CloudstateNode {
       let others = touched.subtracting(changed).sorted().compactMap {
         change.snapshot.owner(of: $0.index)
       }
-      shards.replicator.follow(change.assignments + others, moves: moves)
+      let held = due.subtracting(changed).sorted().compactMap {
+        change.snapshot.owner(of: $0.index)
+      }
+      shards.replicator.follow(
+        (change.assignments + others + held).filter { isWaiting?.contains($0.shard) != true },
+        moves: moves)
     }
   }
 

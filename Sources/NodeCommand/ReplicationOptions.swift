@@ -12,7 +12,8 @@ package struct ReplicationOptions: ParsableArguments {
   package var replication: UInt32 = 1
   @Option(help: "When changes are acknowledged: in-sync (all in-sync copies have them), or local.")
   package var ack = "in-sync"
-  @Option(help: "How long a primary may answer without word of its copies; shorter fails over sooner.")
+  @Option(
+    help: "How long a primary may answer without word of its copies; shorter fails over sooner.")
   package var lease: Duration = .seconds(1)
   @Option(help: "How long changes wait for copies that do not follow.")
   package var writeTimeout: Duration = .seconds(10)

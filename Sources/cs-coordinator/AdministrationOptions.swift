@@ -44,7 +44,7 @@ struct AdminAddress {
       logger.warning(
         """
         WHOEVER REACHES \(server.address) CAN DRAIN NODES AND ACCEPT LOSSES: the administration listener checks \
-        nobody. Give --admin an address of the loopback interface, such as 127.0.0.1:\(port), and reach it by ssh
+        nobody. Give --admin an address of the loopback interface, such as 127.0.0.1:9110, and reach it by ssh
         """)
     }
     return server

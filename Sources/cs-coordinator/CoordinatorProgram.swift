@@ -55,7 +55,8 @@ struct CoordinatorProgram: AsyncParsableCommand {
   var expect: [String] = []
   @Option(help: "Without --expect: assign when no node has joined for this long.")
   var settleTime: Duration = .seconds(2)
-  @Option(help: "How often nodes send heartbeats.") var heartbeatInterval: Duration = .milliseconds(500)
+  @Option(help: "How often nodes send heartbeats.") var heartbeatInterval: Duration = .milliseconds(
+    500)
   @Option(help: "Silence after which a node is suspect; default: 3/5 of --liveness-timeout.")
   var suspectTimeout: Duration?
   @Option(help: "Silence after which a node is down.") var livenessTimeout: Duration = .seconds(3)
@@ -68,11 +69,12 @@ struct CoordinatorProgram: AsyncParsableCommand {
   var config: String?
   @Flag(help: "Stop when the process that started this one ends.") var stopWithParent = false
 
-  private static let options = [
-    "bus", "bus-publish", "bus-key", "data", "expect", "settle-time", "heartbeat-interval",
-    "suspect-timeout",
-    "liveness-timeout", "ready-file", "log-level",
-  ] + RebalancingOptions.options + AdministrationOptions.options + EtcdOptions.names
+  private static let options =
+    [
+      "bus", "bus-publish", "bus-key", "data", "expect", "settle-time", "heartbeat-interval",
+      "suspect-timeout",
+      "liveness-timeout", "ready-file", "log-level",
+    ] + RebalancingOptions.options + AdministrationOptions.options + EtcdOptions.names
   private static let flags = ["stop-with-parent"] + RebalancingOptions.flags
 
   static func main() async {

@@ -175,7 +175,8 @@ import Testing
     #expect(try await end(of: 2, at: 0).position == 0)
   }
 
-  @Test("Copies of replicated entities are given in pages, bucket by bucket, by the node that is named")
+  @Test(
+    "Copies of replicated entities are given in pages, bucket by bucket, by the node that is named")
   func replicas() async throws {
     // Large enough for several pages.
     let entities = (0..<40).map { EntityKey(persistenceID: "votes", entityID: "v\($0)") }

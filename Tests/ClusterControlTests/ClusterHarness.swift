@@ -80,7 +80,7 @@ struct ClusterHarness {
   }
 
   func startNode(
-    _ name: String, incarnation: UInt64 = 1, shards: UInt32 = 12,
+    _ name: String, incarnation: UInt64 = 1, shards: UInt32 = 12, copies: UInt32 = 1,
     document: SavedDocument = SavedDocument()
   ) async throws -> ClusterMembership {
     let bus = network.join(as: try node(name))
@@ -91,6 +91,7 @@ struct ClusterHarness {
         publishEndpoint: peer.publishEndpoint, publicAddress: "127.0.0.1:1",
         incarnation: incarnation),
       shardCount: shards, coordinatorEndpoint: "memory://coordinator/requests")
+    configuration.replicationFactor = copies
     configuration.requestTimeout = .milliseconds(500)
     configuration.coordinatorTimeout = .seconds(1)
     configuration.initialRetryDelay = .milliseconds(20)

@@ -67,6 +67,7 @@ struct ClusterSimulation<Random: RandomNumberGenerator> {
 
   private mutating func restartCoordinator() throws {
     count("restarts")
+    try check()
     let stored = trace.stored.last
     var next = CoordinatorTrace(configuration, stored: stored, at: at(now))
     next.stored = stored.map { [$0] } ?? []
@@ -76,7 +77,8 @@ struct ClusterSimulation<Random: RandomNumberGenerator> {
   private mutating func operate(_ name: String) throws {
     let shard = try shard(UInt32.random(in: 0..<8, using: &random))
     let requests: [OperatorRequest] = [
-      .drain(try node(name)), .undrain(try node(name)), .undrain(try node(name)), .approve,
+      .drain(try node(name)), .rebalance, .undrain(try node(name)), .undrain(try node(name)),
+      .approve,
       .approve, .abort, .acceptLoss(shard, allowsEmpty: Bool.random(using: &random)),
     ]
     guard let request = requests.randomElement(using: &random) else { return }
@@ -92,8 +94,10 @@ struct ClusterSimulation<Random: RandomNumberGenerator> {
       if nodes[name]?.isRunning == false { restart(name) }
       _ = trace.operate(.undrain(try node(name)), at: at(now))
     }
-    for _ in 0..<1200 {
+    for step in 0..<1200 {
       try pass(heardBy: 1)
+      // What faults have left over, and operators have aborted.
+      if step % 400 == 200 { _ = trace.operate(.rebalance, at: at(now)) }
       if trace.machine.record.rebalance?.state == .proposed {
         _ = trace.operate(.approve, at: at(now))
       }

@@ -126,7 +126,9 @@ import Testing
       first.snapshot.liveness(of: "b") == .alive
         && first.snapshot.members[second.nodeID]?.incarnation == 2
     }
-    #expect(restarted.snapshot.shardMap.shards(ofPrimary: second.nodeID).count == 6)
+    try await eventually("it has its shards again") {
+      restarted.snapshot.shardMap.shards(ofPrimary: second.nodeID).count == 6
+    }
     for node in [first, restarted] { try await node.stop() }
     try await coordinator.stop()
   }

@@ -198,6 +198,20 @@ private func move(
     #expect(try cluster.assignment(1).replicas == nodes("b"))
   }
 
+  @Test("A replica that was offered while it was silent becomes in-sync when it registers again")
+  func offeredWhileSilent() throws {
+    var cluster = try RunningCluster(["a", "b"], shards: [("a", ["b"], [])])
+    cluster.silent = ["b"]
+    try cluster.pass(4)
+    #expect(cluster.trace.liveness("b") == .suspect)
+    try cluster.report("a", 0) { $0.caughtUp = [try! node("b")] }
+    #expect(try cluster.assignment(0).inSync == [])
+    // It says nothing new of the shard, and neither does the primary.
+    _ = cluster.trace.register(
+      try registration("b", shards: 1, copies: 2), at: at(cluster.now))
+    #expect(try cluster.assignment(0).inSync == nodes("b"))
+  }
+
   @Test("A higher epoch that a copy has seen is overtaken, but not one that nobody can have seen")
   func seenEpochs() throws {
     var cluster = try RunningCluster(["a", "b"], shards: [("a", ["b"], ["b"])])

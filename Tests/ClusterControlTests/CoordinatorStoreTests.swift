@@ -75,6 +75,65 @@ import Testing
     #expect(error?.code == .cannotOpenStore)
   }
 
+  @Test(
+    "Replication factors, draining marks and rebalances are found again, and rebalances have a history"
+  )
+  func rebalancesAreKept() throws {
+    let folder = try TemporaryDirectory()
+    var store = try RocksDBCoordinatorStore(path: folder.path)
+    let twin = InMemoryCoordinatorStore()
+    var record = try record(version: 1, plan: 1)
+    record.replicationFactors = [try service("users"): 3]
+    record.members[try node("a")]?.isDraining = true
+    for id in UInt64(1)...3 {
+      for state in [Rebalance.State.proposed, .running, .done] {
+        record.version += 1
+        record.rebalance = Rebalance(
+          id: id, reason: "r\(id)", createdAt: at(1).wall, state: state,
+          steps: [
+            RebalanceStep(
+              shard: try shard(0), action: .move(from: try node("a"), to: try node("u")),
+              expectedBytes: 9, expectedPause: .milliseconds(50), state: .done, outcome: "o",
+              startedAt: at(2).wall, endedAt: at(3).wall, bytes: 8, pause: .microseconds(7),
+              addedTarget: true, keepsSource: true),
+            RebalanceStep(shard: try shard(1), action: .add(try node("u"))),
+            RebalanceStep(shard: try shard(1), action: .remove(try node("a")), state: .dropped),
+          ])
+        try store.save(record)
+        twin.save(record)
+      }
+    }
+    store.close()
+    store = try RocksDBCoordinatorStore(path: folder.path)
+    #expect(try store.load() == record)
+    let history = try store.rebalanceHistory(limit: 2)
+    #expect(history.map(\.id) == [3, 2])
+    #expect(history.allSatisfy { $0.state == .done })
+    #expect(twin.rebalanceHistory(limit: 2) == history)
+    store.close()
+  }
+
+  @Test("A folder of the first layout is read, and older software refuses it afterwards")
+  func olderLayout() throws {
+    let folder = try TemporaryDirectory()
+    let store = try RocksDBCoordinatorStore(path: folder.path)
+    try store.save(record(version: 3, plan: 2))
+    store.close()
+    try rewrite("format", in: folder.path) { _ in SealedRecord.seal([1], name: "format") }
+    for name in ["cart", "users"] {
+      try rewrite("service/\(name)", in: folder.path) { bytes in
+        SealedRecord.seal(Array(bytes[5..<9]), name: "service/\(name)")
+      }
+    }
+    let again = try RocksDBCoordinatorStore(path: folder.path)
+    #expect(try again.load() == record(version: 3, plan: 2))
+    again.close()
+    try rewrite("format", in: folder.path) { bytes in
+      #expect(bytes[5] == 2)
+      return bytes
+    }
+  }
+
   @Test func aNewerLayoutIsRefused() throws {
     let folder = try TemporaryDirectory()
     try RocksDBCoordinatorStore(path: folder.path).close()

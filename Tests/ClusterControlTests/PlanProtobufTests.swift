@@ -57,6 +57,24 @@ private typealias WireView = Cloudstate_Internal_Cluster_ClusterView
     }
   }
 
+  @Test("Reports of shards survive the wire, and a shard that is named twice is refused")
+  func reports() throws {
+    let report = ShardReport(
+      shard: try shard(3), epoch: Epoch(7), isServing: true, caughtUp: Set(try nodes("b", "c")),
+      lagging: [try node("d")], isFenced: true, fenceFailed: true, seenEpoch: Epoch(9),
+      unusable: "a flipped bit", lastPosition: Position(11), bytes: 12, commands: 13)
+    var message = ShardsReport(
+      node: try node("a"), incarnation: 5,
+      shards: [report, ShardReport(shard: try shard(4), epoch: Epoch(1))])
+    #expect(try ShardsReport(message.message) == message)
+    message.shards.append(report)
+    #expect(throws: ClusterError.self) { try ShardsReport(message.message) }
+    for again in [true, false] {
+      let answer = ShardsReportAnswer(registerAgain: again)
+      #expect(ShardsReportAnswer(answer.message) == answer)
+    }
+  }
+
   @Test func malformedPlansAreRefused() throws {
     let good = try samplePlan().message
     let damages: [(what: String, damage: (inout WirePlan) -> Void)] = [

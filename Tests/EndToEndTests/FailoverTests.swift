@@ -16,7 +16,9 @@ import Testing
   private static let rounds =
     ProcessInfo.processInfo.environment["CS_FAILOVERS"].flatMap(Int.init) ?? 10
 
-  @Test("A node that is killed loses nothing that was acknowledged, and its shards are served by others")
+  @Test(
+    "A node that is killed loses nothing that was acknowledged, and its shards are served by others"
+  )
   func kill() async throws {
     try await harm("kill") { cluster, node, _ in
       try await cluster.killSidecar(node)
@@ -26,7 +28,9 @@ import Testing
     }
   }
 
-  @Test("A node that stands still for longer than its lease writes nothing and answers nothing stale afterwards")
+  @Test(
+    "A node that stands still for longer than its lease writes nothing and answers nothing stale afterwards"
+  )
   func pause() async throws {
     try await harm("pause") { cluster, node, _ in
       try await cluster.pause(node)

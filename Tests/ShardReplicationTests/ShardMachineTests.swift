@@ -6,12 +6,18 @@ import Testing
 
 /// The decisions of one shard on one node, step by step.
 struct ShardMachineTests {
-  private let a = NodeID("a")!
-  private let b = NodeID("b")!
-  private let c = NodeID("c")!
-  private static let shard = ShardID(service: ServiceName("cart")!, index: 3)
-  private var shard: ShardID { Self.shard }
+  private let a: NodeID
+  private let b: NodeID
+  private let c: NodeID
+  private let shard: ShardID
   private let second: Uptime = 1_000_000_000
+
+  init() throws {
+    a = try #require(NodeID("a"))
+    b = try #require(NodeID("b"))
+    c = try #require(NodeID("c"))
+    shard = ShardID(service: try #require(ServiceName("cart")), index: 3)
+  }
 
   private func machine(_ node: NodeID) -> ShardMachine {
     ShardMachine(shard: shard, nodeID: node, settings: ShardReplicationSettings())
@@ -30,7 +36,8 @@ struct ShardMachineTests {
   }
 
   private func delta(_ position: UInt64, epoch: UInt64) -> SealedDelta {
-    SealedDelta(position: Position(position), epoch: Epoch(epoch), bytes: [UInt8](repeating: 1, count: 10))
+    SealedDelta(
+      position: Position(position), epoch: Epoch(epoch), bytes: [UInt8](repeating: 1, count: 10))
   }
 
   private func sends(_ actions: [ShardAction], to node: NodeID) -> [CopySend] {
@@ -156,7 +163,8 @@ struct ShardMachineTests {
     #expect(machine.report(now: 10)?.caughtUp == [b])
   }
 
-  @Test("A copy of another history is made anew as a learner, and never while the plan relies on it")
+  @Test(
+    "A copy of another history is made anew as a learner, and never while the plan relies on it")
   func startsOver() {
     var learner = serving([])
     var actions: [ShardAction] = []
@@ -247,6 +255,47 @@ struct ShardMachineTests {
     #expect(machine.phase == .serving)
   }
 
+  @Test(
+    "A fence that ends without a new primary asks the target for another lease before it counts on one",
+    arguments: ["the move ends", "a new assignment", "the target left"])
+  func leaseAfterFence(end: String) {
+    var machine = serving([b, c])
+    let move = ShardMove(shard: shard, source: a, target: b, bytes: 0, phase: .fenced)
+    let plan = assignment(a, [b, c], inSync: [b, c], epoch: 1)
+    var actions: [ShardAction] = []
+    machine.assigned(plan, move: move, now: 2, into: &actions)
+    machine.handedOver(now: 3, into: &actions)
+    let release = sends(actions, to: b)[0]
+    #expect(release.releasesLease)
+    actions = []
+    switch end {
+    case "the move ends": machine.assigned(plan, move: nil, now: 4, into: &actions)
+    case "a new assignment":
+      let next = assignment(a, [b, c], inSync: [b, c], epoch: 2)
+      machine.assigned(next, move: move, now: 4, into: &actions)
+      machine.assigned(next, move: nil, now: 4, into: &actions)
+    default:
+      let next = assignment(a, [b, c], inSync: [b, c], epoch: 2)
+      machine.assigned(next, move: nil, now: 4, into: &actions)
+    }
+    #expect(machine.phase == .serving)
+    // What b promised before, it may have forgotten.
+    #expect(
+      actions.last { if case .serve = $0 { true } else { false } }
+        == .serve(machine.epoch, leaseEnd: 0))
+    machine.answered(
+      CopyAnswer(tag: release.tag, outcome: .appended(.start)), by: b, now: 5, into: &actions)
+    machine.tick(now: 6, into: &actions)
+    for node in [b, c] {
+      for send in sends(actions, to: node) {
+        #expect(!send.releasesLease)
+        machine.answered(
+          CopyAnswer(tag: send.tag, outcome: .appended(.start)), by: node, now: 7, into: &actions)
+      }
+    }
+    #expect(actions.contains { if case .extendLease = $0 { true } else { false } })
+  }
+
   @Test("A copy that is waited for in vain is reported, and writes fail after a while")
   func lags() {
     var machine = serving([b])
@@ -283,7 +332,9 @@ struct ShardMachineTests {
     #expect(actions.contains(.extendLease(second / 2 + second)))
   }
 
-  @Test("Whoever has nothing of a shard by the plan drops its copy; the primary by an older plan gives up first")
+  @Test(
+    "Whoever has nothing of a shard by the plan drops its copy; the primary by an older plan gives up first"
+  )
   func drops() {
     var machine = serving([b])
     var actions: [ShardAction] = []

@@ -69,6 +69,10 @@ package nonisolated struct Cloudstate_Internal_Shards_ShardAppend: Sendable {
   /// to its appends grant ends.
   package var releasesLease: Bool = false
 
+  /// How long the sender means to answer after this append; who answers it promises as much, or more if its own
+  /// setting is longer.
+  package var leaseMilliseconds: UInt32 = 0
+
   package var unknownFields = SwiftProtobuf.UnknownStorage()
 
   package init() {}
@@ -263,7 +267,7 @@ nonisolated extension Cloudstate_Internal_Shards_AppendRequest: SwiftProtobuf.Me
 
 nonisolated extension Cloudstate_Internal_Shards_ShardAppend: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
   package static let protoMessageName: String = _protobuf_package + ".ShardAppend"
-  package static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}service\0\u{1}shard\0\u{1}epoch\0\u{3}after_position\0\u{3}after_epoch\0\u{1}deltas\0\u{1}consumers\0\u{3}starts_over\0\u{3}releases_lease\0")
+  package static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}service\0\u{1}shard\0\u{1}epoch\0\u{3}after_position\0\u{3}after_epoch\0\u{1}deltas\0\u{1}consumers\0\u{3}starts_over\0\u{3}releases_lease\0\u{3}lease_milliseconds\0")
 
   package mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
     while let fieldNumber = try decoder.nextFieldNumber() {
@@ -280,6 +284,7 @@ nonisolated extension Cloudstate_Internal_Shards_ShardAppend: SwiftProtobuf.Mess
       case 7: try { try decoder.decodeRepeatedMessageField(value: &self.consumers) }()
       case 8: try { try decoder.decodeSingularBoolField(value: &self.startsOver) }()
       case 9: try { try decoder.decodeSingularBoolField(value: &self.releasesLease) }()
+      case 10: try { try decoder.decodeSingularUInt32Field(value: &self.leaseMilliseconds) }()
       default: break
       }
     }
@@ -313,6 +318,9 @@ nonisolated extension Cloudstate_Internal_Shards_ShardAppend: SwiftProtobuf.Mess
     if self.releasesLease != false {
       try visitor.visitSingularBoolField(value: self.releasesLease, fieldNumber: 9)
     }
+    if self.leaseMilliseconds != 0 {
+      try visitor.visitSingularUInt32Field(value: self.leaseMilliseconds, fieldNumber: 10)
+    }
     try unknownFields.traverse(visitor: &visitor)
   }
 
@@ -326,6 +334,7 @@ nonisolated extension Cloudstate_Internal_Shards_ShardAppend: SwiftProtobuf.Mess
     if lhs.consumers != rhs.consumers {return false}
     if lhs.startsOver != rhs.startsOver {return false}
     if lhs.releasesLease != rhs.releasesLease {return false}
+    if lhs.leaseMilliseconds != rhs.leaseMilliseconds {return false}
     if lhs.unknownFields != rhs.unknownFields {return false}
     return true
   }

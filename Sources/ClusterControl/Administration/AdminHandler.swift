@@ -51,9 +51,11 @@ final class AdminHandler: ChannelInboundHandler {
 
   private func answer(_ head: HTTPRequestHead, context: ChannelHandlerContext) {
     // A page in a browser on this machine must not reach the coordinator: nobody is asked who they are here.
-    let isBrowser = head.headers.contains(name: "Origin") || head.headers.contains(name: "Sec-Fetch-Site")
+    let isBrowser =
+      head.headers.contains(name: "Origin") || head.headers.contains(name: "Sec-Fetch-Site")
     guard !isBrowser else {
-      let refusal = AdminResponse(error: "browsers are not served here; use cs-admin or curl", status: 403)
+      let refusal = AdminResponse(
+        error: "browsers are not served here; use cs-admin or curl", status: 403)
       return write(refusal, to: head, isLast: !head.isKeepAlive, context: context)
     }
     let route: AdminRoute
@@ -77,7 +79,8 @@ final class AdminHandler: ChannelInboundHandler {
   }
 
   private func write(
-    _ response: AdminResponse, to head: HTTPRequestHead, isLast: Bool, context: ChannelHandlerContext
+    _ response: AdminResponse, to head: HTTPRequestHead, isLast: Bool,
+    context: ChannelHandlerContext
   ) {
     var headers = HTTPHeaders()
     headers.add(name: "Content-Type", value: "application/json")

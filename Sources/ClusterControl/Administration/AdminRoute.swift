@@ -28,7 +28,8 @@ enum AdminRoute: Hashable {
     let (route, needed) = try Self.route(path, query)
     // HEAD is answered as GET, without the content.
     guard method == needed || (method == "HEAD" && needed == "GET") else {
-      throw Refusal(status: 405, message: "/\(path.joined(separator: "/")) takes \(needed), not \(method)")
+      throw Refusal(
+        status: 405, message: "/\(path.joined(separator: "/")) takes \(needed), not \(method)")
     }
     self = route
   }
@@ -59,8 +60,9 @@ enum AdminRoute: Hashable {
     default:
       throw Refusal(
         status: 404,
-        message: "there is /status, /nodes, /shards, /plan, /plan/history and /plan/dry-run to read; "
-          + "/plan/approve, /plan/abort, /drain/NODE, /undrain/NODE and /shards/SERVICE/INDEX/accept-loss to "
+        message:
+          "there is /status, /nodes, /shards, /plan, /plan/history and /plan/dry-run to read; "
+          + "/plan/approve, /plan/abort, /plan/rebalance, /drain/NODE, /undrain/NODE and /shards/SERVICE/INDEX/accept-loss to "
           + "change")
     }
   }
@@ -72,15 +74,18 @@ enum AdminRoute: Hashable {
     case "history":
       let text = query["limit"] ?? String(defaultHistory)
       guard let limit = Int(text), (1...maximumHistory).contains(limit) else {
-        throw Refusal(status: 400, message: "limit must be 1 to \(maximumHistory), not \(quoted(text))")
+        throw Refusal(
+          status: 400, message: "limit must be 1 to \(maximumHistory), not \(quoted(text))")
       }
       return (.history(limit: limit), "GET")
     case "dry-run": return (.dryRun, "GET")
     case "approve": return (.change(.approve), "POST")
     case "abort": return (.change(.abort), "POST")
+    case "rebalance": return (.change(.rebalance), "POST")
     default:
       throw Refusal(
-        status: 404, message: "a plan has history, dry-run, approve and abort, not \(quoted(name))")
+        status: 404,
+        message: "a plan has history, dry-run, approve, abort and rebalance, not \(quoted(name))")
     }
   }
 

@@ -110,10 +110,9 @@ struct ReplicaPlacement {
     let perZone = max(8, Self.maximumEdges / max(1, table.shards.count * zoneCount))
     var perZoneCount = [Int](repeating: 0, count: zoneCount)
     var candidates = holders
-    for step in 0..<nodes {
-      let place = (primary + 1 + ordinal + step) % nodes
-      guard place != primary, !holders.contains(place), perZoneCount[zones[place]] < perZone
-      else { continue }
+    for step in 0..<nodes - 1 {
+      let place = (primary + 1 + (ordinal + step) % (nodes - 1)) % nodes
+      guard !holders.contains(place), perZoneCount[zones[place]] < perZone else { continue }
       perZoneCount[zones[place]] += 1
       candidates.append(place)
     }

@@ -72,6 +72,11 @@ struct ShardKnowledge: Sendable {
     if unusable[shard]?.isEmpty == true { unusable[shard] = nil }
   }
 
+  /// The node was started anew: it does not wait any more for whom it waited then.
+  mutating func forgetReports(of node: NodeID) {
+    primaries = primaries.filter { $0.value.node != node }
+  }
+
   mutating func forgetUnusable(of node: NodeID) {
     for shard in Array(unusable.keys) { forgetUnusable(shard, node) }
   }

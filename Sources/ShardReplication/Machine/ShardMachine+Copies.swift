@@ -50,12 +50,13 @@ extension ShardMachine {
     }
   }
 
-  func emit(
+  mutating func emit(
     _ deltas: [SealedDelta], to copy: inout CopyProgress, _ node: NodeID, startsOver: Bool = false,
     now: Uptime, into actions: inout [ShardAction]
   ) {
     let bytes = deltas.reduce(0) { $0 + $1.bytes.count }
     let isFenceTarget = hasHandedOver && move?.target == node
+    if isFenceTarget { leaseLetGoBy = node }
     let includesConsumers = copy.sentConsumers != consumersVersion
     let tag = CopySend.Tag(
       epoch: epoch, session: copy.session, sentAt: now, bytes: bytes,
@@ -121,7 +122,7 @@ extension ShardMachine {
       if isCurrent { giveUp(&copy, node, now: now) }
     }
     copies[node] = copy
-    if answer.tag.releasesLease, case .appended(let position) = answer.outcome,
+    if isCurrent, answer.tag.releasesLease, case .appended(let position) = answer.outcome,
       node == move?.target, position >= end.position
     {
       isLeaseReleased = true
@@ -158,15 +159,20 @@ extension ShardMachine {
     into actions: inout [ShardAction]
   ) {
     copy.startAfresh()
-    copy.acknowledged = min(copy.acknowledged ?? .start, theirs.position)
-    if theirs.position <= end.position {
+    copy.acknowledged = copy.acknowledged.map { min($0, theirs.position) }
+    if phase != .joining, required.contains(node), theirs.position < confirmed {
+      // It has lost what was acknowledged, so it must not become primary: the plan is to go on without it.
+      refuse(&copy, node)
+    } else if theirs.position <= end.position {
       copy.phase = .comparing
       actions.append(.compare(node, at: theirs))
     } else if phase == .joining, required.contains(node), canFetch {
       copy.phase = .fetching
+      copy.progressAt = now
       actions.append(
         .fetch(node, after: end.position, afterEpoch: end.epoch, epoch: epoch))
     } else if phase == .joining, required.contains(node) {
+      copy.progressAt = now
       rest(&copy, now: now)
     } else {
       refuse(&copy, node)
@@ -202,11 +208,12 @@ extension ShardMachine {
   ) {
     guard phase == .joining, var copy = copies[node], copy.phase == .fetching else { return }
     copy.startAfresh()
+    copy.progressAt = now
     switch result {
     case .success(let own):
       end = CopyProgress.Place(position: own.position, epoch: own.epoch)
       copy.sent = end
-      copy.acknowledged = own.position
+      copy.acknowledged = nil
     case .failure: rest(&copy, now: now)
     }
     copies[node] = copy
@@ -222,7 +229,8 @@ extension ShardMachine {
     copy.startAfresh()
     copy.mustStartOver = true
     copy.acknowledged = nil
-    if required.contains(node) { copy.phase = .unfit }
+    // An empty primary is no reason to delete what may be the only copy there is.
+    if required.contains(node) || end.position == .start { copy.phase = .unfit }
   }
 
   private func giveUp(_ copy: inout CopyProgress, _ node: NodeID, now: Uptime) {

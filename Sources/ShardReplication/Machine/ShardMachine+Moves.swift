@@ -70,17 +70,23 @@ extension ShardMachine {
     }
   }
 
-  /// Takes commands again. The target's lease is asked for anew: it may have been let go.
+  /// Takes commands again.
   private mutating func resume(into actions: inout [ShardAction]) {
     phase = .serving
-    if hasHandedOver, let target = move?.target {
-      // Answers to what was sent before say nothing of a lease any more.
-      copies[target]?.startAfresh()
-      copies[target]?.confirmedAt = nil
-    }
-    hasHandedOver = false
-    isLeaseReleased = false
+    forgetHandOver()
     recomputeLease()
     actions.append(.serve(epoch, leaseEnd: leaseEnd))
+  }
+
+  /// The fence is over without a new primary: who was asked to let its lease go is asked for another one.
+  mutating func forgetHandOver() {
+    if let node = leaseLetGoBy {
+      // Answers to what was sent before say nothing of a lease any more.
+      copies[node]?.startAfresh()
+      copies[node]?.confirmedAt = nil
+    }
+    leaseLetGoBy = nil
+    hasHandedOver = false
+    isLeaseReleased = false
   }
 }

@@ -63,6 +63,8 @@ extension ShardMachine {
     return required.filter { node in
       guard let copy = copies[node] else { return false }
       if copy.phase == .unfit { return true }
+      // A longer copy is what this one waits for.
+      if copy.phase == .fetching { return false }
       return now.since(copy.progressAt) >= settings.laggingAfter.asNanoseconds
     }
   }
@@ -76,8 +78,9 @@ extension ShardMachine {
       "replicas of shard \(shard) do not follow (\(required.sorted().map(\.text).joined(separator: ", ")))"
     actions.append(.giveUp(reason))
     actions.append(.failUnconfirmed(reason))
-    actions.append(.report("\(reason); the shard rests until they do or a plan goes on without them"))
+    actions.append(
+      .report("\(reason); the shard rests until they do or a plan goes on without them"))
     phase = .stalled
-    hasHandedOver = false
+    forgetHandOver()
   }
 }

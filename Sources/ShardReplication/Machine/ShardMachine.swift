@@ -70,6 +70,8 @@ package struct ShardMachine: Sendable {
   var hasHandedOver = false
   /// The target of the move has the last consumers' positions and has forgotten its lease.
   var isLeaseReleased = false
+  /// The copy that was asked to forget the lease it granted, although this node is primary still.
+  var leaseLetGoBy: NodeID?
   var fenceFailed = false
   var seenEpoch = Epoch.none
   var damage: String?
@@ -141,7 +143,10 @@ package struct ShardMachine: Sendable {
       // Without copies nothing was told of commits.
       if !goesOn || !wasReplicated { isEndKnown = false }
       actions.append(.open(new.epoch, isReplicated: !new.replicas.isEmpty))
-      if phase == .fencing || phase == .fenced { phase = .serving }
+      if phase == .fencing || phase == .fenced {
+        phase = .serving
+        forgetHandOver()
+      }
       if phase == .serving {
         recomputeLease()
         actions.append(.serve(new.epoch, leaseEnd: leaseEnd))
@@ -223,6 +228,7 @@ package struct ShardMachine: Sendable {
 
   /// A record of this node's copy cannot be trusted. Where another copy is in-sync, that one takes over;
   /// elsewhere the shard goes on, and what needs the record fails.
+  /// Likewise where its disk has failed.
   package mutating func foundDamage(_ reason: String, into actions: inout [ShardAction]) {
     guard isPrimary, phase != .failed, assignment?.inSync.isEmpty == false else { return }
     failed(because: reason, isDamage: true, into: &actions)
@@ -244,7 +250,7 @@ package struct ShardMachine: Sendable {
     actions.append(.failUnconfirmed(reason))
     recent.removeAll()
     isEndKnown = false
-    hasHandedOver = false
+    forgetHandOver()
     unconfirmedSince = nil
     for node in copies.keys { copies[node]?.startAfresh() }
   }
@@ -262,7 +268,11 @@ package struct ShardMachine: Sendable {
     let waitsFor = settings.ackPolicy == .local ? [] : required
     guard
       waitsFor.allSatisfy({ node in
-        copies[node]?.acknowledged.map { $0 >= end.position } ?? false
+        // What is known to be longer than this copy, or has not been asked, is no sign that this one is complete.
+        guard let copy = copies[node], copy.phase == .streaming || copy.phase == .reading else {
+          return false
+        }
+        return copy.acknowledged.map { $0 >= end.position } ?? false
       })
     else { return }
     confirmed = end.position

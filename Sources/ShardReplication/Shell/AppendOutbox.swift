@@ -23,17 +23,19 @@ final class AppendOutbox {
   private let bus: any MessageBus
   private let eventLoop: any EventLoop
   private let timeout: TimeAmount
+  private let lease: Duration
   private let completion: Completion
   private var waiting: [NodeID: [Entry]] = [:]
   private var isScheduled = false
 
   init(
-    bus: any MessageBus, eventLoop: any EventLoop, timeout: Duration,
+    bus: any MessageBus, eventLoop: any EventLoop, settings: ShardReplicationSettings,
     completion: @escaping Completion
   ) {
     self.bus = bus
     self.eventLoop = eventLoop
-    self.timeout = .nanoseconds(Int64(clamping: timeout.asNanoseconds))
+    timeout = .nanoseconds(Int64(clamping: settings.appendTimeout.asNanoseconds))
+    lease = settings.lease
     self.completion = completion
   }
 
@@ -41,7 +43,8 @@ final class AppendOutbox {
   func add(
     _ send: CopySend, of shard: ShardID, consumers: [ConsumerID: ConsumerPosition]
   ) {
-    let message = ShardCodec.message(send, of: shard, consumers: consumers)
+    var message = ShardCodec.message(send, of: shard, consumers: consumers)
+    message.leaseMilliseconds = UInt32(clamping: (lease.asNanoseconds + 999_999) / 1_000_000)
     waiting[send.node, default: []].append(Entry(shard: shard, tag: send.tag, message: message))
     guard !isScheduled else { return }
     isScheduled = true

@@ -40,7 +40,8 @@ struct CopyFetcher: Sendable {
           .failure(StoreError(.readFailed, "node \(node) lends no batches of shard \(shard)")))
       }
       let append = CopyAppend(
-        shard: shard, epoch: epoch, after: after, afterEpoch: afterEpoch, deltas: deltas)
+        shard: shard, epoch: epoch, after: after, afterEpoch: afterEpoch, deltas: deltas,
+        isOwn: true)
       store.append(append) { result in
         eventLoop.execute { completion(Self.end(result, last)) }
       }

@@ -69,6 +69,7 @@ final class CopyServer: Sendable {
         continue
       }
       let (shard, releasesLease) = (append.shard, wire.releasesLease)
+      let lease = Duration.milliseconds(Int64(wire.leaseMilliseconds))
       store.append(append) { [leases] result in
         // Before the answer goes out, and before anything opens the shard that was not queued before this.
         switch result {
@@ -76,7 +77,7 @@ final class CopyServer: Sendable {
           if releasesLease {
             leases.release(shard)
           } else {
-            leases.promise(shard, now: NIODeadline.now().uptimeNanoseconds)
+            leases.promise(shard, for: lease, now: NIODeadline.now().uptimeNanoseconds)
           }
         case .success(.higherEpoch), .failure: break
         }

@@ -1,33 +1,34 @@
-import CloudstateModel
+package import CloudstateModel
 import Synchronization
 
 /// What this node has promised to primaries whose shards it keeps copies of: until when it will serve nobody.
 /// Any thread.
-final class LeaseBook: Sendable {
+package final class LeaseBook: Sendable {
   private struct State {
     var promises: [ShardID: Uptime] = [:]
     /// For shards that nothing is known of: an earlier process of this node may have promised something.
     var initial: Uptime
   }
 
-  private let term: Duration
+  private let settings: ShardReplicationSettings
   private let state: Mutex<State>
 
-  init(settings: ShardReplicationSettings, now: Uptime) {
-    term = settings.lease + settings.leaseMargin
+  package init(settings: ShardReplicationSettings, now: Uptime) {
+    self.settings = settings
     state = Mutex(State(initial: now.adding(settings.lease + settings.leaseMargin)))
   }
 
-  /// An append of the shard is answered.
-  func promise(_ shard: ShardID, now: Uptime) {
-    state.withLock { $0.promises[shard] = max($0.promises[shard] ?? 0, now.adding(term)) }
+  /// An append of the shard is answered, whose primary means to answer for so long.
+  package func promise(_ shard: ShardID, for asked: Duration = .zero, now: Uptime) {
+    let end = now.adding(max(asked, settings.lease) + settings.leaseMargin)
+    state.withLock { $0.promises[shard] = max($0.promises[shard] ?? 0, end) }
   }
 
   /// The primary answers nothing any more.
-  func release(_ shard: ShardID) { state.withLock { $0.promises[shard] = 0 } }
+  package func release(_ shard: ShardID) { state.withLock { $0.promises[shard] = 0 } }
 
   /// When this node may serve the shard as its primary.
-  func end(of shard: ShardID) -> Uptime {
+  package func end(of shard: ShardID) -> Uptime {
     state.withLock { $0.promises[shard] ?? $0.initial }
   }
 }

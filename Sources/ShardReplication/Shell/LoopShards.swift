@@ -34,6 +34,7 @@ final class LoopShards {
   private var machines: [ShardID: ShardMachine] = [:]
   private var reported: [ShardID: UInt64] = [:]
   private var dirtyConsumers: Set<ShardID> = []
+  private var turns: [ShardID: UInt64] = [:]
   private var sizes: [ShardID: UInt64] = [:]
   private var sizedAt: Uptime = 0
   private var outbox: AppendOutbox?
@@ -54,9 +55,10 @@ final class LoopShards {
     outbox = makeOutbox { shard, node, answer in
       own.value.step(shard) { $0.answered(answer, by: node, now: $2, into: &$1) }
     }
-    outcomes.listen { shard, deltas in
-      own.value.step(shard) { $0.committed(deltas, now: $2, into: &$1) }
-    }
+    outcomes.listen(
+      committed: { shard, deltas in
+        own.value.step(shard) { $0.committed(deltas, now: $2, into: &$1) }
+      }, stopped: { shard, reason in own.value.foundDamage(shard, reason) })
   }
 
   // MARK: What happens
@@ -107,7 +109,8 @@ final class LoopShards {
     let (own, eventLoop) = (NIOLoopBound(self, eventLoop: eventLoop), eventLoop)
     environment.reader.submit { state in
       guard state == .active else { return }
-      let sizes = Dictionary(uniqueKeysWithValues: shards.map { ($0, store.approximateBytes(of: $0)) })
+      let sizes = Dictionary(
+        uniqueKeysWithValues: shards.map { ($0, store.approximateBytes(of: $0)) })
       eventLoop.execute { own.value.sizes = sizes }
     }
   }
@@ -186,7 +189,7 @@ final class LoopShards {
     case .open(let epoch, let isReplicated): open(shard, epoch: epoch, isReplicated: isReplicated)
     case .close:
       outcomes.forget(shard)
-      store.uncover(shard)
+      store.hide(shard)
       store.inner.closeShard(shard) {}
     case .drop(let epoch): drop(shard, epoch: epoch)
     case .confirm(let position):
@@ -194,11 +197,13 @@ final class LoopShards {
       outcomes.release(shard, upTo: position)
     case .failUnconfirmed(let reason): outcomes.end(shard, because: reason)
     case .serve(let epoch, let leaseEnd):
+      nextTurn(of: shard)
       hosting.serve(shard, epoch: epoch, leaseEnd: leaseEnd)
       environment.consumers.start(shard)
     case .extendLease(let leaseEnd): hosting.extendLease(of: shard, to: leaseEnd)
     case .handOver: handOver(shard)
     case .giveUp(let reason):
+      nextTurn(of: shard)
       hosting.giveUp(shard, because: reason)
       environment.consumers.giveUp(shard)
     case .send(let send): self.send(send, of: shard)
@@ -213,7 +218,9 @@ final class LoopShards {
   private func open(_ shard: ShardID, epoch: Epoch, isReplicated: Bool) {
     if isReplicated {
       outcomes.hold(shard)
-      environment.store.hide(shard)
+      environment.store.cover(shard)
+    } else if !outcomes.isHeld(shard) {
+      environment.store.uncover(shard)
     }
     let leases = environment.leases
     let own = NIOLoopBound(self, eventLoop: eventLoop)
@@ -231,11 +238,8 @@ final class LoopShards {
 
   private func drop(_ shard: ShardID, epoch: Epoch) {
     let (store, logger) = (environment.store.inner, environment.logger)
-    environment.store.uncover(shard)
-    environment.reader.submit { state in
-      guard state == .active else { return }
-      // Where there is nothing the disk is left in peace; what cannot be read is removed all the same.
-      if let end = try? store.end(of: shard), end.position == .start { return }
+    environment.store.hide(shard)
+    let drop: @Sendable () -> Void = {
       store.dropShard(shard, epoch: epoch) { result in
         switch result {
         case .success: logger.info("this node's copy of shard \(shard) is removed, as planned")
@@ -245,16 +249,39 @@ final class LoopShards {
         }
       }
     }
+    // A damaged copy goes before the new primary's first append is taken.
+    if machines[shard]?.phase == .copy { return drop() }
+    environment.reader.submit { state in
+      guard state == .active else { return }
+      // Where there is nothing the disk is left in peace; what cannot be read is removed all the same.
+      if let end = try? store.end(of: shard), end.position == .start { return }
+      drop()
+    }
   }
 
   private func handOver(_ shard: ShardID) {
     let own = NIOLoopBound(self, eventLoop: eventLoop)
     let hosting = environment.hosting
+    // What is known now goes with the last append.
+    if dirtyConsumers.remove(shard) != nil { machines[shard]?.consumersMoved() }
+    let turn = nextTurn(of: shard)
     environment.consumers.stop(shard) {
+      // Consumers may take longer than the fence, and then the shard is served again.
+      guard own.value.turns[shard] == turn else { return }
       hosting.handOver(shard) {
-        own.value.step(shard) { $0.handedOver(now: $2, into: &$1) }
+        own.value.step(shard) { machine, actions, now in
+          guard own.value.turns[shard] == turn else { return }
+          machine.handedOver(now: now, into: &actions)
+        }
       }
     }
+  }
+
+  /// Whoever serves, hands over or gives up a shard ends what was begun before.
+  @discardableResult
+  private func nextTurn(of shard: ShardID) -> UInt64 {
+    turns[shard, default: 0] += 1
+    return turns[shard] ?? 0
   }
 
   private func send(_ send: CopySend, of shard: ShardID) {

@@ -49,8 +49,7 @@ package final class ShardReplicator: Sendable {
             LoopShards(
               eventLoop: loop, outcomes: store.outcomes(ofLoop: index), environment: environment
             ) {
-              AppendOutbox(
-                bus: bus, eventLoop: loop, timeout: settings.appendTimeout, completion: $0)
+              AppendOutbox(bus: bus, eventLoop: loop, settings: settings, completion: $0)
             }, eventLoop: loop)
         }.get())
     }

@@ -11,8 +11,10 @@ package final class ConfirmingStore: ShardStore {
   let inner: any ShardCopies
   private let outcomes: [LoopOutcomes]
   private let slot: @Sendable (UInt32) -> Int
-  /// Up to where a replicated shard may be read; `nil` for those that may not yet.
-  private let visible = Mutex<[ShardID: Position?]>([:])
+  /// How far shards may be read. Others are not this node's to show: what its copy holds may never be confirmed.
+  private enum View { case whole, upTo(Position) }
+
+  private let visible = Mutex<[ShardID: View]>([:])
   private let listeners = Mutex<[@Sendable ([ShardID: Position]) -> Void]>([])
   private let consumerMoved = Mutex<(@Sendable (ShardID) -> Void)?>(nil)
 
@@ -37,21 +39,24 @@ package final class ConfirmingStore: ShardStore {
   // MARK: What may be seen
 
   /// From now on the shard is shown only as far as ``show(_:upTo:)`` says.
-  func hide(_ shard: ShardID) {
-    visible.withLock { if $0[shard] == nil { $0[shard] = .some(nil) } }
+  func cover(_ shard: ShardID) {
+    visible.withLock { if case .whole? = $0[shard] { $0[shard] = nil } }
   }
 
   func show(_ shard: ShardID, upTo position: Position) {
-    visible.withLock { $0[shard] = position }
+    visible.withLock { $0[shard] = .upTo(position) }
     tell([shard: position])
   }
 
-  /// The shard is not this node's: it is shown as far as it is here.
-  func uncover(_ shard: ShardID) { visible.withLock { $0[shard] = nil } }
+  /// The shard is shown as far as it is here: it is this node's, and has no copies.
+  func uncover(_ shard: ShardID) { visible.withLock { $0[shard] = .whole } }
+
+  /// The shard is not this node's any more, or is not served: nothing of it is shown.
+  func hide(_ shard: ShardID) { visible.withLock { $0[shard] = nil } }
 
   private func grew(_ positions: [ShardID: Position]) {
     let open = visible.withLock { visible in
-      visible.isEmpty ? positions : positions.filter { visible[$0.key] == nil }
+      positions.filter { if case .whole? = visible[$0.key] { true } else { false } }
     }
     if !open.isEmpty { tell(open) }
   }
@@ -63,11 +68,11 @@ package final class ConfirmingStore: ShardStore {
   /// The end of what may be read of a shard; `nil` for no bound.
   private func bound(of shard: ShardID) throws(StoreError) -> Position? {
     switch visible.withLock({ $0[shard] }) {
-    case .none: return nil
-    case .some(.some(let position)): return position
-    case .some(.none):
+    case .whole?: return nil
+    case .upTo(let position)?: return position
+    case nil:
       throw StoreError(
-        .shardNotOpen, "shard \(shard) waits for its copies and cannot be read yet; try again")
+        .shardNotOpen, "shard \(shard) is not served by this node, or not yet; try again")
     }
   }
 

@@ -1,26 +1,28 @@
-import CloudstateModel
+package import CloudstateModel
 import DequeModule
-import ShardStore
+package import ShardStore
 
 /// Outcomes of one shard's batches that are durable here and not yet at all copies that are waited for, in the
 /// order of submission.
-struct HeldOutcomes {
-  struct Outcome {
-    let sink: any CommitSink
-    let outcome: CommitOutcome
+package struct HeldOutcomes {
+  package struct Outcome {
+    package let sink: any CommitSink
+    package let outcome: CommitOutcome
   }
 
   private var held: Deque<Outcome> = []
 
-  var isEmpty: Bool { held.isEmpty }
+  package init() {}
 
-  mutating func append(_ outcome: CommitOutcome, for sink: any CommitSink) {
+  package var isEmpty: Bool { held.isEmpty }
+
+  package mutating func append(_ outcome: CommitOutcome, for sink: any CommitSink) {
     held.append(Outcome(sink: sink, outcome: outcome))
   }
 
   /// Takes what may be given out once everything up to `position` is confirmed: failures wait for nothing but
   /// their turn.
-  mutating func take(upTo position: Position) -> [Outcome] {
+  package mutating func take(upTo position: Position) -> [Outcome] {
     var taken: [Outcome] = []
     while let first = held.first {
       if case .success(let own) = first.outcome.result, own > position { break }
@@ -30,7 +32,7 @@ struct HeldOutcomes {
   }
 
   /// Takes everything; what is not confirmed has failed for this reason.
-  mutating func takeAll(failing error: StoreError) -> [Outcome] {
+  package mutating func takeAll(failing error: StoreError) -> [Outcome] {
     defer { held.removeAll() }
     return held.map { held in
       guard case .success = held.outcome.result else { return held }

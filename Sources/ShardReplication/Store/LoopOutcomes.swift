@@ -16,7 +16,8 @@ final class LoopOutcomes: CommitSink {
     var shards: [ShardID: HeldOutcomes] = [:]
     var submitted: [UInt64: Submitted] = [:]
     var lastToken: UInt64 = 0
-    var listener: ((ShardID, [SealedDelta]) -> Void)?
+    var committed: ((ShardID, [SealedDelta]) -> Void)?
+    var stopped: ((ShardID, String) -> Void)?
   }
 
   let eventLoop: any EventLoop
@@ -29,12 +30,20 @@ final class LoopOutcomes: CommitSink {
 
   // MARK: On the loop
 
-  /// Tells of batches that are durable here, once for each shard and sync.
-  func listen(_ listener: @escaping (ShardID, [SealedDelta]) -> Void) {
-    state.value.listener = listener
+  /// Tells of batches that are durable here, once for each shard and sync, and of shards that the disk has
+  /// stopped.
+  func listen(
+    committed: @escaping (ShardID, [SealedDelta]) -> Void,
+    stopped: @escaping (ShardID, String) -> Void
+  ) {
+    state.value.committed = committed
+    state.value.stopped = stopped
   }
 
-  func stopListening() { state.value.listener = nil }
+  func stopListening() {
+    state.value.committed = nil
+    state.value.stopped = nil
+  }
 
   func isHeld(_ shard: ShardID) -> Bool { state.value.shards[shard] != nil }
 
@@ -77,6 +86,7 @@ final class LoopOutcomes: CommitSink {
   private func take(_ outcomes: [CommitOutcome]) {
     var committed: [ShardID: [SealedDelta]] = [:]
     var order: [ShardID] = []
+    var failed: [ShardID: StoreError] = [:]
     for outcome in outcomes {
       guard let submitted = state.value.submitted.removeValue(forKey: outcome.token) else {
         continue
@@ -95,6 +105,7 @@ final class LoopOutcomes: CommitSink {
         }
       }
       let own = CommitOutcome(token: submitted.token, result: result, time: outcome.time)
+      if case .failure(let error) = result { failed[shard] = error }
       if isHeld(shard) {
         state.value.shards[shard]?.append(own, for: submitted.sink)
       } else {
@@ -103,7 +114,14 @@ final class LoopOutcomes: CommitSink {
     }
     for shard in order {
       guard let deltas = committed[shard] else { continue }
-      state.value.listener?(shard, deltas)
+      state.value.committed?(shard, deltas)
+    }
+    for (shard, error) in failed {
+      // Failures wait for what was submitted before them, and for nothing else.
+      release(shard, upTo: .start)
+      if error.code == .writeFailed || error.code == .shardStopped {
+        state.value.stopped?(shard, error.message)
+      }
     }
   }
 

@@ -18,6 +18,29 @@ extension CommitCycle where Backend: ~Copyable {
     }
   }
 
+  /// As ``load(_:)`` for a copy that is made anew: of a damaged one nothing is needed but its epoch.
+  private mutating func loadToReplace(
+    _ append: CopyAppend
+  ) throws(StoreError) -> CommitLedger.Slot {
+    let shard = append.shard
+    guard !ledger.isStopped(shard) else { throw .stopped(shard) }
+    if let slot = ledger.slot(of: shard) {
+      if append.epoch >= ledger.epoch(of: slot) { ledger.clearDamage(of: shard) }
+      return slot
+    }
+    let seen = try backend.epoch(of: shard)
+    guard append.epoch >= seen, append.flaw == nil else { return try load(shard) }
+    ledger.clearDamage(of: shard)
+    var end = ShardEnd.empty
+    do throws(StoreError) {
+      end = try backend.recover(shard)
+    } catch {
+      guard error.code == .corruptRecord else { throw error }
+    }
+    board.show([shard: end])
+    return ledger.load(shard, epoch: seen, end: end)
+  }
+
   /// The shard takes nothing more until its copy is dropped.
   mutating func markDamaged(_ shard: ShardID, _ error: StoreError) {
     guard ledger.refusal(of: shard) == nil else { return }
@@ -61,10 +84,12 @@ extension CommitCycle where Backend: ~Copyable {
 
   private mutating func take(_ append: CopyAppend) throws(StoreError) -> CopyAppendOutcome {
     let shard = append.shard
-    let slot = try load(shard)
+    let slot = try append.startsOver ? loadToReplace(append) : load(shard)
     let seen = ledger.epoch(of: slot)
     guard append.epoch >= seen else { return .higherEpoch(seen) }
-    if ledger.isOpen(slot) && append.epoch == seen { throw .openHere(shard, seen) }
+    if ledger.isOpen(slot) && append.epoch == seen && !append.isOwn {
+      throw .openHere(shard, seen)
+    }
     if let flaw = append.flaw { throw .flawed(append, flaw) }
     if append.epoch > seen { raise(slot, of: shard, to: append.epoch) }
     if append.startsOver {

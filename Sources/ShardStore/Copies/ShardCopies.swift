@@ -72,10 +72,14 @@ package struct CopyAppend: Sendable {
   package var consumers: [ConsumerID: ConsumerPosition]
   /// Delete the copy first; `after` is then ``Position/start``.
   package var startsOver: Bool
+  /// This node is the shard's primary under this epoch and has not written yet: it takes over what another copy
+  /// has and its own lacks.
+  package var isOwn: Bool
 
   package init(
     shard: ShardID, epoch: Epoch, after: Position, afterEpoch: Epoch, deltas: [ShardDelta],
-    consumers: [ConsumerID: ConsumerPosition] = [:], startsOver: Bool = false
+    consumers: [ConsumerID: ConsumerPosition] = [:], startsOver: Bool = false,
+    isOwn: Bool = false
   ) {
     self.shard = shard
     self.epoch = epoch
@@ -84,6 +88,7 @@ package struct CopyAppend: Sendable {
     self.deltas = deltas
     self.consumers = consumers
     self.startsOver = startsOver
+    self.isOwn = isOwn
   }
 }
 

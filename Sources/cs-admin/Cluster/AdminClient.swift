@@ -47,7 +47,7 @@ struct AdminClient: Sendable {
       response = try await exchange(method, path)
     } catch {
       throw ProgramError(
-        "the coordinator at \(host):\(port) does not answer: \(error)",
+        "the coordinator at \(host):\(port) does not answer: \(Self.words(for: error))",
         hint: "cs-coordinator --admin \(host):\(port), or name another one with --coordinator",
         status: .unreachable)
     }
@@ -56,6 +56,14 @@ struct AdminClient: Sendable {
     throw ProgramError(
       document?.error ?? "the coordinator answered \(response.status)",
       status: Self.status(of: response.status.code))
+  }
+
+  private static func words(for error: any Error) -> String {
+    guard let failure = error as? NIOConnectionError else { return "\(error)" }
+    guard let cause = failure.connectionErrors.first?.error as? IOError else {
+      return failure.dnsAError == nil ? "\(error)" : "the host is not known"
+    }
+    return systemErrorText(cause.errnoCode)
   }
 
   private struct Failure: Decodable {

@@ -23,7 +23,8 @@ struct ClusterOptions: ParsableArguments {
       let port = UInt16(text[text.index(after: colon)...]), port > 0
     else {
       throw ProgramError(
-        "'\(text)' is not HOST:PORT of a coordinator", hint: "--coordinator \(Self.defaultCoordinator)",
+        "'\(text)' is not HOST:PORT of a coordinator",
+        hint: "--coordinator \(Self.defaultCoordinator)",
         status: .usage)
     }
     var host = String(text[..<colon])

@@ -71,7 +71,8 @@ struct TopCommand: AsyncParsableCommand {
   func run() async throws {
     let client = try options.client()
     // A terminal shows one table in its place, a file all of them.
-    let refreshes = try options.outputOptions.format() == .text && options.console.colorsOutput && !once
+    let refreshes =
+      try options.outputOptions.format() == .text && options.console.colorsOutput && !once
     while true {
       let answer = try await client.get("/nodes")
       if refreshes { try options.console.output(bytes: Array("\u{1b}[H\u{1b}[2J".utf8)) }

@@ -14,10 +14,11 @@ struct PlanCommand: AsyncParsableCommand {
         cs-admin plan history --limit 5
         cs-admin plan approve
         cs-admin plan abort
+        cs-admin plan rebalance
       """,
     subcommands: [
       PlanShowCommand.self, PlanDryRunCommand.self, PlanHistoryCommand.self,
-      PlanApproveCommand.self, PlanAbortCommand.self,
+      PlanApproveCommand.self, PlanAbortCommand.self, PlanRebalanceCommand.self,
     ],
     defaultSubcommand: PlanShowCommand.self)
 }
@@ -48,7 +49,9 @@ struct PlanShowCommand: AsyncParsableCommand {
           "  moving \(move.shard) from \(move.source) to \(move.target), \(humanBytes(move.bytes)): "
             + move.phase)
       }
-      if let rebalance = document.rebalance { lines += ["", rebalance.line, table(rebalance.steps)] }
+      if let rebalance = document.rebalance {
+        lines += ["", rebalance.line, table(rebalance.steps)]
+      }
       return lines.joined(separator: "\n")
     }
   }
@@ -139,7 +142,7 @@ struct PlanAbortCommand: AsyncParsableCommand {
         cs-admin plan abort
 
       What was moved stays; moves that have not changed the primary yet are taken back. The next change of membership
-      leads to another rebalance.
+      leads to another rebalance, and so does cs-admin plan rebalance.
 
       EXIT STATUS
         0 aborted   5 there is none   2 wrong argument   3 the coordinator does not answer
@@ -148,6 +151,27 @@ struct PlanAbortCommand: AsyncParsableCommand {
   @OptionGroup var options: ClusterOptions
 
   func run() async throws { try await options.change("/plan/abort") }
+}
+
+/// `cs-admin plan rebalance`.
+struct PlanRebalanceCommand: AsyncParsableCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "rebalance",
+    abstract: "Places shards anew now, where that brings something.",
+    discussion: """
+      EXAMPLES
+        cs-admin plan dry-run && cs-admin plan rebalance
+
+      A rebalance comes by itself after a join, a drain or a loss. This is for afterwards: when one was aborted or has
+      given a move up, or when some shards have become busier than others.
+
+      EXIT STATUS
+        0 asked for   7 one is proposed or running   2 wrong argument   3 the coordinator does not answer
+      """)
+
+  @OptionGroup var options: ClusterOptions
+
+  func run() async throws { try await options.change("/plan/rebalance") }
 }
 
 // MARK: Words

@@ -41,6 +41,7 @@ extension StatusDocument {
   fileprivate var text: String {
     guard reasons.isEmpty else { return "\(state.rawValue): \(reasons.joined(separator: "; "))" }
     let moving = moves > 0 ? ", \(moves) moving" : ""
-    return "\(state.rawValue): \(aliveNodes) of \(nodes) nodes alive, \(shards) shards\(moving), plan \(plan)"
+    return
+      "\(state.rawValue): \(aliveNodes) of \(nodes) nodes alive, \(shards) shards\(moving), plan \(plan)"
   }
 }

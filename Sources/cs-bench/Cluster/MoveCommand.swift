@@ -96,7 +96,8 @@ private struct Phase {
 
   /// The longest wait of each shard that moved, or of all where none did.
   private var waits: [Double] {
-    let indexes = Set(moved.compactMap { $0.shard.split(separator: "/").last.flatMap { UInt32($0) } })
+    let indexes = Set(
+      moved.compactMap { $0.shard.split(separator: "/").last.flatMap { UInt32($0) } })
     return seen.longest.filter { indexes.isEmpty || indexes.contains($0.key) }
       .map { Double($0.value) / 1e6 }.sorted()
   }

@@ -22,6 +22,8 @@ final class MoveLoad {
   private var connections: [GRPCClientConnection] = []
   private var timer: RepeatedTask?
   private var number = 0
+  /// Commands that are due and not sent.
+  private var due = 0.0
   private var result = Result()
 
   init(eventLoop: any EventLoop, shards: UInt32, carts: Int) {
@@ -44,13 +46,17 @@ final class MoveLoad {
 
   func start(perSecond: Double) {
     let tick = TimeAmount.milliseconds(2)
-    var due = 0.0
+    let own = NIOLoopBound(self, eventLoop: eventLoop)
     timer = eventLoop.scheduleRepeatedTask(initialDelay: tick, delay: tick) { _ in
-      due += perSecond * 0.002
-      while due >= 1 {
-        due -= 1
-        self.send()
-      }
+      own.value.sendDue(perSecond * 0.002)
+    }
+  }
+
+  private func sendDue(_ more: Double) {
+    due += more
+    while due >= 1 {
+      due -= 1
+      send()
     }
   }
 

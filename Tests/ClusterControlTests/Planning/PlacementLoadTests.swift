@@ -55,12 +55,20 @@ import Testing
 
   @Test("An in-sync replica takes over if that helps nearly as much as a copy elsewhere")
   func roles() throws {
-    let problem = try PlacementProblem.of(
-      nodes: try plannerNodes(3), shards: [[0, 1], [0], [0], [1], [2]], factor: 1,
-      weights: [20, 25, 60, 40, 30].map { ShardWeight(load: $0, bytes: 7) })
-    let changes = Planner.target(for: problem).changes(from: problem)
-    #expect(changes.primaryMoves.first?.bytes == 0)
-    #expect(changes.primaryMoves.first?.shard.index == 0)
+    // n2 is a little calmer than n1, which has a copy of shard 0.
+    let busy = try PlacementProblem.of(
+      nodes: try plannerNodes(3), shards: [[0, 1], [0], [1], [2]],
+      weights: [20, 60, 33, 30].map { ShardWeight(load: $0, bytes: 7) })
+    let changes = Planner.target(for: busy).changes(from: busy)
+    #expect(changes.primaryMoves.map(\.shard.index) == [0])
+    #expect(changes.totalBytes == 0)
+    // The same of a shard that has to leave.
+    var nodes = try plannerNodes(4)
+    nodes[0].isDraining = true
+    let draining = try PlacementProblem.of(
+      nodes: nodes, shards: [[0, 1], [1], [2], [3]],
+      weights: [10, 15, 13, 40].map { ShardWeight(load: $0, bytes: 7) })
+    #expect(Planner.target(for: draining).changes(from: draining).totalBytes == 0)
   }
 
   @Test("The changes that bring most balance per byte come first")

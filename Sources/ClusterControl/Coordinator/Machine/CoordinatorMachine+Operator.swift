@@ -6,6 +6,8 @@ package enum OperatorRequest: Hashable, Sendable {
   case approve
   /// End the rebalance that is proposed or running.
   case abort
+  /// Look at once whether shards are to be placed anew.
+  case rebalance
   /// The node shall lose its shards and get none.
   case drain(NodeID)
   case undrain(NodeID)
@@ -53,6 +55,7 @@ extension CoordinatorMachine {
     switch request {
     case .approve: approve()
     case .abort: abort(at: now)
+    case .rebalance: requestRebalance(at: now)
     case .drain(let node): setDraining(true, node, at: now)
     case .undrain(let node): setDraining(false, node, at: now)
     case .acceptLoss(let shard, let allowsEmpty):
@@ -91,6 +94,15 @@ extension CoordinatorMachine {
     }
     record.rebalance?.state = .running
     return (.done("rebalance \(rebalance.id) is approved"), true)
+  }
+
+  private mutating func requestRebalance(at now: Moment) -> (OperatorAnswer, Bool) {
+    if let rebalance = record.rebalance, rebalance.isOpen || hasRunningSteps {
+      return (.conflict("rebalance \(rebalance.id) is \(rebalance.state.rawValue)"), false)
+    }
+    triggerRebalance("an operator asks for it", at: now)
+    rebalanceTrigger?.due = now.uptime
+    return (.done("shards are placed anew where that brings something"), false)
   }
 
   /// Steps that have not begun are aborted, moves before their promotion are taken back; a move after it goes on

@@ -50,11 +50,16 @@ extension CoordinatorMachine {
     if isJoin { lastJoin[info.service] = now.uptime }
     var directives: [Directive] = []
     if isChange { directives.append(.report(joinReport(info, known: known))) }
-    if known?.info != info { knowledge.forgetUnusable(of: info.node) }
+    if known?.info != info {
+      knowledge.forgetUnusable(of: info.node)
+      // What the last process offered, this one knows nothing of.
+      knowledge.forgetReports(of: info.node)
+    }
     if known?.info != info || known?.liveness == .down {
       triggerRebalance("node \(info.node) is there", at: now)
     }
-    hasNews = hasNews || isJoin
+    // Also one that was silent and is there again: what was reported of its copies waits for that.
+    hasNews = hasNews || isJoin || isChange
     directives += admitReplicationFactor(of: registration, at: now)
     let plans = planIfReady([info.service], at: now)
     if isChange || !directives.isEmpty || !plans.isEmpty { record.version += 1 }

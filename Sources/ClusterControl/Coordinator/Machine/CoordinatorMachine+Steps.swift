@@ -11,7 +11,7 @@ extension CoordinatorMachine {
     var draft = PlanDraft(record.plan)
     let rebalance = record.rebalance
     raiseSeenEpochs(&draft)
-    var directives = failOver(&draft)
+    var directives = failOver(&draft, at: now)
     shrinkInSync(&draft)
     withdrawOffers(&draft)
     growInSync(&draft, at: now.uptime)
@@ -69,17 +69,24 @@ extension CoordinatorMachine {
   // MARK: Failover
 
   /// Only an in-sync replica may take over. Without one that is alive the shard stays as it is.
-  private mutating func failOver(_ draft: inout PlanDraft) -> [Directive] {
+  private mutating func failOver(_ draft: inout PlanDraft, at now: Moment) -> [Directive] {
     var lost: [NodeID: [ShardID]] = [:]
     var stillUnavailable: Set<ShardID> = []
     for assignment in draft.shards where hasLostPrimary(assignment) {
       let shard = assignment.shard
       if let heir = heir(of: assignment, &draft) {
+        // Where a node is down, its return or its loss leads to a rebalance.
+        if !isDown(assignment.primary) {
+          triggerRebalance("node \(assignment.primary) could not use its copies", at: now)
+        }
         promote(heir, of: assignment, &draft)
       } else if !assignment.inSync.contains(where: { !isDown($0) && !isUnusable($0, shard) }) {
         stillUnavailable.insert(shard)
         if !unavailable.contains(shard) { lost[assignment.primary, default: []].append(shard) }
       }
+    }
+    if !unavailable.isSubset(of: stillUnavailable) {
+      triggerRebalance("shards are available again", at: now)
     }
     unavailable = stillUnavailable
     return lost.sorted { $0.key < $1.key }.map { node, shards in

@@ -1,0 +1,54 @@
+// What goes wrong between processes.
+extension FaultInjector {
+  private typealias Pair = (from: SimProcess, to: SimProcess)
+
+  private var processes: [SimProcess] {
+    cluster.nodes.map(\.process) + [cluster.coordinator.process]
+  }
+
+  func disturbNetwork(_ kind: FaultKind) {
+    guard let node = world.random.pick(cluster.nodes)?.process,
+      let peer = world.random.pick(processes.filter { $0 !== node })
+    else { return }
+    let coordinator = cluster.coordinator.process
+    switch kind {
+    case .isolateNode:
+      cut(processes.filter { $0 !== node }.flatMap { [(node, $0), ($0, node)] })
+    case .cutFromCoordinator: cut([(node, coordinator), (coordinator, node)])
+    case .cutPair: cut([(node, peer), (peer, node)])
+    case .cutOneWay: cut([world.random.chance(ppm: 500_000) ? (node, peer) : (peer, node)])
+    case .slowLink:
+      let delay = world.random.span(Span.millisecond...200 * Span.millisecond)
+      disturb([(node, peer), (peer, node)], "slow") { $0.delay = delay }
+    default:
+      let loss = world.random.int(20_000...300_000)
+      disturb([(node, peer), (peer, node)], "lossy") { $0.lossPPM = loss }
+    }
+  }
+
+  private func cut(_ pairs: [Pair]) {
+    for pair in pairs {
+      note("\(pair.from.name) -> \(pair.to.name) is cut")
+      cluster.network.cut(pair.from, pair.to)
+    }
+    mend(pairs)
+  }
+
+  private func disturb(_ pairs: [Pair], _ word: String, _ body: (inout SimNetwork.Link) -> Void) {
+    for pair in pairs {
+      note("\(pair.from.name) -> \(pair.to.name) is \(word)")
+      cluster.network.change(pair.from, pair.to, body)
+    }
+    mend(pairs)
+  }
+
+  private func mend(_ pairs: [Pair]) {
+    later(100 * Span.millisecond...6 * Span.second) { [self] in
+      for pair in pairs {
+        cluster.network.change(pair.from, pair.to) {
+          $0 = SimNetwork.Link(lastArrival: $0.lastArrival)
+        }
+      }
+    }
+  }
+}

@@ -1,0 +1,53 @@
+/// What can go wrong, or be asked for, while a cluster is simulated.
+enum FaultKind: CaseIterable {
+  case crashNode, crashTwo, crashAll, pauseNode, slowDisk, stallDisk, diskFault, functionGone
+  case crashCoordinator, pauseCoordinator
+  case isolateNode, cutFromCoordinator, cutPair, cutOneWay, slowLink, lossyLink
+  case move, addCopy, removeCopy, drain, undrain, join, leave
+
+  /// How often it is drawn in a profile, against the others.
+  func weight(in profile: Profile) -> Int {
+    switch profile {
+    case .calm: 0
+    case .crashes: isCrash ? crashWeight : self == .move ? 1 : 0
+    case .partitions: isPartition ? 4 : self == .move ? 1 : 0
+    case .moves: isMove ? moveWeight : self == .crashNode || self == .crashCoordinator ? 1 : 0
+    case .everything: isCrash ? crashWeight : isPartition ? 3 : moveWeight
+    }
+  }
+
+  private var isCrash: Bool {
+    switch self {
+    case .crashNode, .crashTwo, .crashAll, .pauseNode, .slowDisk, .stallDisk, .diskFault,
+      .functionGone, .crashCoordinator, .pauseCoordinator:
+      true
+    default: false
+    }
+  }
+
+  private var isPartition: Bool {
+    switch self {
+    case .isolateNode, .cutFromCoordinator, .cutPair, .cutOneWay, .slowLink, .lossyLink: true
+    default: false
+    }
+  }
+
+  private var isMove: Bool { !isCrash && !isPartition }
+
+  private var crashWeight: Int {
+    switch self {
+    case .crashNode: 6
+    case .pauseNode: 4
+    case .crashAll, .crashTwo, .diskFault: 1
+    default: 2
+    }
+  }
+
+  private var moveWeight: Int {
+    switch self {
+    case .move: 8
+    case .addCopy, .removeCopy: 2
+    default: 1
+    }
+  }
+}

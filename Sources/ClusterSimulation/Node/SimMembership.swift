@@ -1,0 +1,201 @@
+import CloudstateModel
+import ClusterControl
+import ShardReplication
+
+/// A node's side of the cluster: carries out what its ``NodeMembershipMachine`` asks for, saves views, and tells the
+/// coordinator of shards (`ClusterMembership`, `CloudstateNode+Shards`).
+final class SimMembership {
+  private unowned let run: NodeRun
+  private let process: SimProcess
+  private var machine: NodeMembershipMachine
+  private let incarnation: UInt64
+  private(set) var snapshot: ClusterSnapshot
+  private var timer: UInt64 = 0
+  private var timerDue: Duration?
+  // Saving of views.
+  private var unsaved: ClusterView?
+  private var isSaving = false
+  private var waiting: [(version: UInt64, answer: (Bool) -> Void)] = []
+  private var moving: Set<ShardID> = []
+  private var isReporting = false
+  private var hasNews = false
+
+  init(_ run: NodeRun) {
+    self.run = run
+    process = run.process
+    // As milliseconds of the calendar would, it rises with each start.
+    incarnation = run.process.life
+    let settings = run.cluster.settings
+    var configuration = MembershipConfiguration(
+      info: NodeInfo(
+        node: run.nodeID, service: settings.service, requestEndpoint: "sim://\(run.nodeID)",
+        publishEndpoint: "sim://\(run.nodeID)", publicAddress: "\(run.nodeID):9000",
+        incarnation: incarnation),
+      shardCount: settings.shardCount, coordinatorEndpoint: "sim://coordinator")
+    configuration.replicationFactor = settings.replicationFactor
+    machine = NodeMembershipMachine(configuration: configuration)
+    snapshot = machine.snapshot
+  }
+
+  func begin() {
+    run.shards.changed = { [unowned self] in tell() }
+    perform(machine.start(saved: run.node.savedView, at: process.uptime))
+    reportRegularly()
+  }
+
+  // MARK: Views
+
+  /// The coordinator delivers a view; `answer` says whether a restart would find it.
+  func receive(_ view: ClusterView, answer: @escaping (Bool) -> Void) {
+    if run.has(.planBackwards) { follow(view.plan.shards, moves: view.plan.moves) }
+    let (reception, directives) = machine.viewDelivered(view, at: process.uptime)
+    switch reception {
+    case .refused: answer(false)
+    case .followed:
+      if isSaved(view.version) { answer(true) } else { waiting.append((view.version, answer)) }
+    }
+    perform(directives)
+  }
+
+  private func isSaved(_ version: UInt64) -> Bool {
+    guard let saved = run.node.savedView, let view = machine.view else { return false }
+    return saved.coordinatorID == view.coordinatorID && saved.version >= version
+  }
+
+  private func saveIfIdle() {
+    guard !isSaving, let view = unsaved else { return }
+    isSaving = true
+    unsaved = nil
+    process.after(run.node.diskLatency()) { [self] in
+      run.node.savedView = view
+      isSaving = false
+      let due = waiting.filter { isSaved($0.version) }
+      waiting.removeAll { isSaved($0.version) }
+      due.forEach { $0.answer(true) }
+      saveIfIdle()
+    }
+  }
+
+  private func perform(_ directives: [NodeMembershipMachine.Directive]) {
+    for directive in directives {
+      switch directive {
+      case .register(let registration): send(registration)
+      case .heartbeat(let report): send(report)
+      // Whom the network reaches does not depend on links here.
+      case .approach, .link, .unlink: break
+      case .save(let view):
+        unsaved = view
+        saveIfIdle()
+      case .changed(let assignments): announce(assignments)
+      case .report(let line): process.note(line)
+      }
+    }
+    setTimer()
+  }
+
+  private func announce(_ assignments: [ShardAssignment]) {
+    snapshot = machine.snapshot
+    let now = Set(snapshot.moves.map(\.shard))
+    // A move that has come, gone or got on changes no assignment by itself.
+    let touched = moving.union(now).subtracting(assignments.map(\.shard))
+    moving = now
+    let others = touched.sorted().compactMap { snapshot.owner(of: $0.index) }
+    // The shards' loops hear a little after everyone else.
+    let all = assignments + others
+    let moves = snapshot.moves
+    process.after(20 * Span.microsecond) { [self] in follow(all, moves: moves) }
+  }
+
+  private func follow(_ assignments: [ShardAssignment], moves: [ShardMove]) {
+    for assignment in assignments {
+      let move = moves.first { $0.shard == assignment.shard }
+      run.shards.follow(assignment, move: move)
+    }
+  }
+
+  // MARK: The coordinator
+
+  private var timeout: UInt64 { MembershipTimes.request }
+
+  private func send(_ registration: Registration) {
+    let coordinator = run.cluster.coordinator
+    run.cluster.network.request(
+      "register", from: process, to: coordinator.process, timeout: timeout
+    ) { answer in
+      coordinator.register(registration) { answer(.success($0)) }
+    } completion: { [self] (result: Result<RegistrationAnswer, SimBusFailure>) in
+      let outcome = result.mapError { ClusterError(.unreachable, "the coordinator: \($0)") }
+      perform(machine.registrationEnded(outcome, at: process.uptime))
+    }
+  }
+
+  private func send(_ report: HeartbeatReport) {
+    saveIfIdle()
+    let coordinator = run.cluster.coordinator
+    run.cluster.network.request(
+      "heartbeat", from: process, to: coordinator.process, timeout: timeout
+    ) { answer in
+      coordinator.heartbeat(report) { answer(.success($0)) }
+    } completion: { [self] (result: Result<HeartbeatAnswer, SimBusFailure>) in
+      let outcome = result.mapError { ClusterError(.unreachable, "the coordinator: \($0)") }
+      perform(machine.heartbeatEnded(outcome, at: process.uptime))
+    }
+  }
+
+  private func setTimer() {
+    let due = machine.nextWake
+    guard due != timerDue else { return }
+    timerDue = due
+    timer += 1
+    guard let due else { return }
+    let number = timer
+    process.afterOwn(max(.zero, due - process.uptime).asNanoseconds) { [self] in
+      guard timer == number else { return }
+      timerDue = nil
+      perform(machine.wake(at: process.uptime))
+    }
+  }
+
+  // MARK: Reports
+
+  private func reportRegularly() {
+    tell()
+    process.afterOwn(Span.second) { [self] in reportRegularly() }
+  }
+
+  /// There is news for the coordinator; one report is under way at a time.
+  private func tell() {
+    hasNews = true
+    guard !isReporting else { return }
+    isReporting = true
+    process.after(10 * Span.microsecond) { [self] in sendReports() }
+  }
+
+  private func sendReports() {
+    hasNews = false
+    let report = ShardsReport(
+      node: run.nodeID, incarnation: incarnation, shards: run.shards.reports())
+    guard !report.shards.isEmpty else {
+      isReporting = false
+      return
+    }
+    let coordinator = run.cluster.coordinator
+    run.cluster.network.request(
+      "report of \(report.shards.count) shards", from: process, to: coordinator.process,
+      timeout: timeout
+    ) { answer in
+      coordinator.report(report) { answer(.success($0)) }
+    } completion: { [self] (result: Result<ShardsReportAnswer, SimBusFailure>) in
+      isReporting = false
+      if case .success(let answer) = result {
+        perform(machine.reportEnded(answer, at: process.uptime))
+      }
+      if hasNews { tell() }
+    }
+  }
+}
+
+/// How long a node waits for the coordinator.
+enum MembershipTimes {
+  static let request = 2 * Span.second
+}

@@ -1,0 +1,200 @@
+import CloudstateModel
+import DequeModule
+import ShardReplication
+import ShardStore
+
+/// The shards of a node: feeds their machines and carries out what they ask for, as the product's `LoopShards`.
+final class SimShards {
+  private unowned let run: NodeRun
+  private let process: SimProcess
+  private(set) var machines: [ShardID: ShardMachine] = [:]
+  private var moves: [ShardID: ShardMove] = [:]
+  private var reported: [ShardID: UInt64] = [:]
+  private var commands: [ShardID: UInt64] = [:]
+  private var actions: Deque<(shard: ShardID, action: ShardAction)> = []
+  private var isPerforming = false
+  private var isTicking = false
+  /// Up to where this process has confirmed.
+  private var confirmed: [ShardID: Position] = [:]
+  var changed: () -> Void = {}
+
+  private var settings: ShardReplicationSettings { run.cluster.settings.replication }
+
+  init(_ run: NodeRun) {
+    self.run = run
+    process = run.process
+  }
+
+  // MARK: What happens
+
+  func follow(_ assignment: ShardAssignment, move: ShardMove?) {
+    let shard = assignment.shard
+    if let known = machines[shard], known.epoch > assignment.epoch, run.has(.planBackwards) {
+      machines[shard] = nil
+    }
+    let isKnown = machines[shard].map { $0.epoch >= assignment.epoch } ?? false
+    if !isKnown { run.cluster.world.monitor.followed(assignment, by: process) }
+    if machines[shard] == nil { machines[shard] = placeholder(shard) }
+    moves[shard] = move
+    step(shard) { $0.assigned(assignment, move: move, now: $2, into: &$1) }
+  }
+
+  func committed(_ deltas: [SealedDelta], of shard: ShardID) {
+    step(shard) { $0.committed(deltas, now: $2, into: &$1) }
+  }
+
+  func opened(
+    _ shard: ShardID, epoch: Epoch, _ result: Result<ShardEnd, StoreError>, promisedUntil: UInt64
+  ) {
+    step(shard) {
+      $0.opened(result, epoch: epoch, promisedUntil: promisedUntil, now: $2, into: &$1)
+    }
+  }
+
+  func tookCommand(of shard: ShardID) { commands[shard, default: 0] += 1 }
+
+  /// What the coordinator should know.
+  func reports() -> [ShardReport] {
+    machines.keys.sorted().compactMap { shard in
+      guard var report = machines[shard]?.report(now: process.now) else { return nil }
+      report.bytes = run.store.store.approximateBytes(of: shard)
+      report.commands = commands.removeValue(forKey: shard) ?? 0
+      if run.has(.promoteLagging), let assignment = machines[shard]?.assignment {
+        report.caughtUp = Set(assignment.replicas).subtracting(assignment.inSync)
+      }
+      return report
+    }
+  }
+
+  // MARK: Machines
+
+  private func placeholder(_ shard: ShardID) -> ShardMachine {
+    ShardMachine(shard: shard, nodeID: run.nodeID, settings: settings)
+  }
+
+  private func step(
+    _ shard: ShardID, _ event: (inout ShardMachine, inout [ShardAction], UInt64) -> Void
+  ) {
+    guard machines[shard] != nil else { return }
+    let before = machines[shard]?.phase
+    var new: [ShardAction] = []
+    event(&machines[shard, default: placeholder(shard)], &new, process.now)
+    if let after = machines[shard]?.phase, after != before {
+      process.note("shard \(shard.index) is \(after)")
+      if after == .fenced, run.has(.dropEarly) { dropEarly(shard) }
+    }
+    for action in new { actions.append((shard, action)) }
+    if !isPerforming {
+      isPerforming = true
+      while let next = actions.popFirst() { perform(next.action, of: next.shard) }
+      isPerforming = false
+    }
+    if let revision = machines[shard]?.reportRevision, reported[shard] != revision {
+      reported[shard] = revision
+      changed()
+    }
+    keepTicking()
+  }
+
+  private func dropEarly(_ shard: ShardID) {
+    guard let epoch = machines[shard]?.epoch else { return }
+    run.store.drop(shard, epoch: epoch)
+  }
+
+  private func keepTicking() {
+    guard !isTicking, machines.values.contains(where: \.needsTicks) else { return }
+    isTicking = true
+    scheduleTick()
+  }
+
+  private func scheduleTick() {
+    let interval = max(10 * Span.millisecond, settings.keepAlive.asNanoseconds / 3)
+    process.afterOwn(interval) { [self] in
+      var isNeeded = false
+      for shard in machines.keys.sorted() where machines[shard]?.needsTicks == true {
+        isNeeded = true
+        step(shard) { $0.tick(now: $2, into: &$1) }
+      }
+      isTicking = isNeeded
+      if isNeeded { scheduleTick() }
+    }
+  }
+
+  // MARK: Actions
+
+  private func perform(_ action: ShardAction, of shard: ShardID) {
+    switch action {
+    case .open(let epoch, let isReplicated):
+      process.note("opens \(shard.index) under epoch \(epoch)")
+      run.store.open(shard, epoch: epoch, isReplicated: isReplicated, leases: run.leases)
+    case .close: run.store.close(shard)
+    case .drop(let epoch): run.store.drop(shard, epoch: epoch)
+    case .confirm(let position): confirm(shard, upTo: position)
+    case .failUnconfirmed(let reason): run.store.failUnconfirmed(shard, because: reason)
+    case .serve(let epoch, let leaseEnd):
+      process.note("serves \(shard.index) under epoch \(epoch)")
+      run.host.serve(shard, epoch: epoch, leaseEnd: leaseEnd)
+    case .extendLease(let leaseEnd): run.host.extendLease(of: shard, to: leaseEnd)
+    case .handOver: handOver(shard)
+    case .giveUp(let reason):
+      process.note("gives up \(shard.index): \(reason)")
+      run.host.giveUp(shard, because: reason)
+    case .send(let send):
+      run.copies.send(send, of: shard) { [self] answer in
+        step(shard) { $0.answered(answer, by: send.node, now: $2, into: &$1) }
+      }
+    case .read(let node, let after): read(shard, for: node, after: after)
+    case .compare(let node, let end): compare(shard, with: node, at: end)
+    case .fetch(let node, let after, let afterEpoch, let epoch):
+      run.copies.fetch(shard, from: node, after: after, afterEpoch: afterEpoch, epoch: epoch) {
+        [self] result in
+        step(shard) { $0.fetched(result, from: node, now: $2, into: &$1) }
+      }
+    case .report(let line): process.note(line)
+    }
+  }
+
+  private func confirm(_ shard: ShardID, upTo position: Position) {
+    let monitor = run.cluster.world.monitor
+    let start = max(confirmed[shard] ?? .start, .start)
+    if position > start, let epoch = machines[shard]?.epoch, run.store.isHeld(shard) {
+      confirmed[shard] = position
+      let marks = run.store.allDeltas(of: shard, after: start)
+        .prefix { $0.position <= position }.map(BatchMark.init)
+      process.note("confirms \(shard.index) up to \(position) under epoch \(epoch)")
+      monitor.add(
+        monitor.confirmations.confirmed(marks, of: shard, under: epoch, by: run.nodeID))
+    }
+    run.store.confirm(shard, upTo: position)
+  }
+
+  private func handOver(_ shard: ShardID) {
+    if run.has(.skipFence) {
+      process.after(Span.microsecond) { [self] in
+        step(shard) { $0.handedOver(now: $2, into: &$1) }
+      }
+      return
+    }
+    run.host.handOver(shard) { [self] in step(shard) { $0.handedOver(now: $2, into: &$1) } }
+  }
+
+  private func read(_ shard: ShardID, for node: NodeID, after: Position) {
+    process.after(run.node.readLatency()) { [self] in
+      let result = Result { () throws(StoreError) in
+        try run.store.store.deltas(of: shard, after: after, byteLimit: settings.pageBytes).map {
+          SealedDelta(position: $0.position, epoch: $0.epoch, bytes: $0.sealed(in: shard))
+        }
+      }
+      step(shard) { $0.read(result, for: node, now: $2, into: &$1) }
+    }
+  }
+
+  private func compare(_ shard: ShardID, with node: NodeID, at end: ShardEnd) {
+    process.after(run.node.readLatency()) { [self] in
+      let result = Result { () throws(StoreError) in
+        try run.store.store.epoch(of: shard, at: end.position)
+      }
+      step(shard) { $0.compared(result, at: end, of: node, now: $2, into: &$1) }
+    }
+  }
+}

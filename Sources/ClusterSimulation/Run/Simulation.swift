@@ -1,0 +1,63 @@
+import CloudstateModel
+import ShardStore
+
+/// One simulated life of a cluster: nodes, coordinator, clients and faults in one thread, all from one seed.
+package struct Simulation: Sendable {
+  package var seed: UInt64
+  package var profile: Profile
+  package var plant: Plant?
+  /// How long faults happen, in virtual seconds; `nil` lets the seed decide.
+  package var seconds: Int?
+
+  package init(
+    seed: UInt64, profile: Profile = .everything, plant: Plant? = nil, seconds: Int? = nil
+  ) {
+    self.seed = seed
+    self.profile = profile
+    self.plant = plant
+    self.seconds = seconds
+  }
+
+  /// What came of it.
+  package struct Result: Hashable, Sendable {
+    package var seed: UInt64
+    package var violations: [Violation] = []
+    /// Two runs that took the same course agree in it.
+    package var digest: UInt64 = 0
+    package var steps = 0
+    /// Virtual time in nanoseconds.
+    package var time: UInt64 = 0
+    package var acknowledged = 0
+    package var failed = 0
+    package var unknown = 0
+    /// The number of the last plan.
+    package var plans: UInt64 = 0
+  }
+
+  /// Runs it, on the calling thread.
+  package func run(trace: Trace = Trace()) -> Result {
+    var result = Result(seed: seed)
+    guard
+      let settings = SimulationSettings(
+        seed: seed, profile: profile, plant: plant, seconds: seconds)
+    else { return result }
+    let cluster = SimCluster(settings, trace: trace)
+    let world = cluster.world
+    let course = Course(cluster)
+    course.run()
+    result.violations = world.monitor.violations
+    result.digest = world.digest
+    result.steps = world.steps
+    result.time = world.now
+    for operation in cluster.history {
+      switch operation.outcome {
+      case .ok: result.acknowledged += 1
+      case .failed: result.failed += 1
+      case .unknown: result.unknown += 1
+      }
+    }
+    result.plans = cluster.plan.number
+    world.end()
+    return result
+  }
+}

@@ -1,0 +1,19 @@
+import CloudstateModel
+
+/// Sees what happens everywhere at once, as nobody in a real cluster can, and gathers broken promises.
+final class Monitor {
+  weak var world: World?
+  private(set) var violations: [Violation] = []
+  var confirmations = ConfirmationChecker()
+  private var plans = PlanChecker()
+
+  func add(_ violation: Violation?) {
+    guard let violation else { return }
+    violations.append(violation)
+    world?.note("!", "VIOLATION \(violation)")
+  }
+
+  func followed(_ assignment: ShardAssignment, by process: SimProcess) {
+    add(plans.followed(assignment, by: process.name, life: process.life))
+  }
+}

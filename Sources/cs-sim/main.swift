@@ -1,0 +1,3 @@
+import CommandLineKit
+
+runSynchronousProgram(SimulationCommand.self)

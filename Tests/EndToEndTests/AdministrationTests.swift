@@ -1,0 +1,54 @@
+import Foundation
+import TestSupport
+import Testing
+
+/// `cs-admin` and a real coordinator with real nodes.
+struct AdministrationTests {
+  @Test("An operator sees the cluster, drains a node with approval, and is told of a dead one")
+  func operation() async throws {
+    let port = try freePort()
+    let cluster = try await TestCluster(
+      nodes: 2,
+      coordinatorArguments: [
+        "--admin", "127.0.0.1:\(port)", "--approve-plans", "--rebalance-delay", "200ms",
+      ])
+    func admin(_ arguments: String...) async throws -> ProgramResult {
+      try await runTool("cs-admin", arguments + ["--coordinator", "127.0.0.1:\(port)"])
+    }
+    let nodes = try await admin("nodes")
+    #expect(nodes.status == .code(0), "\(nodes.talk)")
+    #expect(nodes.output.contains("cart-1") && nodes.output.contains("alive"))
+    let shards = try await admin("shards", "-o", "json")
+    let document = try #require(try shards.jsonLines().first)
+    #expect((document["shards"] as? [Any])?.count == 16)
+    let status = try await admin("status")
+    #expect(
+      status.output.hasPrefix("OK") || status.output.hasPrefix("DEGRADED"), "\(status.output)")
+    #expect(try await admin("top", "--once").output.contains("COMMANDS/S"))
+
+    let drained = try await admin("drain", "cart-2")
+    #expect(drained.output == "node cart-2 is being drained: its shards move to other nodes\n")
+    #expect(try await admin("drain", "nobody").status == .code(5))
+    try await eventually("a rebalance is proposed") {
+      try await admin("plan", "show").output.contains("proposed")
+    }
+    #expect(try await admin("plan", "dry-run").output.contains("cart-2"))
+    #expect(try await admin("plan", "abort").status == .code(0))
+    #expect(try await admin("plan", "abort").status == .code(5))
+    #expect(try await admin("plan", "approve").status == .code(5))
+    #expect(try await admin("plan", "history").output.contains("are assigned for the first time"))
+    #expect(try await admin("undrain", "cart-2").status == .code(0))
+    #expect(try await admin("shards", "accept-loss", "cart/0").status == .code(7))
+
+    try await cluster.killSidecar(cluster.nodes[1])
+    try await eventually("the dead node is told") {
+      let status = try await admin("status")
+      return status.status == .code(2) && status.output.contains("node cart-2 is down")
+    }
+    #expect(try await admin("status").output.hasPrefix("DOWN: unavailable: "))
+    try await cluster.killCoordinator()
+    let silence = try await admin("status")
+    #expect(silence.status == .code(3))
+    #expect(silence.talk.contains("cs-coordinator --admin"))
+  }
+}
