@@ -212,6 +212,21 @@ private func move(
     #expect(try cluster.assignment(0).inSync == nodes("b"))
   }
 
+  @Test("What the last process of a primary had offered counts for nothing after its restart")
+  func offeredBeforeRestart() throws {
+    var cluster = try RunningCluster(["a", "b"], shards: [("a", ["b"], [])])
+    cluster.silent = ["b"]
+    try cluster.pass(4)
+    try cluster.report("a", 0) { $0.caughtUp = [try! node("b")] }
+    _ = cluster.trace.register(
+      try registration("a", incarnation: 2, shards: 1, copies: 2), at: at(cluster.now))
+    // The new process of a does not wait for b, which is there again.
+    _ = cluster.trace.register(
+      try registration("b", shards: 1, copies: 2), at: at(cluster.now))
+    cluster.trace.tick(at: at(cluster.now))
+    #expect(try cluster.assignment(0).inSync == [])
+  }
+
   @Test("A higher epoch that a copy has seen is overtaken, but not one that nobody can have seen")
   func seenEpochs() throws {
     var cluster = try RunningCluster(["a", "b"], shards: [("a", ["b"], ["b"])])

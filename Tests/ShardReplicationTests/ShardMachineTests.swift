@@ -163,6 +163,23 @@ struct ShardMachineTests {
     #expect(machine.report(now: 10)?.caughtUp == [b])
   }
 
+  @Test("No learner is offered before its epoch is on the primary's own disk")
+  func offersAfterOpening() {
+    var machine = serving([c])
+    var actions: [ShardAction] = []
+    machine.assigned(
+      assignment(a, [b, c], inSync: [c], epoch: 2), move: nil, now: 5, into: &actions)
+    machine.tick(now: 6, into: &actions)
+    let ask = sends(actions, to: b)[0]
+    machine.answered(
+      CopyAnswer(tag: ask.tag, outcome: .appended(.start)), by: b, now: 7, into: &actions)
+    machine.tick(now: 8, into: &actions)
+    #expect(machine.report(now: 8)?.caughtUp == [])
+    machine.opened(
+      .success(end(0, epoch: 0)), epoch: Epoch(2), promisedUntil: 0, now: 9, into: &actions)
+    #expect(machine.report(now: 9)?.caughtUp == [b])
+  }
+
   @Test(
     "A copy of another history is made anew as a learner, and never while the plan relies on it")
   func startsOver() {
@@ -188,6 +205,56 @@ struct ShardMachineTests {
       into: &actions)
     #expect(sends(actions, to: b).allSatisfy { !$0.startsOver })
     #expect(relied.report(now: 3)?.lagging == [b])
+  }
+
+  @Test("A learner that is waited for may stay behind what was confirmed before, and lose appends on the way")
+  func learnerBehind() {
+    var machine = serving([])
+    var actions: [ShardAction] = []
+    machine.assigned(assignment(a, [b], epoch: 2), move: nil, now: 5, into: &actions)
+    machine.opened(
+      .success(end(9, epoch: 1)), epoch: Epoch(2), promisedUntil: 0, now: 6, into: &actions)
+    func answer(_ send: CopySend, _ outcome: CopyAnswer.Outcome) {
+      actions = []
+      machine.answered(
+        CopyAnswer(tag: send.tag, outcome: outcome), by: b, now: 7, into: &actions)
+    }
+    answer(sends(actions, to: b)[0], .mismatch(.empty))
+    machine.compared(.success(Epoch.none), at: .empty, of: b, now: 8, into: &actions)
+    actions = []
+    machine.read(.success((1...4).map { delta($0, epoch: 1) }), for: b, now: 9, into: &actions)
+    answer(sends(actions, to: b)[0], .appended(Position(4)))
+    machine.read(.success((5...9).map { delta($0, epoch: 1) }), for: b, now: 9, into: &actions)
+    #expect(machine.pending == [b])
+    // What came to it did not follow its end, which is where it was known to be.
+    answer(sends(actions, to: b)[0], .mismatch(end(4, epoch: 1)))
+    #expect(actions.contains(.compare(b, at: end(4, epoch: 1))))
+    #expect(machine.report(now: 10)?.lagging == [])
+  }
+
+  @Test("An in-sync copy that has lost what was confirmed is unfit, once it has said so when asked")
+  func hasLost() {
+    var machine = serving([b])
+    var actions: [ShardAction] = []
+    machine.committed([delta(1, epoch: 1), delta(2, epoch: 1)], now: 1, into: &actions)
+    let send = sends(actions, to: b)[0]
+    machine.answered(
+      CopyAnswer(tag: send.tag, outcome: .appended(Position(2))), by: b, now: 2, into: &actions)
+    #expect(machine.confirmed == Position(2))
+    actions = []
+    machine.tick(now: second / 2, into: &actions)
+    let sign = sends(actions, to: b)[0]
+    actions = []
+    machine.answered(
+      CopyAnswer(tag: sign.tag, outcome: .mismatch(end(1, epoch: 1))), by: b, now: second / 2,
+      into: &actions)
+    #expect(machine.report(now: second / 2)?.lagging == [])
+    let question = sends(actions, to: b)[0]
+    actions = []
+    machine.answered(
+      CopyAnswer(tag: question.tag, outcome: .mismatch(end(1, epoch: 1))), by: b,
+      now: second / 2, into: &actions)
+    #expect(machine.report(now: second / 2)?.lagging == [b])
   }
 
   @Test("A new primary takes over what an in-sync copy has and it lacks, before it serves")

@@ -77,6 +77,13 @@ struct ShardKnowledge: Sendable {
     primaries = primaries.filter { $0.value.node != node }
   }
 
+  /// The node was started anew: what its last process said of its copies, and of those it had offered, is not what
+  /// this one goes by.
+  mutating func forget(_ node: NodeID) {
+    forgetUnusable(of: node)
+    primaries = primaries.filter { $0.value.node != node }
+  }
+
   mutating func forgetUnusable(of node: NodeID) {
     for shard in Array(unusable.keys) { forgetUnusable(shard, node) }
   }

@@ -31,6 +31,7 @@ final class NodeRun {
   func begin() {
     store.onCommitted = { [unowned self] in shards.committed($1, of: $0) }
     store.onOpened = { [unowned self] in shards.opened($0, epoch: $1, $2, promisedUntil: $3) }
+    store.onStopped = { [unowned self] in shards.foundDamage($0, $1) }
     store.onOutcomes = { [unowned self] in host.completed($0) }
     host.begin()
     membership.begin()

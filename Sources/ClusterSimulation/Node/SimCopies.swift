@@ -102,7 +102,8 @@ final class SimCopies {
       return completion(.failure(StoreError(.readFailed, "no batches are lent")))
     }
     let append = CopyAppend(
-      shard: shard, epoch: epoch, after: after, afterEpoch: afterEpoch, deltas: deltas)
+      shard: shard, epoch: epoch, after: after, afterEpoch: afterEpoch, deltas: deltas,
+      isOwn: true)
     run.store.append(append, leases: nil) { result in
       switch result {
       case .failure(let error): completion(.failure(error))

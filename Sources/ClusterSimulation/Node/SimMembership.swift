@@ -17,6 +17,8 @@ final class SimMembership {
   private var isSaving = false
   private var waiting: [(version: UInt64, answer: (Bool) -> Void)] = []
   private var moving: Set<ShardID> = []
+  /// Shards of a plan of an earlier life that wait for the coordinator's word; `nil` once it has come.
+  private var unvouched: Set<ShardID>? = []
   private var isReporting = false
   private var hasNews = false
 
@@ -95,15 +97,30 @@ final class SimMembership {
 
   private func announce(_ assignments: [ShardAssignment]) {
     snapshot = machine.snapshot
+    let due = vouched(assignments)
     let now = Set(snapshot.moves.map(\.shard))
+    let changed = Set(assignments.map(\.shard))
     // A move that has come, gone or got on changes no assignment by itself.
-    let touched = moving.union(now).subtracting(assignments.map(\.shard))
+    let touched = moving.union(now).union(due).subtracting(changed)
     moving = now
     let others = touched.sorted().compactMap { snapshot.owner(of: $0.index) }
-    // The shards' loops hear a little after everyone else.
-    let all = assignments + others
+    let all = (assignments + others).filter { unvouched?.contains($0.shard) != true }
     let moves = snapshot.moves
+    // The shards' loops hear a little after everyone else.
     process.after(20 * Span.microsecond) { [self] in follow(all, moves: moves) }
+  }
+
+  /// A replica that an earlier life of this node had offered may be in-sync by now, so that a plan from then does not
+  /// count until the coordinator has spoken. Answers what may be followed now because it has.
+  private func vouched(_ assignments: [ShardAssignment]) -> Set<ShardID> {
+    guard let held = unvouched else { return [] }
+    if run.has(.trustOldPlan) || snapshot.coordinatorReachable && snapshot.refusal == nil {
+      unvouched = nil
+      return held
+    }
+    unvouched = held.union(
+      assignments.filter { $0.inSync.count < $0.replicas.count }.map(\.shard))
+    return []
   }
 
   private func follow(_ assignments: [ShardAssignment], moves: [ShardMove]) {

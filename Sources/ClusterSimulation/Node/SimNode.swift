@@ -40,6 +40,8 @@ final class SimNode {
     guard !process.isAlive, !hasLeft else { return }
     process.start()
     process.note("starts")
+    // What a failed sync has written may be there, or not.
+    if cluster.world.random.chance(ppm: 500_000) { disk.loseUnsynced() }
     do throws(StoreError) {
       let run = try NodeRun(self)
       self.run = run

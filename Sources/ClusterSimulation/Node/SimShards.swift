@@ -8,7 +8,8 @@ final class SimShards {
   private unowned let run: NodeRun
   private let process: SimProcess
   private(set) var machines: [ShardID: ShardMachine] = [:]
-  private var moves: [ShardID: ShardMove] = [:]
+  /// Counts what hands a shard over, takes it up again, or ends it.
+  private var turns: [ShardID: UInt64] = [:]
   private var reported: [ShardID: UInt64] = [:]
   private var commands: [ShardID: UInt64] = [:]
   private var actions: Deque<(shard: ShardID, action: ShardAction)> = []
@@ -35,7 +36,6 @@ final class SimShards {
     let isKnown = machines[shard].map { $0.epoch >= assignment.epoch } ?? false
     if !isKnown { run.cluster.world.monitor.followed(assignment, by: process) }
     if machines[shard] == nil { machines[shard] = placeholder(shard) }
-    moves[shard] = move
     step(shard) { $0.assigned(assignment, move: move, now: $2, into: &$1) }
   }
 
@@ -49,6 +49,11 @@ final class SimShards {
     step(shard) {
       $0.opened(result, epoch: epoch, promisedUntil: promisedUntil, now: $2, into: &$1)
     }
+  }
+
+  /// This node's copy cannot be used any more.
+  func foundDamage(_ shard: ShardID, _ reason: String) {
+    step(shard) { machine, actions, _ in machine.foundDamage(reason, into: &actions) }
   }
 
   func tookCommand(of shard: ShardID) { commands[shard, default: 0] += 1 }
@@ -98,7 +103,7 @@ final class SimShards {
 
   private func dropEarly(_ shard: ShardID) {
     guard let epoch = machines[shard]?.epoch else { return }
-    run.store.drop(shard, epoch: epoch)
+    run.store.drop(shard, epoch: epoch, atOnce: false)
   }
 
   private func keepTicking() {
@@ -128,16 +133,19 @@ final class SimShards {
       process.note("opens \(shard.index) under epoch \(epoch)")
       run.store.open(shard, epoch: epoch, isReplicated: isReplicated, leases: run.leases)
     case .close: run.store.close(shard)
-    case .drop(let epoch): run.store.drop(shard, epoch: epoch)
+    case .drop(let epoch):
+      run.store.drop(shard, epoch: epoch, atOnce: machines[shard]?.phase == .copy)
     case .confirm(let position): confirm(shard, upTo: position)
     case .failUnconfirmed(let reason): run.store.failUnconfirmed(shard, because: reason)
     case .serve(let epoch, let leaseEnd):
       process.note("serves \(shard.index) under epoch \(epoch)")
+      nextTurn(of: shard)
       run.host.serve(shard, epoch: epoch, leaseEnd: leaseEnd)
     case .extendLease(let leaseEnd): run.host.extendLease(of: shard, to: leaseEnd)
     case .handOver: handOver(shard)
     case .giveUp(let reason):
       process.note("gives up \(shard.index): \(reason)")
+      nextTurn(of: shard)
       run.host.giveUp(shard, because: reason)
     case .send(let send):
       run.copies.send(send, of: shard) { [self] answer in
@@ -175,7 +183,20 @@ final class SimShards {
       }
       return
     }
-    run.host.handOver(shard) { [self] in step(shard) { $0.handedOver(now: $2, into: &$1) } }
+    let turn = nextTurn(of: shard)
+    run.host.handOver(shard) { [self] in
+      step(shard) { machine, actions, now in
+        guard turns[shard] == turn else { return }
+        machine.handedOver(now: now, into: &actions)
+      }
+    }
+  }
+
+  /// Whoever serves, hands over or gives up a shard ends what was begun before.
+  @discardableResult
+  private func nextTurn(of shard: ShardID) -> UInt64 {
+    turns[shard, default: 0] += 1
+    return turns[shard] ?? 0
   }
 
   private func read(_ shard: ShardID, for node: NodeID, after: Position) {

@@ -31,6 +31,8 @@ final class SimStore {
   private var appends: [UInt64: (Result<CopyAppendOutcome, StoreError>) -> Void] = [:]
   private var lastTicket: UInt64 = 0
   var onCommitted: (ShardID, [SealedDelta]) -> Void = { _, _ in }
+  /// The disk has failed under a shard.
+  var onStopped: (ShardID, String) -> Void = { _, _ in }
   var onOpened: (ShardID, Epoch, Result<ShardEnd, StoreError>, UInt64) -> Void = { _, _, _, _ in }
   var onOutcomes: ([CommitOutcome]) -> Void = { _ in }
 
@@ -99,14 +101,20 @@ final class SimStore {
     wake()
   }
 
-  func drop(_ shard: ShardID, epoch: Epoch) {
+  /// - Parameter atOnce: before whatever a new primary sends.
+  func drop(_ shard: ShardID, epoch: Epoch, atOnce: Bool) {
     visible[shard] = nil
+    if atOnce { return drop(shard, epoch: epoch) }
     process.after(node.readLatency()) { [self] in
       if let end = try? store.end(of: shard), end.position == .start { return }
-      process.note("drops its copy of \(shard.index) under epoch \(epoch)")
-      store.dropShard(shard, epoch: epoch) { _ in }
-      wake()
+      drop(shard, epoch: epoch)
     }
+  }
+
+  private func drop(_ shard: ShardID, epoch: Epoch) {
+    process.note("drops its copy of \(shard.index) under epoch \(epoch)")
+    store.dropShard(shard, epoch: epoch) { _ in }
+    wake()
   }
 
   /// Keeps this node's copy of a shard as its primary says; `completion` runs when that is synced.
@@ -150,6 +158,7 @@ final class SimStore {
 
   private func takeHeld(_ outcomes: [CommitOutcome]) {
     var committed: [(shard: ShardID, deltas: [SealedDelta])] = []
+    var failed: [(shard: ShardID, error: StoreError)] = []
     for outcome in outcomes {
       guard let known = submitted.removeValue(forKey: outcome.token) else { continue }
       let shard = known.batch.shard
@@ -169,6 +178,9 @@ final class SimStore {
         }
       }
       let own = CommitOutcome(token: known.token, result: result, time: outcome.time)
+      if case .failure(let error) = result, !failed.contains(where: { $0.shard == shard }) {
+        failed.append((shard, error))
+      }
       if held[shard] != nil, !node.has(.confirmAlone) {
         held[shard]?.append(own, for: entitySink)
       } else {
@@ -176,6 +188,12 @@ final class SimStore {
       }
     }
     for (shard, deltas) in committed { onCommitted(shard, deltas) }
+    for (shard, error) in failed {
+      give(held[shard]?.take(upTo: .start) ?? [])
+      if error.code == .writeFailed || error.code == .shardStopped {
+        onStopped(shard, error.message)
+      }
+    }
   }
 
   func isHeld(_ shard: ShardID) -> Bool { held[shard] != nil }
@@ -190,8 +208,8 @@ final class SimStore {
   }
 
   private func forget(_ shard: ShardID) {
-    guard var last = held.removeValue(forKey: shard) else { return }
-    give(last.takeAll(failing: StoreError(.unconfirmed, "the shard was closed")))
+    failUnconfirmed(shard, because: "the shard was closed")
+    held[shard] = nil
   }
 
   private func give(_ outcomes: [HeldOutcomes.Outcome]) {

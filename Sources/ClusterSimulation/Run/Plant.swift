@@ -16,6 +16,7 @@ package enum Plant: String, Sendable, CaseIterable {
   case joinAlone = "join-alone"
   case retryUnknown = "retry-unknown"
   case loseSnapshot = "lose-snapshot"
+  case trustOldPlan = "trust-old-plan"
 
   /// What is wrong, for people.
   package var explanation: String {
@@ -36,6 +37,7 @@ package enum Plant: String, Sendable, CaseIterable {
     case .joinAlone: "a new primary does not wait for its in-sync copies"
     case .retryUnknown: "a router repeats commands whose outcome is unknown"
     case .loseSnapshot: "copies get batches without their snapshots"
+    case .trustOldPlan: "a node that was started anew serves by its last plan, though others may have been offered"
     }
   }
 }

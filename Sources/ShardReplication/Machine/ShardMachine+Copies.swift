@@ -158,11 +158,16 @@ extension ShardMachine {
     _ theirs: ShardEnd, _ copy: inout CopyProgress, _ node: NodeID, now: Uptime,
     into actions: inout [ShardAction]
   ) {
+    let hasLost = phase != .joining && theirs.position < promised(by: node, copy)
+    let isSure = copy.phase == .asked
     copy.startAfresh()
     copy.acknowledged = copy.acknowledged.map { min($0, theirs.position) }
-    if phase != .joining, required.contains(node), theirs.position < confirmed {
+    if hasLost, isSure {
       // It has lost what was acknowledged, so it must not become primary: the plan is to go on without it.
       refuse(&copy, node)
+    } else if hasLost {
+      // This may have been said before the last acknowledgement: it is asked anew.
+      copy.acknowledged = nil
     } else if theirs.position <= end.position {
       copy.phase = .comparing
       actions.append(.compare(node, at: theirs))
@@ -177,6 +182,13 @@ extension ShardMachine {
     } else {
       refuse(&copy, node)
     }
+  }
+
+  /// What a copy must have while this primary serves: as one of the plan's in-sync set all that is confirmed; as one
+  /// that only this primary waits for, which may still be behind, what it has acknowledged.
+  private func promised(by node: NodeID, _ copy: CopyProgress) -> Position {
+    if assignment?.inSync.contains(node) == true { return confirmed }
+    return pending.contains(node) ? copy.acknowledged ?? .start : .start
   }
 
   /// One copy at a time is fetched from: both are beginnings of what the last primary had.
@@ -257,9 +269,12 @@ extension ShardMachine {
 
   // MARK: Learners
 
-  /// Waits from now on for learners that are close behind, so that a plan may make them in-sync.
+  /// Waits from now on for learners that are close behind, so that a plan may make them in-sync. Not before the epoch
+  /// is on this node's disk: a restart under the plan before, which knows nothing of them, must fail.
   mutating func offerLearners(now: Uptime) {
-    guard let assignment, phase == .serving || phase == .stalled else { return }
+    guard let assignment, openedEpoch == epoch, phase == .serving || phase == .stalled else {
+      return
+    }
     for node in assignment.replicas where !required.contains(node) {
       guard let copy = copies[node], copy.phase == .streaming, let acknowledged = copy.acknowledged,
         acknowledged.number + settings.caughtUpLag >= end.position.number

@@ -54,6 +54,8 @@ package struct ShardMachine: Sendable {
   /// The end of this copy; known while ``isEndKnown``.
   var end = CopyProgress.Place.start
   var isEndKnown = false
+  /// The epoch under which the store has opened the shard: a restart of this node goes by no older plan.
+  var openedEpoch = Epoch.none
   /// Everything up to here has been acknowledged by whoever had to.
   package internal(set) var confirmed = Position.start
   /// The newest batches, in order and without a gap up to ``end``.
@@ -196,6 +198,7 @@ package struct ShardMachine: Sendable {
     case .failure(let error):
       failOpening(error, into: &actions)
     case .success(let end):
+      openedEpoch = epoch
       if !isEndKnown {
         recent.removeAll()
         self.end = CopyProgress.Place(position: end.position, epoch: end.epoch)

@@ -50,11 +50,14 @@ struct InMemoryBackend: CommitBackend {
       stagedDeletions.removeAll()
       stagedBytes = 0
     }
-    let written = staged
-    try faultable(fault) {
-      disk.contents.withLock { contents in
-        for write in written { write(&contents) }
-      }
+    // As in RocksDB, what a failed sync has written is in the log and not in what is read.
+    if let reason = fault?(.write) { throw StoreError(.writeFailed, reason) }
+    if let reason = fault?(.sync) {
+      disk.leaveUnsynced(staged)
+      throw StoreError(.writeFailed, reason)
+    }
+    disk.contents.withLock { contents in
+      for write in staged { write(&contents) }
     }
   }
 

@@ -64,8 +64,30 @@ package final class InMemoryDisk: Sendable {
   /// Read by any thread, written by the committer of the store that is open.
   let contents = Mutex(Contents())
 
+  /// What was written by a sync that failed: a restart may find it, and nobody sees it before.
+  private let unsynced = Mutex<[@Sendable (inout Contents) -> Void]>([])
+
   /// An empty disk.
   package init() {}
+
+  /// Keeps what a failed sync has written.
+  func leaveUnsynced(_ writes: [@Sendable (inout Contents) -> Void]) {
+    unsynced.withLock { $0 += writes }
+  }
+
+  /// A store opens: what was not synced turns out to be there.
+  func surface() {
+    let writes = unsynced.withLock { writes in
+      defer { writes = [] }
+      return writes
+    }
+    contents.withLock { contents in
+      for write in writes { write(&contents) }
+    }
+  }
+
+  /// What was not synced is lost, as when the machine loses power. Not while a store is open.
+  package func loseUnsynced() { unsynced.withLock { $0 = [] } }
 }
 
 extension InMemoryDisk.Contents {

@@ -40,6 +40,7 @@ package final class InMemoryShardStore: ShardCopies {
         configuration: configuration,
         logger: Logger(label: "cloudstate.store.memory") { _ in SwiftLogNoOpLogHandler() })
     }
+    disk.surface()
     self.disk = disk
     self.queue = queue
     self.configuration = configuration

@@ -51,7 +51,7 @@ extension CoordinatorMachine {
     var directives: [Directive] = []
     if isChange { directives.append(.report(joinReport(info, known: known))) }
     if known?.info != info {
-      knowledge.forgetUnusable(of: info.node)
+      knowledge.forget(info.node)
       // What the last process offered, this one knows nothing of.
       knowledge.forgetReports(of: info.node)
     }
