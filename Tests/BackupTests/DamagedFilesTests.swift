@@ -97,7 +97,8 @@ import Testing
     try await makeImage(image)
     let sound = try content(of: copy(image))
     let name = try #require(
-      try FileManager.default.contentsOfDirectory(atPath: image).first(where: Kind.manifest.matches))
+      try FileManager.default.contentsOfDirectory(atPath: image).first(where: Kind.manifest.matches)
+    )
     let whole = [UInt8](try Data(contentsOf: URL(fileURLWithPath: "\(image)/\(name)")))
     let ends = recordEnds(in: whole).dropLast()
     #expect(ends.count > 5)

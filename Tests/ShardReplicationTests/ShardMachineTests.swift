@@ -207,7 +207,9 @@ struct ShardMachineTests {
     #expect(relied.report(now: 3)?.lagging == [b])
   }
 
-  @Test("A learner that is waited for may stay behind what was confirmed before, and lose appends on the way")
+  @Test(
+    "A learner that is waited for may stay behind what was confirmed before, and lose appends on the way"
+  )
   func learnerBehind() {
     var machine = serving([])
     var actions: [ShardAction] = []
