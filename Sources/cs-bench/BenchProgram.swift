@@ -13,7 +13,7 @@ struct BenchProgram: AsyncParsableCommand {
         cs-bench load -s 127.0.0.1:9000           against a node that runs
         cs-bench http                             JSON beside gRPC and beside nginx
         cs-bench entity                           what copies of shards cost
-        cs-bench move                             what clients notice while shards move
+        cs-bench move                             pauses while shards move
         cs-bench store --data /mnt/disk/bench     the committer alone
 
       Build it with Scripts/build: figures of a debug build say nothing.

@@ -64,6 +64,65 @@ import Testing
     }
   }
 
+  @Test("Files that are missing", arguments: Kind.allCases)
+  func missing(_ kind: Kind) async throws {
+    let image = "\(place.path)/image"
+    try await makeImage(image)
+    let sound = try content(of: copy(image))
+    let names = try FileManager.default.contentsOfDirectory(atPath: image)
+    for name in names.filter(kind.matches) {
+      let data = try copy(image)
+      try FileManager.default.removeItem(atPath: "\(data)/\(name)")
+      let others = try FileManager.default.contentsOfDirectory(atPath: data).filter {
+        $0.hasSuffix(".sst") || $0.hasPrefix("MANIFEST")
+      }
+      do throws(StoreError) {
+        let found = try content(of: data)
+        for (index, chains) in sound {
+          let held = found[index] ?? []
+          // The log is named nowhere while it is written: without it the end is missing, and only the end.
+          #expect(held == (kind == .log ? Array(chains.prefix(held.count)) : chains), "\(name)")
+        }
+      } catch {
+        #expect(error.message.contains(data), "\(error)")
+        let left = try FileManager.default.contentsOfDirectory(atPath: data)
+        #expect(Set(others).isSubset(of: left), "files were deleted")
+      }
+    }
+  }
+
+  @Test("The list of files, cut behind each of its records")
+  func cutManifest() async throws {
+    let image = "\(place.path)/image"
+    try await makeImage(image)
+    let sound = try content(of: copy(image))
+    let name = try #require(
+      try FileManager.default.contentsOfDirectory(atPath: image).first(where: Kind.manifest.matches)
+    )
+    let whole = [UInt8](try Data(contentsOf: URL(fileURLWithPath: "\(image)/\(name)")))
+    let ends = recordEnds(in: whole).dropLast()
+    #expect(ends.count > 5)
+    for end in ends {
+      let data = try copy(image)
+      try Data(whole.prefix(end)).write(to: URL(fileURLWithPath: "\(data)/\(name)"))
+      try check(
+        data, name, "\(name) cut at \(end) of \(whole.count)", against: sound, kind: .manifest,
+        harm: .truncation)
+      try FileManager.default.removeItem(atPath: data)
+    }
+  }
+
+  /// Where the records of a file in RocksDB's log format end: a checksum of four bytes, a length of two and a
+  /// type, then the content, in blocks of 32 kB.
+  private func recordEnds(in bytes: [UInt8]) -> [Int] {
+    var (ends, offset) = ([Int](), 0)
+    while offset + 7 <= bytes.count {
+      offset += 7 + Int(bytes[offset + 4]) + Int(bytes[offset + 5]) << 8
+      ends.append(offset)
+    }
+    return ends
+  }
+
   private func check(
     _ data: String, _ name: String, _ what: Comment, against sound: Content, kind: Kind,
     harm: FileHarm
@@ -79,8 +138,9 @@ import Testing
     }
     for (index, chains) in sound {
       let held = found[index] ?? []
-      if kind == .log, harm == .truncation {
-        // What a crash leaves looks the same: the end of the log may be missing, and only the end.
+      if kind == .log, harm == .truncation || harm == .zeroedBlock {
+        // What a crash leaves looks the same: the end of the log may be missing, or be room that was never written,
+        // and only the end.
         #expect(held == Array(chains.prefix(held.count)), what)
       } else {
         #expect(held == chains, "\(what): shard \(index) has \(held.count) batches")

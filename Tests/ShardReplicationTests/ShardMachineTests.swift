@@ -6,12 +6,18 @@ import Testing
 
 /// The decisions of one shard on one node, step by step.
 struct ShardMachineTests {
-  private let a = NodeID("a")!
-  private let b = NodeID("b")!
-  private let c = NodeID("c")!
-  private static let shard = ShardID(service: ServiceName("cart")!, index: 3)
-  private var shard: ShardID { Self.shard }
+  private let a: NodeID
+  private let b: NodeID
+  private let c: NodeID
+  private let shard: ShardID
   private let second: Uptime = 1_000_000_000
+
+  init() throws {
+    a = try #require(NodeID("a"))
+    b = try #require(NodeID("b"))
+    c = try #require(NodeID("c"))
+    shard = ShardID(service: try #require(ServiceName("cart")), index: 3)
+  }
 
   private func machine(_ node: NodeID) -> ShardMachine {
     ShardMachine(shard: shard, nodeID: node, settings: ShardReplicationSettings())
@@ -201,7 +207,9 @@ struct ShardMachineTests {
     #expect(relied.report(now: 3)?.lagging == [b])
   }
 
-  @Test("A learner that is waited for may stay behind what was confirmed before, and lose appends on the way")
+  @Test(
+    "A learner that is waited for may stay behind what was confirmed before, and lose appends on the way"
+  )
   func learnerBehind() {
     var machine = serving([])
     var actions: [ShardAction] = []

@@ -50,7 +50,8 @@ package enum Plant: String, Sendable, CaseIterable {
     case .joinAlone: "a new primary does not wait for its in-sync copies"
     case .retryUnknown: "a router repeats commands whose outcome is unknown"
     case .loseSnapshot: "copies get batches without their snapshots"
-    case .trustOldPlan: "a node that was started anew serves by its last plan, though others may have been offered"
+    case .trustOldPlan:
+      "a node that was started anew serves by its last plan, though others may have been offered"
     }
   }
 }

@@ -35,9 +35,12 @@ extension ShardMachine {
     finishFence(now: now, into: &actions)
   }
 
-  /// Sends the target an append that ends the lease it granted, with the last positions of consumers.
-  private mutating func askForRelease(now: Uptime, into actions: inout [ShardAction]) {
-    guard let target = move?.target, var copy = copies[target], copy.phase == .streaming else {
+  /// Sends the target an append that ends the lease it granted, with the last positions of consumers; once, as
+  /// soon as it follows.
+  mutating func askForRelease(now: Uptime, into actions: inout [ShardAction]) {
+    guard phase == .fencing, hasHandedOver, leaseLetGoBy == nil, let target = move?.target,
+      var copy = copies[target], copy.phase == .streaming
+    else {
       return
     }
     emit([], to: &copy, target, now: now, into: &actions)

@@ -328,6 +328,7 @@ package struct ShardMachine: Sendable {
     offerLearners(now: now)
     renewLease(into: &actions)
     serveIfReady(now: now, into: &actions)
+    askForRelease(now: now, into: &actions)
     finishFence(now: now, into: &actions)
     noteOffers()
   }

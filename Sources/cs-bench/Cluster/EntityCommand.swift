@@ -29,8 +29,9 @@ struct EntityCommand: AsyncParsableCommand {
     defer { folder.remove() }
     let report = BenchReport(output: options.output)
     for copies in replication.values {
+      let own = try BenchFolder(path: "\(folder.path)/copies-\(copies)")
       let cluster = try await BenchCluster(
-        folder: "\(folder.path)", nodes: 3, shards: 12 + copies, replication: copies)
+        folder: own.path, nodes: 3, shards: 12, replication: copies)
       defer { cluster.stop() }
       for inFlight in options.inFlight.values {
         report.add(

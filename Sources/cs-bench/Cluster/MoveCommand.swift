@@ -65,6 +65,7 @@ struct MoveCommand: AsyncParsableCommand {
       let steps = try await cluster.rebalances().filter { !known.contains($0.id) }.flatMap(\.steps)
       let phase = Phase(name: name, seconds: seconds, seen: seen, steps: steps)
       print(output == .text ? phase.row : phase.json)
+      if let error = seen.firstError { Console().warning("first error: \(error)") }
     }
     try await phase("no move") { try await Task.sleep(for: .seconds(5)) }
     try await phase("three nodes to five") {

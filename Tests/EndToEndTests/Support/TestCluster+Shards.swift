@@ -30,13 +30,26 @@ extension TestCluster {
     }
   }
 
-  /// Waits until every shard is served by another node.
+  /// Waits until every shard is served by another node, and none waits for this one.
   func waitUntilServed(without node: Node, within limit: Duration) async throws {
+    do {
+      try await servedWithout(node, within: limit)
+    } catch {
+      let shards = try await shards().map { "\($0.shard) \($0.primary) \($0.inSync) \($0.state)" }
+      let talk = coordinator?.output(.standardError).suffix(4000) ?? ""
+      Issue.record("\(shards.joined(separator: "\n"))\n\(talk)")
+      throw error
+    }
+  }
+
+  private func servedWithout(_ node: Node, within limit: Duration) async throws {
     try await eventually("all shards are served without \(node.name)", within: limit) {
       let shards = try await self.shards()
       return !shards.isEmpty
         && shards.allSatisfy {
-          $0.primary != node.name && $0.state != .starting && $0.state != .unavailable
+          // Until it is out of the in-sync sets, a second death could take the last complete copy along.
+          $0.primary != node.name && !$0.inSync.contains(node.name) && $0.state != .starting
+            && $0.state != .unavailable
         }
     }
   }
