@@ -180,6 +180,49 @@ struct ShardMachineTests {
     #expect(machine.report(now: 9)?.caughtUp == [b])
   }
 
+  @Test("A primary that needed no lease needs one as soon as it waits for a replica that could take over")
+  func leaseOfOffered() {
+    var machine = serving([])
+    var actions: [ShardAction] = []
+    machine.assigned(assignment(a, [b], epoch: 2), move: nil, now: 5, into: &actions)
+    #expect(actions.contains(.serve(Epoch(2), leaseEnd: .max)))
+    machine.opened(
+      .success(end(0, epoch: 0)), epoch: Epoch(2), promisedUntil: 0, now: 6, into: &actions)
+    let ask = sends(actions, to: b)[0]
+    actions = []
+    machine.answered(
+      CopyAnswer(tag: ask.tag, outcome: .appended(.start)), by: b, now: 8, into: &actions)
+    #expect(machine.report(now: 8)?.caughtUp == [b])
+    #expect(actions.contains(.extendLease(6 + second)))
+  }
+
+  @Test("A shard that rested is served when the store has settled what it still held of before")
+  func settlesAfterStall() {
+    var machine = serving([b])
+    var actions: [ShardAction] = []
+    machine.committed([delta(1, epoch: 1)], now: 1, into: &actions)
+    let late = sends(actions, to: b)[0]
+    actions = []
+    machine.tick(now: 11 * second, into: &actions)
+    #expect(machine.phase == .stalled)
+    #expect(actions.contains(.open(Epoch(1), isReplicated: true)))
+    machine.answered(
+      CopyAnswer(tag: late.tag, outcome: .appended(Position(1))), by: b, now: 11 * second,
+      into: &actions)
+    machine.tick(now: 11 * second, into: &actions)
+    for send in sends(actions, to: b) {
+      machine.answered(
+        CopyAnswer(tag: send.tag, outcome: .appended(Position(1))), by: b, now: 11 * second,
+        into: &actions)
+    }
+    #expect(machine.phase == .stalled)
+    actions = []
+    machine.opened(
+      .success(end(1, epoch: 1)), epoch: Epoch(1), promisedUntil: 0, now: 11 * second,
+      into: &actions)
+    #expect(machine.phase == .serving)
+  }
+
   @Test(
     "A copy of another history is made anew as a learner, and never while the plan relies on it")
   func startsOver() {

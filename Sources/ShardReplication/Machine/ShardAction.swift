@@ -18,6 +18,7 @@ package enum ShardAction: Hashable, Sendable {
 
   /// Take commands, or go on under a higher epoch.
   case serve(Epoch, leaseEnd: Uptime)
+  /// Answers may be given until then: later than before, or earlier, because more copies are waited for.
   case extendLease(Uptime)
   /// Finish what runs; answered with ``ShardMachine/handedOver(now:into:)``.
   case handOver

@@ -48,11 +48,13 @@ extension ShardMachine {
     leaseEnd = end
   }
 
+  /// Tells of another end of the lease: a later one, or, when a replica is waited for that was not before, one that
+  /// depends on it too.
   mutating func renewLease(into actions: inout [ShardAction]) {
     guard phase == .serving || phase == .fencing else { return }
     let before = leaseEnd
     recomputeLease()
-    if leaseEnd > before { actions.append(.extendLease(leaseEnd)) }
+    if leaseEnd != before { actions.append(.extendLease(leaseEnd)) }
   }
 
   // MARK: Lagging
@@ -82,5 +84,8 @@ extension ShardMachine {
       .report("\(reason); the shard rests until they do or a plan goes on without them"))
     phase = .stalled
     forgetHandOver()
+    // What the store still holds of those who were given up must be settled before anyone reads the journal.
+    openedEpoch = .none
+    actions.append(.open(epoch, isReplicated: true))
   }
 }

@@ -264,7 +264,7 @@ package struct ShardMachine: Sendable {
   mutating func serveIfReady(now: Uptime, into actions: inout [ShardAction]) {
     switch phase {
     case .joining: guard now >= joinAfter else { return }
-    case .stalled: break
+    case .stalled: guard openedEpoch == epoch else { return }
     default: return
     }
     guard isEndKnown else { return }
