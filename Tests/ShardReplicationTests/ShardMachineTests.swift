@@ -270,6 +270,7 @@ struct ShardMachineTests {
     machine.read(.success((1...4).map { delta($0, epoch: 1) }), for: b, now: 9, into: &actions)
     answer(sends(actions, to: b)[0], .appended(Position(4)))
     machine.read(.success((5...9).map { delta($0, epoch: 1) }), for: b, now: 9, into: &actions)
+    machine.tick(now: 9, into: &actions)
     #expect(machine.pending == [b])
     // What came to it did not follow its end, which is where it was known to be.
     answer(sends(actions, to: b)[0], .mismatch(end(4, epoch: 1)))
