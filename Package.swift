@@ -316,7 +316,7 @@ let testTargets: [Target] = [
   tests(
     "ShardReplicationTests",
     [
-      "ShardReplication", "ShardStore", "MessageBus", "CloudstateModel", "CloudstateProtocol",
+      "ShardReplication", "ShardStore", "RocksDB", "MessageBus", "CloudstateModel", "CloudstateProtocol",
       nioCore, nioPosix, nioEmbedded, logging, protobuf,
     ]),
   tests(

@@ -42,39 +42,10 @@ extension CloudstateNode {
 
   /// Follows the plans of the cluster with the node's shards.
   func follow(_ cluster: any ClusterHandle, with shards: NodeShards) {
-    let moving = Mutex<Set<ShardID>>([])
-    let waiting = Mutex<Set<ShardID>?>([])
+    let follower = Mutex(PlanFollower())
     cluster.addListener { change in
-      let moves = change.snapshot.moves
-      // A plan that was kept from the last run may have been overtaken: a replica that this node had offered may be
-      // in-sync by now. Where that can be, it takes word of the coordinator to go on.
-      let due = waiting.withLock { waiting -> Set<ShardID> in
-        guard let held = waiting else { return [] }
-        guard !change.snapshot.coordinatorReachable || change.snapshot.refusal != nil else {
-          waiting = nil
-          return held
-        }
-        waiting = held.union(
-          change.assignments.filter { $0.inSync.count < $0.replicas.count }.map(\.shard))
-        return []
-      }
-      let isWaiting = waiting.withLock { $0 }
-      // A move that has come, gone or got on changes no assignment by itself.
-      let touched = moving.withLock { moving in
-        let now = Set(moves.map(\.shard))
-        defer { moving = now }
-        return moving.union(now)
-      }
-      let changed = Set(change.assignments.map(\.shard))
-      let others = touched.subtracting(changed).sorted().compactMap {
-        change.snapshot.owner(of: $0.index)
-      }
-      let held = due.subtracting(changed).sorted().compactMap {
-        change.snapshot.owner(of: $0.index)
-      }
       shards.replicator.follow(
-        (change.assignments + others + held).filter { isWaiting?.contains($0.shard) != true },
-        moves: moves)
+        follower.withLock { $0.assignments(after: change) }, moves: change.snapshot.moves)
     }
   }
 

@@ -6,11 +6,11 @@ import Testing
 
 /// The decisions of one shard on one node, step by step.
 struct ShardMachineTests {
-  private let a: NodeID
-  private let b: NodeID
-  private let c: NodeID
-  private let shard: ShardID
-  private let second: Uptime = 1_000_000_000
+  let a: NodeID
+  let b: NodeID
+  let c: NodeID
+  let shard: ShardID
+  let second: Uptime = 1_000_000_000
 
   init() throws {
     a = try #require(NodeID("a"))
@@ -19,33 +19,33 @@ struct ShardMachineTests {
     shard = ShardID(service: try #require(ServiceName("cart")), index: 3)
   }
 
-  private func machine(_ node: NodeID) -> ShardMachine {
+  func machine(_ node: NodeID) -> ShardMachine {
     ShardMachine(shard: shard, nodeID: node, settings: ShardReplicationSettings())
   }
 
-  private func assignment(
+  func assignment(
     _ primary: NodeID, _ replicas: [NodeID] = [], inSync: [NodeID] = [], epoch: UInt64
   ) -> ShardAssignment {
     ShardAssignment(
       shard: shard, primary: primary, replicas: replicas, inSync: inSync, epoch: Epoch(epoch))
   }
 
-  private func end(_ position: UInt64, epoch: UInt64) -> ShardEnd {
+  func end(_ position: UInt64, epoch: UInt64) -> ShardEnd {
     ShardEnd(
       position: Position(position), epoch: Epoch(epoch), time: Timestamp(unixMilliseconds: 0))
   }
 
-  private func delta(_ position: UInt64, epoch: UInt64) -> SealedDelta {
+  func delta(_ position: UInt64, epoch: UInt64) -> SealedDelta {
     SealedDelta(
       position: Position(position), epoch: Epoch(epoch), bytes: [UInt8](repeating: 1, count: 10))
   }
 
-  private func sends(_ actions: [ShardAction], to node: NodeID) -> [CopySend] {
+  func sends(_ actions: [ShardAction], to node: NodeID) -> [CopySend] {
     actions.compactMap { if case .send(let send) = $0, send.node == node { send } else { nil } }
   }
 
   /// A primary that serves, with `copies` in-sync and nothing written.
-  private func serving(
+  func serving(
     _ copies: [NodeID], epoch: UInt64 = 1, at now: Uptime = 0
   ) -> ShardMachine {
     var machine = machine(a)
