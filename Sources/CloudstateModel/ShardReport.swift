@@ -27,12 +27,14 @@ package struct ShardReport: Hashable, Sendable {
   package var bytes: UInt64
   /// Commands taken since the last report of the shard.
   package var commands: UInt64
+  /// How far the copies of replicas outside the in-sync set are known to have come.
+  package var copied: [NodeID: Position]
 
   package init(
     shard: ShardID, epoch: Epoch, isServing: Bool = false, caughtUp: Set<NodeID> = [],
     lagging: Set<NodeID> = [], isFenced: Bool = false, fenceFailed: Bool = false,
     seenEpoch: Epoch = .none, unusable: String? = nil, lastPosition: Position = .start,
-    bytes: UInt64 = 0, commands: UInt64 = 0
+    bytes: UInt64 = 0, commands: UInt64 = 0, copied: [NodeID: Position] = [:]
   ) {
     self.shard = shard
     self.epoch = epoch
@@ -46,5 +48,6 @@ package struct ShardReport: Hashable, Sendable {
     self.lastPosition = lastPosition
     self.bytes = bytes
     self.commands = commands
+    self.copied = copied
   }
 }

@@ -34,6 +34,7 @@ struct ClusterSimulation<Random: RandomNumberGenerator> {
     configuration.rebalancing.lostAfter = .seconds(8)
     configuration.rebalancing.requiresApproval = Bool.random(using: &self.random)
     configuration.rebalancing.fenceTimeout = .seconds(4)
+    configuration.rebalancing.progressTimeout = .seconds(6)
     self.configuration = configuration
     copies = UInt32.random(in: 1...3, using: &self.random)
     trace = CoordinatorTrace(configuration)

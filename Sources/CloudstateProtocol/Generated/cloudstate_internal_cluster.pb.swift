@@ -429,6 +429,23 @@ package nonisolated struct Cloudstate_Internal_Cluster_ShardReport: Sendable {
   /// Commands taken since the last report of this shard.
   package var commands: UInt64 = 0
 
+  /// How far the copies of replicas outside the in-sync set are known to have come.
+  package var copied: [Cloudstate_Internal_Cluster_CopyPosition] = []
+
+  package var unknownFields = SwiftProtobuf.UnknownStorage()
+
+  package init() {}
+}
+
+package nonisolated struct Cloudstate_Internal_Cluster_CopyPosition: Sendable {
+  // SwiftProtobuf.Message conformance is added in an extension below. See the
+  // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
+  // methods supported on all messages.
+
+  package var nodeID: String = String()
+
+  package var position: UInt64 = 0
+
   package var unknownFields = SwiftProtobuf.UnknownStorage()
 
   package init() {}
@@ -1505,7 +1522,7 @@ nonisolated extension Cloudstate_Internal_Cluster_ShardsReport: SwiftProtobuf.Me
 
 nonisolated extension Cloudstate_Internal_Cluster_ShardReport: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
   package static let protoMessageName: String = _protobuf_package + ".ShardReport"
-  package static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}service\0\u{1}shard\0\u{1}epoch\0\u{1}serving\0\u{3}caught_up\0\u{1}lagging\0\u{1}fenced\0\u{3}fence_failed\0\u{3}seen_epoch\0\u{1}unusable\0\u{3}last_position\0\u{1}bytes\0\u{1}commands\0")
+  package static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}service\0\u{1}shard\0\u{1}epoch\0\u{1}serving\0\u{3}caught_up\0\u{1}lagging\0\u{1}fenced\0\u{3}fence_failed\0\u{3}seen_epoch\0\u{1}unusable\0\u{3}last_position\0\u{1}bytes\0\u{1}commands\0\u{1}copied\0")
 
   package mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
     while let fieldNumber = try decoder.nextFieldNumber() {
@@ -1526,6 +1543,7 @@ nonisolated extension Cloudstate_Internal_Cluster_ShardReport: SwiftProtobuf.Mes
       case 11: try { try decoder.decodeSingularUInt64Field(value: &self.lastPosition) }()
       case 12: try { try decoder.decodeSingularUInt64Field(value: &self.bytes) }()
       case 13: try { try decoder.decodeSingularUInt64Field(value: &self.commands) }()
+      case 14: try { try decoder.decodeRepeatedMessageField(value: &self.copied) }()
       default: break
       }
     }
@@ -1571,6 +1589,9 @@ nonisolated extension Cloudstate_Internal_Cluster_ShardReport: SwiftProtobuf.Mes
     if self.commands != 0 {
       try visitor.visitSingularUInt64Field(value: self.commands, fieldNumber: 13)
     }
+    if !self.copied.isEmpty {
+      try visitor.visitRepeatedMessageField(value: self.copied, fieldNumber: 14)
+    }
     try unknownFields.traverse(visitor: &visitor)
   }
 
@@ -1588,6 +1609,42 @@ nonisolated extension Cloudstate_Internal_Cluster_ShardReport: SwiftProtobuf.Mes
     if lhs.lastPosition != rhs.lastPosition {return false}
     if lhs.bytes != rhs.bytes {return false}
     if lhs.commands != rhs.commands {return false}
+    if lhs.copied != rhs.copied {return false}
+    if lhs.unknownFields != rhs.unknownFields {return false}
+    return true
+  }
+}
+
+nonisolated extension Cloudstate_Internal_Cluster_CopyPosition: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
+  package static let protoMessageName: String = _protobuf_package + ".CopyPosition"
+  package static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{3}node_id\0\u{1}position\0")
+
+  package mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
+    while let fieldNumber = try decoder.nextFieldNumber() {
+      // The use of inline closures is to circumvent an issue where the compiler
+      // allocates stack space for every case branch when no optimizations are
+      // enabled. https://github.com/apple/swift-protobuf/issues/1034
+      switch fieldNumber {
+      case 1: try { try decoder.decodeSingularStringField(value: &self.nodeID) }()
+      case 2: try { try decoder.decodeSingularUInt64Field(value: &self.position) }()
+      default: break
+      }
+    }
+  }
+
+  package func traverse<V: SwiftProtobuf.Visitor>(visitor: inout V) throws {
+    if !self.nodeID.isEmpty {
+      try visitor.visitSingularStringField(value: self.nodeID, fieldNumber: 1)
+    }
+    if self.position != 0 {
+      try visitor.visitSingularUInt64Field(value: self.position, fieldNumber: 2)
+    }
+    try unknownFields.traverse(visitor: &visitor)
+  }
+
+  package static func ==(lhs: Cloudstate_Internal_Cluster_CopyPosition, rhs: Cloudstate_Internal_Cluster_CopyPosition) -> Bool {
+    if lhs.nodeID != rhs.nodeID {return false}
+    if lhs.position != rhs.position {return false}
     if lhs.unknownFields != rhs.unknownFields {return false}
     return true
   }

@@ -23,6 +23,10 @@ package struct RebalancingConfiguration: Hashable, Sendable {
   package var initialFencePause: Duration = .seconds(1)
   /// Default 30 s.
   package var maximumFencePause: Duration = .seconds(30)
+  /// A move or a new copy that has not got on for this long is given up, so that others take its turn: its target may
+  /// have a full disk, or may not be reached by the primary. Default 60 s. Shorter goes on sooner, and gives up copies
+  /// that only rest.
+  package var progressTimeout: Duration = .seconds(60)
 
   package init() {}
 
@@ -48,5 +52,10 @@ package struct RebalancingConfiguration: Hashable, Sendable {
     try require(
       initialFencePause > .zero && maximumFencePause >= initialFencePause,
       "the pause after a failed fence must be positive and at most its maximum")
+    // Reports come every second, and a target that is gone is down before it is given up.
+    try require(
+      progressTimeout > livenessTimeout && progressTimeout <= .seconds(86_400),
+      "the time after which a move without progress is given up (\(progressTimeout)) must be longer than the "
+        + "liveness timeout (\(livenessTimeout)) and at most one day")
   }
 }

@@ -55,7 +55,7 @@ package struct RebalanceStep: Hashable, Sendable {
     case done
     /// The cluster has changed so that it does not apply any more.
     case dropped
-    /// The primary could not be fenced, time and again.
+    /// The primary could not be fenced, time and again, or nothing got on for too long.
     case gaveUp
     case aborted
   }

@@ -114,6 +114,7 @@ extension ShardReport {
     signs.lastPosition = .start
     signs.bytes = 0
     signs.commands = 0
+    signs.copied = [:]
     return signs
   }
 }

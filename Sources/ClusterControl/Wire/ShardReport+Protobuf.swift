@@ -64,6 +64,8 @@ package struct ShardsReportAnswer: Hashable, Sendable {
 
 extension ShardReport {
   fileprivate init(_ message: Cloudstate_Internal_Cluster_ShardReport) throws(ClusterError) {
+    var copied: [NodeID: Position] = [:]
+    for copy in message.copied { copied[try nodeID(copy.nodeID)] = Position(copy.position) }
     self.init(
       shard: ShardID(service: try serviceName(message.service), index: message.shard),
       epoch: Epoch(message.epoch), isServing: message.serving,
@@ -73,7 +75,7 @@ extension ShardReport {
       unusable: message.unusable.isEmpty
         ? nil : String(message.unusable.prefix(ShardsReport.maximumReasonLength)),
       lastPosition: Position(message.lastPosition), bytes: message.bytes,
-      commands: message.commands)
+      commands: message.commands, copied: copied)
   }
 
   fileprivate var message: Cloudstate_Internal_Cluster_ShardReport {
@@ -92,6 +94,12 @@ extension ShardReport {
     message.lastPosition = lastPosition.number
     message.bytes = bytes
     message.commands = commands
+    message.copied = copied.sorted { $0.key < $1.key }.map { node, position in
+      var copy = Cloudstate_Internal_Cluster_CopyPosition()
+      copy.nodeID = node.text
+      copy.position = position.number
+      return copy
+    }
     return message
   }
 }

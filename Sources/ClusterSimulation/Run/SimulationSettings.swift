@@ -88,5 +88,6 @@ struct SimulationSettings {
     coordinator.rebalancing.fenceTimeout = .seconds(4)
     coordinator.rebalancing.initialFencePause = .milliseconds(300)
     coordinator.rebalancing.maximumFencePause = .seconds(2)
+    coordinator.rebalancing.progressTimeout = .seconds(4)
   }
 }

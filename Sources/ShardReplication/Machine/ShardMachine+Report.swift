@@ -9,7 +9,16 @@ extension ShardMachine {
       shard: shard, epoch: assignment.epoch, isServing: phase == .serving, caughtUp: caughtUp,
       lagging: lagging(now: now), isFenced: phase == .fenced, fenceFailed: fenceFailed,
       seenEpoch: seenEpoch, unusable: phase == .failed ? damage ?? "it cannot be opened" : nil,
-      lastPosition: end.position)
+      lastPosition: end.position, copied: copied)
+  }
+
+  /// How far those have come that nobody relies on yet.
+  private var copied: [NodeID: Position] {
+    var copied: [NodeID: Position] = [:]
+    for (node, copy) in copies where assignment?.inSync.contains(node) == false {
+      copied[node] = copy.acknowledged
+    }
+    return copied
   }
 
   /// A consumer of events has got on.

@@ -11,15 +11,18 @@ package final class ShardReplicator: Sendable {
   private let shards: [NIOLoopBound<LoopShards>]
   private let slot: @Sendable (UInt32) -> Int
   private let server: CopyServer
+  /// What this node's copies have promised.
+  let leases: LeaseBook
 
   private init(
     loops: [any EventLoop], shards: [NIOLoopBound<LoopShards>],
-    slot: @escaping @Sendable (UInt32) -> Int, server: CopyServer
+    slot: @escaping @Sendable (UInt32) -> Int, server: CopyServer, leases: LeaseBook
   ) {
     self.loops = loops
     self.shards = shards
     self.slot = slot
     self.server = server
+    self.leases = leases
   }
 
   /// Begins to keep copies; nothing is served before ``follow(_:moves:)``.
@@ -56,7 +59,8 @@ package final class ShardReplicator: Sendable {
     let server = CopyServer(
       service: service, bus: bus, store: store.inner, reader: reader, leases: leases,
       logger: logger)
-    let replicator = ShardReplicator(loops: loops, shards: shards, slot: slot, server: server)
+    let replicator = ShardReplicator(
+      loops: loops, shards: shards, slot: slot, server: server, leases: leases)
     store.onConsumerMoved { [weak replicator] shard in
       replicator?.on(shard) { $0.consumerMoved(shard) }
     }

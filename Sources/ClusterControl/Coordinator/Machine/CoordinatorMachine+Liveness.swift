@@ -124,6 +124,7 @@ extension CoordinatorMachine {
       presence[node]?.lastHeard = min(now, heard + pause)
       presence[node]?.probe = nil
     }
+    for shard in standing.keys { standing[shard]?.movedAt += pause }
   }
 
   private mutating func updateLiveness(of node: NodeID, at now: Moment) -> [Directive] {

@@ -22,7 +22,7 @@ extension CoordinatorMachine {
     }
     for place in runningSteps {
       guard case .add(let node)? = record.rebalance?.steps[place].action else { continue }
-      advanceAddition(place, of: node, &draft, at: now)
+      directives += advanceAddition(place, of: node, &draft, at: now)
     }
     return directives
   }
@@ -56,9 +56,12 @@ extension CoordinatorMachine {
     guard assignment.inSync.contains(move.target) else {
       if move.phase != .copying {
         draft.setPhase(.copying, of: shard, "node \(move.target) fell behind with")
+        return []
       }
-      return []
+      guard let why = standstill(of: move.target, assignment, at: now.uptime) else { return [] }
+      return giveUp(move, because: why, &draft, at: now)
     }
+    standing[shard] = nil
     switch move.phase {
     case .copying: draft.setPhase(.caughtUp, of: shard, "node \(move.target) has all of")
     case .caughtUp: fence(move, &draft, at: now.uptime)
@@ -101,13 +104,8 @@ extension CoordinatorMachine {
     fence.failures += 1
     guard fence.failures < settings.maximumFenceAttempts else {
       let outcome = "node \(move.source) could not be fenced in \(fence.failures) attempts"
-      end(move, .gaveUp, outcome, &draft, at: now)
-      withdraw(move, &draft)
-      return [
-        .report(
-          "gave up moving shard \(move.shard) from \(move.source) to \(move.target): \(outcome). Commands "
-            + "there take too long to pause; the shard stays where it is")
-      ]
+      return giveUp(
+        move, because: outcome, &draft, at: now, advice: "Commands there take too long to pause")
     }
     let pause = min(
       settings.maximumFencePause, settings.initialFencePause * (1 << min(fence.failures - 1, 16)))
@@ -146,7 +144,15 @@ extension CoordinatorMachine {
       end(move, .dropped, "node \(move.target) failed", &draft, at: now)
       return []
     }
-    guard knowledge.report(under: assignment)?.isServing == true else { return [] }
+    guard knowledge.report(under: assignment)?.isServing == true else {
+      guard let why = standstill(ofPrimaryOf: assignment, at: now.uptime) else { return [] }
+      end(move, .gaveUp, why, &draft, at: now)
+      return [
+        .report(
+          "the move of shard \(move.shard) from \(move.source) to \(move.target) is not waited for any more: "
+            + "\(why). Look into its log; the copy of node \(move.source) stays")
+      ]
+    }
     if runningStep(of: move.shard)?.keepsSource != true,
       assignment.replicas.contains(move.source)
     {
@@ -162,7 +168,7 @@ extension CoordinatorMachine {
   // MARK: Endings
 
   /// The move leaves the plan, and its step gets its outcome.
-  private mutating func end(
+  mutating func end(
     _ move: ShardMove, _ state: RebalanceStep.State, _ outcome: String, _ draft: inout PlanDraft,
     at now: Moment
   ) {
@@ -172,6 +178,7 @@ extension CoordinatorMachine {
         ? "the move from \(move.source) to \(move.target) is done for"
         : "\(outcome): the move to \(move.target) ends for")
     let fence = fences.removeValue(forKey: move.shard)
+    standing[move.shard] = nil
     guard let place = runningSteps.first(where: { record.rebalance?.steps[$0].shard == move.shard })
     else { return }
     if state == .done, move.phase == .promoted, let fence, fence.since > .zero {
@@ -183,7 +190,7 @@ extension CoordinatorMachine {
   }
 
   /// A target that became a replica only for a move that has failed gives its copy up.
-  private mutating func withdraw(_ move: ShardMove, _ draft: inout PlanDraft) {
+  mutating func withdraw(_ move: ShardMove, _ draft: inout PlanDraft) {
     let step = record.rebalance?.steps.last { $0.shard == move.shard && $0.target == move.target }
     withdraw(move.target, from: move.shard, wasAdded: step?.addedTarget == true, &draft)
   }
@@ -195,27 +202,6 @@ extension CoordinatorMachine {
     draft.assign(shard, "node \(node) gives up its copy of") { next in
       next.replicas.removeAll { $0 == node }
       next.inSync.removeAll { $0 == node }
-    }
-  }
-
-  // MARK: New replicas
-
-  private mutating func advanceAddition(
-    _ place: Int, of node: NodeID, _ draft: inout PlanDraft, at now: Moment
-  ) {
-    guard let step = record.rebalance?.steps[place] else { return }
-    guard let assignment = draft[step.shard] else {
-      return endStep(place, .dropped, "the shard is not assigned", at: now)
-    }
-    if assignment.inSync.contains(node) || assignment.primary == node {
-      endStep(place, .done, "", at: now)
-    } else if hasLostPrimary(assignment) {
-      endStep(place, .dropped, "node \(assignment.primary) failed", at: now)
-    } else if isDown(node) {
-      endStep(place, .dropped, "node \(node) failed", at: now)
-      withdraw(node, from: step.shard, wasAdded: step.addedTarget, &draft)
-    } else if !assignment.replicas.contains(node) {
-      endStep(place, .dropped, "node \(node) is no replica any more", at: now)
     }
   }
 }

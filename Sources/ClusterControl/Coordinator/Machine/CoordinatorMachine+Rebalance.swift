@@ -20,6 +20,7 @@ extension CoordinatorMachine {
     _ place: Int, _ state: RebalanceStep.State, _ outcome: String, at now: Moment
   ) {
     guard let step = record.rebalance?.steps[place] else { return }
+    if step.state == .running { standing[step.shard] = nil }
     record.rebalance?.steps[place].state = state
     record.rebalance?.steps[place].outcome = outcome
     record.rebalance?.steps[place].endedAt = now.wall

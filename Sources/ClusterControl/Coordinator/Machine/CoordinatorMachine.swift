@@ -49,6 +49,8 @@ package struct CoordinatorMachine: Sendable {
   var hasNews = false
   /// Attempts to fence primaries, of the moves that are under way.
   var fences: [ShardID: Fence] = [:]
+  /// How far steps that are under way have come.
+  var standing: [ShardID: Standing] = [:]
   /// Shards that nobody serves and nobody may take over, as they were reported.
   var unavailable: Set<ShardID> = []
   /// Why shards are to be placed anew, and when.
