@@ -72,11 +72,6 @@ struct ShardKnowledge: Sendable {
     if unusable[shard]?.isEmpty == true { unusable[shard] = nil }
   }
 
-  /// The node was started anew: it does not wait any more for whom it waited then.
-  mutating func forgetReports(of node: NodeID) {
-    primaries = primaries.filter { $0.value.node != node }
-  }
-
   /// The node was started anew: what its last process said of its copies, and of those it had offered, is not what
   /// this one goes by.
   mutating func forget(_ node: NodeID) {

@@ -50,11 +50,7 @@ extension CoordinatorMachine {
     if isJoin { lastJoin[info.service] = now.uptime }
     var directives: [Directive] = []
     if isChange { directives.append(.report(joinReport(info, known: known))) }
-    if known?.info != info {
-      knowledge.forget(info.node)
-      // What the last process offered, this one knows nothing of.
-      knowledge.forgetReports(of: info.node)
-    }
+    if known?.info != info { knowledge.forget(info.node) }
     if known?.info != info || known?.liveness == .down {
       triggerRebalance("node \(info.node) is there", at: now)
     }
