@@ -219,7 +219,8 @@ private func move(
     try cluster.pass(4)
     try cluster.report("a", 0) { $0.caughtUp = [try! node("b")] }
     _ = cluster.trace.register(
-      try registration("a", incarnation: 2, shards: 1, copies: 2), at: at(cluster.now))
+      try registration("a", incarnation: 2, endpoint: "inproc://a-1", shards: 1, copies: 2),
+      at: at(cluster.now))
     // The new process of a does not wait for b, which is there again.
     _ = cluster.trace.register(
       try registration("b", shards: 1, copies: 2), at: at(cluster.now))

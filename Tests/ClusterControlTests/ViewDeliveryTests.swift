@@ -24,14 +24,33 @@ import Testing
     #expect(delivery.offer(version: 1) == nil)
   }
 
-  @Test func oneInFlightAndOnlyTheNewestNext() {
+  @Test func aNewerViewDoesNotWaitForTheAcknowledgementOfTheOlder() {
     var delivery = delivery()
     #expect(delivery.offer(version: 1) == .send(version: 1))
+    #expect(delivery.offer(version: 2) == .send(version: 2))
     #expect(delivery.offer(version: 2) == nil)
-    #expect(delivery.offer(version: 3) == nil)
-    #expect(delivery.completed(version: 1, isAcknowledged: false) == .send(version: 3))
+    // What fails is not repeated where a newer one is on its way.
+    #expect(delivery.completed(version: 1, isAcknowledged: false) == nil)
+    #expect(
+      delivery.completed(version: 2, isAcknowledged: false)
+        == .retry(after: .milliseconds(100), version: 2))
+    #expect(delivery.retryDue(version: 2) == .send(version: 2))
+    #expect(delivery.completed(version: 2, isAcknowledged: true) == nil)
+  }
+
+  @Test func fewInFlightAndOnlyTheNewestNext() {
+    var delivery = delivery()
+    let bound = UInt64(ViewDelivery.maximumInFlight)
+    for version in 1...bound {
+      #expect(delivery.offer(version: version) == .send(version: version))
+    }
+    #expect(delivery.offer(version: bound + 1) == nil)
+    #expect(delivery.offer(version: bound + 2) == nil)
+    #expect(delivery.completed(version: 1, isAcknowledged: true) == .send(version: bound + 2))
     #expect(delivery.completed(version: 1, isAcknowledged: true) == nil)
-    #expect(delivery.completed(version: 3, isAcknowledged: true) == nil)
+    #expect(delivery.completed(version: bound + 2, isAcknowledged: true) == nil)
+    // Late words of older ones change nothing.
+    #expect(delivery.completed(version: 2, isAcknowledged: false) == nil)
   }
 
   @Test func aNewerViewEndsThePauseOfTheOlder() {

@@ -110,7 +110,8 @@ struct ShardMachineTests {
     #expect(machine.confirmed == Position(5))
   }
 
-  @Test("A primary that hears of a higher epoch gives up at once and confirms nothing more")
+  @Test(
+    "A primary that hears of a higher epoch confirms nothing more, and gives up when no plan comes")
   func isDeposed() {
     var machine = serving([b])
     var actions: [ShardAction] = []
@@ -119,14 +120,37 @@ struct ShardMachineTests {
     actions = []
     machine.answered(
       CopyAnswer(tag: send.tag, outcome: .higherEpoch(Epoch(4))), by: b, now: 2, into: &actions)
-    #expect(machine.phase == .deposed)
     #expect(machine.report(now: 2)?.seenEpoch == Epoch(4))
+    machine.tick(now: second / 2, into: &actions)
+    #expect(machine.phase == .serving)
+    #expect(!actions.contains { if case .giveUp = $0 { true } else { false } })
+    machine.tick(now: 2 + second, into: &actions)
+    #expect(machine.phase == .deposed)
+    #expect(machine.report(now: 2 + second)?.seenEpoch == Epoch(4))
     #expect(!actions.contains { if case .confirm = $0 { true } else { false } })
     #expect(actions.contains { if case .giveUp = $0 { true } else { false } })
     // The same assignment under a higher epoch makes it primary again, by way of opening.
     actions = []
-    machine.assigned(assignment(a, [b], inSync: [b], epoch: 5), move: nil, now: 3, into: &actions)
+    machine.assigned(
+      assignment(a, [b], inSync: [b], epoch: 5), move: nil, now: 2 * second, into: &actions)
     #expect(machine.phase == .opening)
+  }
+
+  @Test("A copy that hears of the next plan before its primary does not end what runs")
+  func isOvertakenByItsOwnPlan() {
+    var machine = serving([b])
+    var actions: [ShardAction] = []
+    machine.committed([delta(1, epoch: 1)], now: 1, into: &actions)
+    let send = sends(actions, to: b)[0]
+    machine.answered(
+      CopyAnswer(tag: send.tag, outcome: .higherEpoch(Epoch(2))), by: b, now: 2, into: &actions)
+    actions = []
+    machine.assigned(assignment(a, [], epoch: 2), move: nil, now: 3, into: &actions)
+    #expect(machine.phase == .serving)
+    #expect(machine.confirmed == Position(1))
+    machine.tick(now: 3 * second, into: &actions)
+    #expect(!actions.contains { if case .giveUp = $0 { true } else { false } })
+    #expect(machine.report(now: 3 * second)?.seenEpoch == Epoch.none)
   }
 
   @Test("A learner is offered only when it has everything that was acknowledged without it")
@@ -180,7 +204,9 @@ struct ShardMachineTests {
     #expect(machine.report(now: 9)?.caughtUp == [b])
   }
 
-  @Test("A primary that needed no lease needs one as soon as it waits for a replica that could take over")
+  @Test(
+    "A primary that needed no lease needs one as soon as it waits for a replica that could take over"
+  )
   func leaseOfOffered() {
     var machine = serving([])
     var actions: [ShardAction] = []

@@ -1,8 +1,8 @@
-/// Brings the newest view to one node: one request at a time, repeated with growing pauses until it
-/// is acknowledged, overtaken by a newer view, or given up. Each node has its own, so a laggard
-/// delays nobody else, and holds at most one view in flight. Only an acknowledgement ends it, since
-/// it says more than a heartbeat that names the version: the node will still know the view after a
-/// restart.
+/// Brings the newest view to one node, repeated with growing pauses until it is acknowledged, overtaken by a newer
+/// view, or given up. Each node has its own, so a laggard delays nobody else. Only an acknowledgement ends it, since it
+/// says more than a heartbeat that names the version: the node will still know the view after a restart. That takes
+/// the node a write to its disk, and moves wait for the next view, so a newer one does not wait for the
+/// acknowledgement of those before; a few may be in flight.
 package struct ViewDelivery: Hashable, Sendable {
   /// What the shell is to do.
   package enum Action: Hashable, Sendable {
@@ -15,13 +15,16 @@ package struct ViewDelivery: Hashable, Sendable {
     case giveUp(version: UInt64)
   }
 
+  /// Views on their way at one time; with more, only the newest follows when there is room.
+  package static let maximumInFlight = 8
+
   private let maximumAttempts: Int
   private let initialDelay: Duration
   private let maximumDelay: Duration
   /// The version to bring; `nil` when there is nothing to do.
   private var wanted: UInt64?
   private var acknowledged: UInt64 = 0
-  private var inFlight: UInt64?
+  private var inFlight: Set<UInt64> = []
   private var failures = 0
 
   package init(configuration: CoordinatorConfiguration) {
@@ -35,16 +38,15 @@ package struct ViewDelivery: Hashable, Sendable {
     guard version > acknowledged, version > wanted ?? 0 else { return nil }
     wanted = version
     failures = 0
-    return sendIfIdle()
+    return sendIfRoom()
   }
 
   /// The request that carried `version` is over.
   package mutating func completed(version: UInt64, isAcknowledged: Bool) -> Action? {
-    guard inFlight == version else { return nil }
-    inFlight = nil
+    guard inFlight.remove(version) != nil else { return nil }
     if isAcknowledged { acknowledge(version) }
     guard let wanted else { return nil }
-    if wanted > version { return sendIfIdle() }
+    if wanted > version { return sendIfRoom() }
     failures += 1
     guard failures < maximumAttempts else {
       self.wanted = nil
@@ -55,7 +57,7 @@ package struct ViewDelivery: Hashable, Sendable {
 
   /// The pause before another attempt is over.
   package mutating func retryDue(version: UInt64) -> Action? {
-    wanted == version ? sendIfIdle() : nil
+    wanted == version ? sendIfRoom() : nil
   }
 
   /// The node is not alive: what it misses it gets when it is back.
@@ -66,9 +68,10 @@ package struct ViewDelivery: Hashable, Sendable {
     if let wanted, wanted <= acknowledged { self.wanted = nil }
   }
 
-  private mutating func sendIfIdle() -> Action? {
-    guard inFlight == nil, let wanted else { return nil }
-    inFlight = wanted
+  private mutating func sendIfRoom() -> Action? {
+    guard let wanted, inFlight.count < Self.maximumInFlight, inFlight.insert(wanted).inserted else {
+      return nil
+    }
     return .send(version: wanted)
   }
 

@@ -1,3 +1,6 @@
+import ClusterControl
+import ShardReplication
+
 // What goes wrong between processes.
 extension FaultInjector {
   private typealias Pair = (from: SimProcess, to: SimProcess)
@@ -14,6 +17,7 @@ extension FaultInjector {
     switch kind {
     case .isolateNode:
       cut(processes.filter { $0 !== node }.flatMap { [(node, $0), ($0, node)] })
+    case .isolateByAndBy: isolateByAndBy(node)
     case .cutFromCoordinator: cut([(node, coordinator), (coordinator, node)])
     case .cutPair: cut([(node, peer), (peer, node)])
     case .cutOneWay: cut([world.random.chance(ppm: 500_000) ? (node, peer) : (peer, node)])
@@ -26,12 +30,27 @@ extension FaultInjector {
     }
   }
 
-  private func cut(_ pairs: [Pair]) {
+  /// The coordinator loses sight of a node that the others still see, and loses them about when the coordinator
+  /// makes up its mind: the moment at which nothing but its lease tells a primary that it is none any more.
+  private func isolateByAndBy(_ node: SimProcess) {
+    let coordinator = cluster.coordinator.process
+    cut([(node, coordinator), (coordinator, node)], for: 3 * Span.second...6 * Span.second)
+    let patience = cluster.settings.coordinator.livenessTimeout.asNanoseconds
+    later(patience / 2...patience * 5 / 4) { [self] in
+      cut(
+        cluster.nodes.map(\.process).filter { $0 !== node }.flatMap { [(node, $0), ($0, node)] },
+        for: Span.second...3 * Span.second)
+    }
+  }
+
+  private func cut(
+    _ pairs: [Pair], for span: ClosedRange<UInt64> = 100 * Span.millisecond...6 * Span.second
+  ) {
     for pair in pairs {
       note("\(pair.from.name) -> \(pair.to.name) is cut")
       cluster.network.cut(pair.from, pair.to)
     }
-    mend(pairs)
+    mend(pairs, after: span)
   }
 
   private func disturb(_ pairs: [Pair], _ word: String, _ body: (inout SimNetwork.Link) -> Void) {
@@ -42,8 +61,10 @@ extension FaultInjector {
     mend(pairs)
   }
 
-  private func mend(_ pairs: [Pair]) {
-    later(100 * Span.millisecond...6 * Span.second) { [self] in
+  private func mend(
+    _ pairs: [Pair], after span: ClosedRange<UInt64> = 100 * Span.millisecond...6 * Span.second
+  ) {
+    later(span) { [self] in
       for pair in pairs {
         cluster.network.change(pair.from, pair.to) {
           $0 = SimNetwork.Link(lastArrival: $0.lastArrival)

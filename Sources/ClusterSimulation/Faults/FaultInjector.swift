@@ -72,7 +72,8 @@ final class FaultInjector {
     case .pauseCoordinator: pauseCoordinator()
     case .slowCoordinator: slowCoordinator()
     case .crashOffering: crashWhoOffers()
-    case .isolateNode, .cutFromCoordinator, .cutPair, .cutOneWay, .slowLink, .lossyLink:
+    case .isolateNode, .isolateByAndBy, .cutFromCoordinator, .cutPair, .cutOneWay, .slowLink,
+      .lossyLink:
       disturbNetwork(kind)
     case .move, .addCopy, .removeCopy, .drain, .undrain, .join, .leave: change(kind)
     }

@@ -2,7 +2,7 @@
 enum FaultKind: CaseIterable {
   case crashNode, crashTwo, crashAll, pauseNode, slowDisk, stallDisk, diskFault, functionGone
   case crashCoordinator, pauseCoordinator, slowCoordinator, crashOffering
-  case isolateNode, cutFromCoordinator, cutPair, cutOneWay, slowLink, lossyLink
+  case isolateNode, isolateByAndBy, cutFromCoordinator, cutPair, cutOneWay, slowLink, lossyLink
   case move, addCopy, removeCopy, drain, undrain, join, leave
 
   /// How often it is drawn in a profile, against the others.
@@ -27,7 +27,9 @@ enum FaultKind: CaseIterable {
 
   private var isPartition: Bool {
     switch self {
-    case .isolateNode, .cutFromCoordinator, .cutPair, .cutOneWay, .slowLink, .lossyLink: true
+    case .isolateNode, .isolateByAndBy, .cutFromCoordinator, .cutPair, .cutOneWay, .slowLink,
+      .lossyLink:
+      true
     default: false
     }
   }

@@ -22,10 +22,11 @@ package enum Plant: String, Sendable, CaseIterable {
   package var profile: Profile {
     switch self {
     case .skipFence: .moves
-    case .confirmAlone, .ignoreLease, .showUnconfirmed, .dropEarly, .ackBeforeSync, .ignoreGap:
+    case .confirmAlone, .ignoreLease, .noLeaseWait, .showUnconfirmed, .dropEarly, .ackBeforeSync,
+      .ignoreGap:
       .partitions
     case .promoteLagging, .publishBeforePersist, .joinAlone: .crashes
-    case .missingEpochCheck, .noLeaseWait, .planBackwards, .forgetIdempotency, .retryUnknown,
+    case .missingEpochCheck, .planBackwards, .forgetIdempotency, .retryUnknown,
       .loseSnapshot, .trustOldPlan:
       .everything
     }

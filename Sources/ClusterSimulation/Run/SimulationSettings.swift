@@ -81,7 +81,8 @@ struct SimulationSettings {
     replication.maximumInFlight = random.pick([1, 2, 8]) ?? 8
     replication.caughtUpLag = UInt64(random.pick([1, 16, 256]) ?? 16)
     coordinator = CoordinatorConfiguration(
-      heartbeatInterval: .milliseconds(250), livenessTimeout: .milliseconds(1500),
+      heartbeatInterval: .milliseconds(125),
+      livenessTimeout: .milliseconds(random.pick([750, 1500]) ?? 1500),
       expectedNodes: [service: nodes])
     coordinator.rebalancing.delay = .seconds(1)
     coordinator.rebalancing.lostAfter = .seconds(random.pick([4, 20]) ?? 4)

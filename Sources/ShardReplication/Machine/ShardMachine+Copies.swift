@@ -107,8 +107,8 @@ extension ShardMachine {
     }
     switch answer.outcome {
     case .higherEpoch(let seen):
-      depose(seen, by: node, into: &actions)
-      return
+      if isCurrent { rest(&copy, now: now) }
+      overtaken(by: seen, now: now)
     case .appended(let position):
       trust(&copy, answer.tag, position, isCurrent: isCurrent, now: now)
     case .mismatch(let theirs):
@@ -257,14 +257,6 @@ extension ShardMachine {
     let doublings = min(copy.failures, 4)
     copy.failures += 1
     copy.retryAt = now.adding(min(settings.retryDelay * (1 << doublings), settings.retryDelay * 10))
-  }
-
-  private mutating func depose(
-    _ seen: Epoch, by node: NodeID, into actions: inout [ShardAction]
-  ) {
-    stopLeading(because: "node \(node) has seen epoch \(seen) of shard \(shard)", into: &actions)
-    phase = .deposed
-    seenEpoch = max(seenEpoch, seen)
   }
 
   // MARK: Learners

@@ -6,6 +6,7 @@ extension ShardMachine {
   /// copies or waits for something.
   package mutating func tick(now: Uptime, into actions: inout [ShardAction]) {
     guard isPrimary else { return }
+    deposeIfDue(now: now, into: &actions)
     reviewFence(now: now, into: &actions)
     for node in copies.keys.sorted() {
       pump(node, now: now, into: &actions)
@@ -55,6 +56,27 @@ extension ShardMachine {
     let before = leaseEnd
     recomputeLease()
     if leaseEnd != before { actions.append(.extendLease(leaseEnd)) }
+  }
+
+  // MARK: Higher epochs
+
+  /// A copy has seen a higher epoch. The plan that began it may be on its way here, and may leave this node the
+  /// primary: until then nothing is wrong. What everyone required has under this epoch, any later primary has; the copy
+  /// itself confirms nothing more and grants no lease.
+  mutating func overtaken(by seen: Epoch, now: Uptime) {
+    guard seen > seenEpoch else { return }
+    seenEpoch = seen
+    if overtakenSince == nil { overtakenSince = now }
+    reportRevision += 1
+  }
+
+  /// The plan that is overdue says most likely that another node is primary.
+  private mutating func deposeIfDue(now: Uptime, into actions: inout [ShardAction]) {
+    guard isLeading, let overtakenSince,
+      now.since(overtakenSince) >= settings.lease.asNanoseconds
+    else { return }
+    stopLeading(because: "a copy has seen epoch \(seenEpoch) of shard \(shard)", into: &actions)
+    phase = .deposed
   }
 
   // MARK: Lagging

@@ -37,7 +37,7 @@ package struct ShardMachine: Sendable {
     case fenced
     /// Primary; the in-sync copies have not followed for too long.
     case stalled
-    /// Primary by the plan, but a copy has seen a higher epoch.
+    /// Primary by the newest plan that is known here, but a copy has seen a higher epoch for some time.
     case deposed
     /// Primary by the plan, but this node's copy cannot be used.
     case failed
@@ -76,6 +76,8 @@ package struct ShardMachine: Sendable {
   var leaseLetGoBy: NodeID?
   var fenceFailed = false
   var seenEpoch = Epoch.none
+  /// When a copy was first seen to know a higher epoch.
+  var overtakenSince: Uptime?
   var damage: String?
   /// Rises with each change that the coordinator waits for.
   package internal(set) var reportRevision: UInt64 = 0
@@ -137,6 +139,7 @@ package struct ShardMachine: Sendable {
     assignment = new
     pending = []
     seenEpoch = .none
+    overtakenSince = nil
     fenceFailed = false
     if new.primary == nodeID {
       followReplicas(now: now)
