@@ -126,6 +126,12 @@ func program(of process: ProcessPlan, topology: Topology) throws(ProgramError) -
   guard let service = topology.services.first(where: { $0.name == process.service }),
     process.role == .function || service.function.isEmbedded
   else {
+    guard process.role != .etcd else {
+      throw ProgramError(
+        "\(process.name) needs the program etcd, which is not on the PATH",
+        hint: "install it, in Debian the package etcd-server, or name endpoints of one that runs",
+        status: .usage)
+    }
     throw ProgramError(
       "\(word) does not exist or is not executable",
       hint: "swift build, or name the folder of the programs with --bin", status: .usage)

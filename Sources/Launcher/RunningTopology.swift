@@ -26,11 +26,11 @@ final class RunningTopology {
       topology: request.topology, surroundings: surroundings,
       freePort: { () throws(ProgramError) -> UInt16 in try freePorts.next() })
     self.freePorts = freePorts
-    // Every plan begins with a coordinator, and every coordinator has an admin address.
-    guard let address = plan.processes.lazy.compactMap(\.adminAddress).first else {
+    // Every plan has a coordinator, and every coordinator has an admin address.
+    guard let admin = AdminClient(addresses: plan.processes.compactMap(\.adminAddress)) else {
       throw ProgramError("the plan has no coordinator")
     }
-    admin = AdminClient(address: address)
+    self.admin = admin
   }
 
   /// A process, ready to be started.
@@ -65,7 +65,7 @@ final class RunningTopology {
     for number in (topology.services[index].nodes + 1)...count {
       processes += try LaunchPlan.node(
         number, of: topology.services[index], surroundings, bus: plan.bus, ports: nil,
-        coordinator: 0, firstIndex: firstIndex + processes.count,
+        coordinators: plan.needed, firstIndex: firstIndex + processes.count,
         freePort: { () throws(ProgramError) -> UInt16 in try freePorts.next() })
     }
     return processes

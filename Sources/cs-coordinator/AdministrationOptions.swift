@@ -11,9 +11,27 @@ struct AdministrationOptions: ParsableArguments {
       "Serves cs-admin here, by plain HTTP without any check of who asks; port 0 takes a free one. Default: off.",
       valueName: "host:port"))
   var admin: String?
+  @Option(
+    help: ArgumentHelp(
+      "Where cs-admin reaches this listener, told by other coordinators while this one leads; default: where it "
+        + "listens.",
+      valueName: "host:port"))
+  var adminAdvertise: String?
 
   /// What `--config` files may set.
-  static let options = ["admin"]
+  static let options = ["admin", "admin-advertise"]
+
+  func validate() throws {
+    guard let adminAdvertise else { return }
+    guard admin != nil else { throw ValidationError("--admin-advertise needs --admin") }
+    let parts = adminAdvertise.split(separator: ":", omittingEmptySubsequences: false)
+    guard parts.count > 1, parts.first?.isEmpty == false,
+      let port = parts.last.flatMap({ UInt16($0) }),
+      port > 0, adminAdvertise.utf8.count <= 256, !adminAdvertise.contains(where: \.isWhitespace)
+    else {
+      throw ValidationError("--admin-advertise '\(adminAdvertise)' is not HOST:PORT")
+    }
+  }
 
   /// - Throws: ``ProgramError`` with status `usage` for what is no address.
   func address() throws(ProgramError) -> AdminAddress? {
@@ -37,8 +55,19 @@ struct AdminAddress {
 
   /// Begins to serve, with a loud word where others than this machine may reach it.
   func serve(_ coordinator: Coordinator, logger: Logger) async throws -> AdminServer {
-    let server = try await AdminServer.start(
-      host: host, port: port, coordinator: coordinator, logger: logger)
+    announced(
+      try await AdminServer.start(
+        host: host, port: port, coordinator: coordinator, logger: logger), logger: logger)
+  }
+
+  /// Likewise for coordinators that take turns.
+  func serve(_ desk: AdminDesk, logger: Logger) async throws -> AdminServer {
+    announced(
+      try await AdminServer.start(host: host, port: port, desk: desk, logger: logger),
+      logger: logger)
+  }
+
+  private func announced(_ server: AdminServer, logger: Logger) -> AdminServer {
     logger.info("administration at \(server.address)")
     if !HostText.isLoopback(host) {
       logger.warning(

@@ -27,7 +27,8 @@ struct CoordinatorProgram: AsyncParsableCommand {
             one of several: they share an etcd and elect a leader; nodes name all of them
 
         cs-coordinator --data ./coordinator --admin 127.0.0.1:9110
-            serves cs-admin status, shards, nodes, top, plan, drain
+            serves cs-admin status, shards, nodes, top, plan, drain; of several coordinators the
+            leader does, and the others send cs-admin there
 
         cs-coordinator --config Config/coordinator.env --data ./coordinator
             settings from a file of KEY=VALUE lines; flags win
@@ -100,9 +101,6 @@ struct CoordinatorProgram: AsyncParsableCommand {
           ? "--data is missing: name a folder for the database, such as --data ./coordinator"
           : "--data and --etcd exclude each other: the plan is kept in one place")
     }
-    if etcd != nil, adminAddress != nil {
-      throw usage("--admin is not served by coordinators that share an etcd yet")
-    }
     guard let level = Logger.Level(rawValue: logLevel) else {
       throw usage("--log-level '\(logLevel)' is not a level; try info or debug")
     }
@@ -143,7 +141,7 @@ struct CoordinatorProgram: AsyncParsableCommand {
     defer { bus.shutdown() }
     if let etcd {
       return try await serve(
-        configuration, on: bus, etcd: etcd, endings: ends, logger: logger)
+        configuration, adminAddress, on: bus, etcd: etcd, endings: ends, logger: logger)
     }
     guard let store else { return }
     let coordinator = try await Coordinator.start(

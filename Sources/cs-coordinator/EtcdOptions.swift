@@ -77,16 +77,18 @@ struct EtcdOptions: ParsableArguments {
     return configuration
   }
 
-  /// The bus endpoint to tell nodes.
+  /// What nodes, and operators, are told.
   ///
-  /// - Parameter bound: where the bus listens.
-  func card(bound: String) throws(ProgramError) -> LeaderCard {
+  /// - Parameters:
+  ///   - bound: where the bus listens.
+  ///   - admin: where operators reach this coordinator, if they do.
+  func card(bound: String, admin: String?) throws(ProgramError) -> LeaderCard {
     let endpoint = advertise ?? bound
     for (option, text) in [("--name", name ?? endpoint), ("--advertise", endpoint)]
     where text.isEmpty || text.utf8.count > 256 || text.contains(where: \.isWhitespace) {
       throw wrong("\(option) '\(text)' must be 1 to 256 bytes without spaces")
     }
-    return LeaderCard(name: name ?? endpoint, endpoint: endpoint)
+    return LeaderCard(name: name ?? endpoint, endpoint: endpoint, admin: admin)
   }
 
   private func credentials() throws(ProgramError) -> (name: String, password: String)? {

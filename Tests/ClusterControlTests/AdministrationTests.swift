@@ -77,6 +77,52 @@ import Testing
   }
 }
 
+@Suite struct AdminDeskTests {
+  private func referral(_ leader: LeaderCard?) -> AdminResponse {
+    AdminDesk.referral(to: leader, target: "/plan/history?limit=3")
+  }
+
+  @Test(
+    "A coordinator that stands by sends operators to the leader, with the path that they asked for")
+  func referral() {
+    let far = referral(
+      LeaderCard(name: "c1", endpoint: "tcp://10.0.0.1:5100", admin: "10.0.0.1:9110"))
+    #expect(far.status == 307)
+    #expect(far.location == "http://10.0.0.1:9110/plan/history?limit=3")
+    let near = referral(
+      LeaderCard(name: "c1", endpoint: "tcp://127.0.0.1:5100", admin: "[::1]:9110"))
+    #expect(near.location == "http://[::1]:9110/plan/history?limit=3")
+  }
+
+  @Test(
+    "Where no address leads to the leader, its name is told",
+    arguments: [nil, "127.0.0.1:9110", "0.0.0.0:9110"])
+  func unreachable(admin: String?) {
+    let answer = referral(LeaderCard(name: "c1", endpoint: "tcp://10.0.0.1:5100", admin: admin))
+    #expect(answer.status == 421)
+    #expect(answer.location == nil)
+    #expect(answer.retryAfter == nil)
+    #expect(String(decoding: answer.body, as: UTF8.self).contains("c1 at tcp://10.0.0.1:5100"))
+  }
+
+  @Test("While nobody leads they are asked to come again")
+  func election() {
+    let answer = referral(nil)
+    #expect(answer.status == 421)
+    #expect(answer.retryAfter == 1)
+  }
+
+  @Test(
+    "What a leader tells of itself is read as it was written",
+    arguments: [nil, "127.0.0.1:9110"])
+  func card(admin: String?) {
+    let card = LeaderCard(name: "c1", endpoint: "tcp://10.0.0.1:5100", admin: admin)
+    #expect(LeaderCard(text: card.text) == card)
+    #expect(LeaderCard(text: "c1") == nil)
+    #expect(LeaderCard(text: "c1 tcp://10.0.0.1:5100 127.0.0.1:9110 more") == nil)
+  }
+}
+
 @Suite struct AdminServerTests {
   @Test("Operators are answered over HTTP, with JSON and the status of the outcome")
   func answers() async throws {

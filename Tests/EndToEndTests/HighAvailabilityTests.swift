@@ -106,10 +106,42 @@ struct HighAvailabilityTests {
     #expect(try await coordinators.planNumber() >= plan)
   }
 
+  @Test("Operators are served by the leader, whichever coordinator they ask")
+  func administration() async throws {
+    let coordinators = try await ElectedCoordinators()
+    let leader = try await coordinators.leader()
+    let standby = (leader + 1) % 3
+    func admin(_ addresses: String) async throws -> ProgramResult {
+      try await runTool("cs-admin", ["plan", "history", "--coordinator", addresses])
+    }
+    let sent = try await admin(coordinators.adminAddress(standby))
+    #expect(sent.status == .code(0), "\(sent.talk)")
+    let direct = try await runProgram(
+      "/usr/bin/env",
+      ["curl", "-s", "-i", "http://\(coordinators.adminAddress(standby))/status?a=b"])
+    #expect(direct.output.contains("307 Temporary Redirect"), "\(direct.output)")
+    #expect(
+      direct.output.contains("http://\(coordinators.adminAddress(leader))/status?a=b"),
+      "\(direct.output)")
+    #expect(direct.output.contains("c\(leader) at \(coordinators.endpoint(leader))"))
+    // Those that are asked first may be dead, and the election may be under way.
+    try await coordinators.kill(leader)
+    #expect(
+      try await admin(coordinators.adminAddress(leader)).status == .code(3), "nobody else is named")
+    let all = try await runTool(
+      "cs-admin",
+      [
+        "plan", "history", "--timeout", "20s", "--coordinator",
+        [leader, standby, (leader + 2) % 3].map(coordinators.adminAddress)
+          .joined(separator: ","),
+      ])
+    #expect(all.status == .code(0), "\(all.talk)")
+  }
+
   // MARK: Parts
 
   private func cluster(of coordinators: ElectedCoordinators) async throws -> TestCluster {
-    try await TestCluster(function: .embedded, otherCoordinators: coordinators.endpoints)
+    try await TestCluster(function: .embedded, otherCoordinators: coordinators)
   }
 
   private func restart(_ node: TestCluster.Node, of cluster: TestCluster) async throws {

@@ -10,14 +10,15 @@ package let etcdctlProgram: String? = programOnPath("etcdctl")
 package let etcdIsMissing: Comment =
   "needs etcd and etcdctl: Scripts/install-dependencies --tests"
 
-/// A cluster of real etcd members on free ports of the loopback interface, in a temporary folder. All are killed
-/// when the value goes away.
+/// A cluster of real etcd members on free ports, of the loopback interface unless other places are given, in a
+/// temporary folder. All are killed when the value goes away.
 package final class TestEtcd {
   package let folder: TemporaryDirectory
   package let clientPorts: [Int]
   private let peerPorts: [Int]
   private let token: String
   private let files: Files?
+  private let places: Places?
   private var members: [TestProcess?]
 
   /// What members with TLS show and ask for. Clients must show a certificate of the same authority.
@@ -31,9 +32,30 @@ package final class TestEtcd {
     }
   }
 
+  /// Where members run, if not beside the test.
+  package struct Places {
+    let hosts: [String]
+    let start: (Int?, String, [String], [String: String]) throws -> TestProcess
+
+    /// - Parameters:
+    ///   - hosts: the address of each member.
+    ///   - start: starts a program with arguments and environment in the place of a member, or, without one, where
+    ///     all are reached.
+    package init(
+      hosts: [String],
+      start: @escaping (Int?, String, [String], [String: String]) throws -> TestProcess
+    ) {
+      self.hosts = hosts
+      self.start = start
+    }
+  }
+
   /// Starts the members and waits until each answers.
-  package init(members count: Int = 1, tls files: Files? = nil) async throws {
+  package init(
+    members count: Int = 1, tls files: Files? = nil, places: Places? = nil
+  ) async throws {
     self.files = files
+    self.places = places
     folder = try TemporaryDirectory()
     clientPorts = try (0..<count).map { _ in try freePort() }
     peerPorts = try (0..<count).map { _ in try freePort() }
@@ -52,7 +74,16 @@ package final class TestEtcd {
   }
 
   private func address(_ index: Int) -> String {
-    "\(files == nil ? "http" : "https")://127.0.0.1:\(clientPorts[index])"
+    "\(files == nil ? "http" : "https")://\(host(index)):\(clientPorts[index])"
+  }
+
+  private func host(_ index: Int) -> String { places?.hosts[index] ?? "127.0.0.1" }
+
+  private func launch(
+    at member: Int?, _ program: String, _ arguments: [String], environment: [String: String] = [:]
+  ) throws -> TestProcess {
+    try places?.start(member, program, arguments, environment)
+      ?? TestProcess(program, arguments, environment: environment)
   }
 
   /// Starts a member that is not running, with the data it had.
@@ -65,10 +96,12 @@ package final class TestEtcd {
           $0.authority, "--client-cert-auth",
         ]
       } ?? []
-    let peer = "http://127.0.0.1:\(peerPorts[index])"
-    let cluster = peerPorts.enumerated().map { "m\($0.offset)=http://127.0.0.1:\($0.element)" }
-    members[index] = try TestProcess(
-      etcdProgram ?? "etcd",
+    let peer = "http://\(host(index)):\(peerPorts[index])"
+    let cluster = peerPorts.enumerated().map {
+      "m\($0.offset)=http://\(host($0.offset)):\($0.element)"
+    }
+    members[index] = try launch(
+      at: index, etcdProgram ?? "etcd",
       [
         "--name", "m\(index)", "--data-dir", "\(folder.path)/m\(index)",
         "--listen-client-urls", client, "--advertise-client-urls", client,
@@ -108,8 +141,8 @@ package final class TestEtcd {
       files.map {
         ["--cacert", $0.authority, "--cert", $0.server.certificate, "--key", $0.server.key]
       } ?? []
-    let process = try TestProcess(
-      etcdctlProgram ?? "etcdctl",
+    let process = try launch(
+      at: nil, etcdctlProgram ?? "etcdctl",
       ["--endpoints", address(member), "--command-timeout", "3s"] + protection + arguments,
       environment: ["ETCDCTL_API": "3"])
     let exit = try await process.waitForExit()

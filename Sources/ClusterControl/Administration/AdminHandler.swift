@@ -10,13 +10,13 @@ final class AdminHandler: ChannelInboundHandler {
   /// No request has content of any meaning.
   private static let maximumBodyBytes = 64 << 10
 
-  private let coordinator: Coordinator
+  private let desk: AdminDesk
   private let logger: Logger
   private var head: HTTPRequestHead?
   private var bodyBytes = 0
 
-  init(coordinator: Coordinator, logger: Logger) {
-    self.coordinator = coordinator
+  init(desk: AdminDesk, logger: Logger) {
+    self.desk = desk
     self.logger = logger
   }
 
@@ -66,7 +66,7 @@ final class AdminHandler: ChannelInboundHandler {
       return write(refusal, to: head, isLast: !head.isKeepAlive, context: context)
     }
     let bound = NIOLoopBound((self, context), eventLoop: context.eventLoop)
-    coordinator.respond(to: route).hop(to: context.eventLoop).whenComplete { result in
+    desk.respond(to: route, target: head.uri, on: context.eventLoop).whenComplete { result in
       let (handler, context) = bound.value
       let response: AdminResponse
       switch result {
@@ -87,6 +87,8 @@ final class AdminHandler: ChannelInboundHandler {
     headers.add(name: "Content-Length", value: "\(response.body.count)")
     headers.add(name: "Cache-Control", value: "no-store")
     headers.add(name: "X-Content-Type-Options", value: "nosniff")
+    if let location = response.location { headers.add(name: "Location", value: location) }
+    if let seconds = response.retryAfter { headers.add(name: "Retry-After", value: "\(seconds)") }
     if isLast { headers.add(name: "Connection", value: "close") }
     let answer = HTTPResponseHead(
       version: .http1_1, status: HTTPResponseStatus(statusCode: response.status), headers: headers)

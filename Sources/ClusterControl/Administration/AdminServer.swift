@@ -25,12 +25,22 @@ package final class AdminServer: Sendable {
     self.address = address
   }
 
-  /// Listens. The coordinator must outlive the server.
+  /// Listens for one coordinator, which must outlive the server.
   ///
   /// - Parameter port: 0 takes a free one.
   /// - Throws: ``ClusterError`` with `.invalidConfiguration` if the address cannot be used.
   package static func start(
     host: String, port: Int, coordinator: Coordinator, logger: Logger
+  ) async throws -> AdminServer {
+    try await start(host: host, port: port, desk: AdminDesk(coordinator), logger: logger)
+  }
+
+  /// Listens for whoever is at the desk.
+  ///
+  /// - Parameter port: 0 takes a free one.
+  /// - Throws: ``ClusterError`` with `.invalidConfiguration` if the address cannot be used.
+  package static func start(
+    host: String, port: Int, desk: AdminDesk, logger: Logger
   ) async throws -> AdminServer {
     let group = MultiThreadedEventLoopGroup(numberOfThreads: 1)
     let connections = ConnectionCount(limit: maximumConnections)
@@ -45,13 +55,14 @@ package final class AdminServer: Sendable {
             try channel.pipeline.syncOperations.configureHTTPServerPipeline()
             try channel.pipeline.syncOperations.addHandlers([
               IdleStateHandler(readTimeout: idleTimeout),
-              AdminHandler(coordinator: coordinator, logger: logger),
+              AdminHandler(desk: desk, logger: logger),
             ])
           }
         }
         .bind(host: host, port: port).get()
       let bound = channel.localAddress?.port ?? port
-      return AdminServer(channel: channel, group: group, address: "\(host):\(bound)")
+      let text = host.contains(":") ? "[\(host)]" : host
+      return AdminServer(channel: channel, group: group, address: "\(text):\(bound)")
     } catch {
       try? await group.shutdownGracefully()
       throw ClusterError(

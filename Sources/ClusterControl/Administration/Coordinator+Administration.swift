@@ -7,6 +7,10 @@ struct AdminResponse: Sendable {
   var status: Int
   /// JSON.
   var body: [UInt8]
+  /// Where to ask instead.
+  var location: String?
+  /// In so many seconds the answer may be another one.
+  var retryAfter: Int?
 
   init(status: Int = 200, _ document: some Encodable) {
     let encoder = JSONEncoder()

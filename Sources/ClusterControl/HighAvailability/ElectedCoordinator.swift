@@ -16,6 +16,7 @@ package final class ElectedCoordinator: Sendable {
   private let elector: LeaderElector
   private let storeClient: EtcdClient
   private let standby: StandbyResponder
+  private let desk: AdminDesk
   private let events: AsyncStream<Event>
   private let continuation: AsyncStream<Event>.Continuation
 
@@ -31,15 +32,18 @@ package final class ElectedCoordinator: Sendable {
   ///   - bus: must have the node name ``CloudstateModel/NodeID/coordinator``, and must outlive the coordinator.
   ///   - prefix: of this cluster's keys in etcd.
   ///   - card: what nodes and other coordinators learn of this one when it leads.
+  ///   - desk: learns who answers operators.
   package init(
     bus: any MessageBus, etcd: EtcdConfiguration, prefix: String, card: LeaderCard,
-    election: ElectionConfiguration, configuration: CoordinatorConfiguration, logger: Logger
+    desk: AdminDesk = AdminDesk(), election: ElectionConfiguration,
+    configuration: CoordinatorConfiguration, logger: Logger
   ) throws(ClusterError) {
     try configuration.validate()
     try election.validate()
     self.bus = bus
     self.configuration = configuration
     self.logger = logger
+    self.desk = desk
     keys = EtcdKeys(prefix: prefix)
     standby = StandbyResponder(bus: bus)
     // Each can be filled and drained at its own time: many events cannot pile up, since terms come in turns.
@@ -65,8 +69,12 @@ package final class ElectedCoordinator: Sendable {
       switch event {
       case .election(.follow(let card)): follow(card)
       case .election(.lead(let term)):
+        // Whoever asks before this one has begun is not sent to the last leader.
+        follow(nil)
         do {
-          leading = (term, try await lead(term))
+          let coordinator = try await lead(term)
+          leading = (term, coordinator)
+          desk.lead(coordinator)
         } catch let error as ClusterError where error.code == .leadershipLost {
           elector.refuted(term, reason: error.message)
         } catch {
@@ -75,6 +83,7 @@ package final class ElectedCoordinator: Sendable {
         }
       case .election(.yield(let reason)):
         logger.notice("does not lead any more: \(reason)")
+        desk.yield()
         try await leading?.coordinator.stop()
         leading = nil
         elector.yielded()
@@ -88,6 +97,7 @@ package final class ElectedCoordinator: Sendable {
       }
     }
     leading?.term.end()
+    desk.yield()
     try await leading?.coordinator.stop()
     standby.cancel()
     try await elector.stop()
@@ -100,6 +110,7 @@ package final class ElectedCoordinator: Sendable {
 
   private func follow(_ card: LeaderCard?) {
     standby.follow(card)
+    desk.follow(card)
     guard let card else { return }
     logger.notice("stands by: \(card.name) at \(card.endpoint) leads")
   }

@@ -23,6 +23,8 @@ package struct LaunchPlan: Hashable, Sendable {
 
   package let name: String
   let bus: BusPlan
+  /// The indices of processes that nodes wait for, beside their functions.
+  let needed: [Int]
   /// In an order in which dependencies come first.
   package let processes: [ProcessPlan]
 
@@ -36,15 +38,10 @@ package struct LaunchPlan: Hashable, Sendable {
   ) throws(ProgramError) {
     name = topology.name
     bus = try BusPlan(topology, freePort: freePort)
-    let adminPort: UInt16
-    if let fixed = topology.coordinator.adminPort?.value {
-      adminPort = fixed
-    } else {
-      adminPort = try freePort()
-    }
-    var processes = [
-      Self.coordinator(of: topology, surroundings, bus: bus, adminPort: adminPort)
-    ]
+    var processes = try Self.coordinators(
+      of: topology, surroundings, bus: bus, freePort: freePort)
+    // One of several coordinators may be down, so nobody waits for all of them.
+    needed = topology.coordinator.etcd == nil ? [0] : []
     var nodesSoFar: UInt16 = 0
     for service in topology.services {
       for number in 1...service.nodes {
@@ -56,7 +53,7 @@ package struct LaunchPlan: Hashable, Sendable {
         }
         nodesSoFar += 1
         processes += try Self.node(
-          number, of: service, surroundings, bus: bus, ports: ports, coordinator: 0,
+          number, of: service, surroundings, bus: bus, ports: ports, coordinators: needed,
           firstIndex: processes.count, freePort: freePort)
       }
     }
@@ -73,17 +70,17 @@ package struct LaunchPlan: Hashable, Sendable {
   ///
   /// - Parameters:
   ///   - ports: `nil` takes free ones.
-  ///   - coordinator: the index of the coordinator among all processes.
+  ///   - coordinators: the indices, among all processes, of those that must be ready before.
   ///   - firstIndex: the index that the first of the answered processes will have.
   /// - Throws: as ``init(topology:surroundings:freePort:)``.
   static func node(
     _ number: Int, of service: Topology.Service, _ surroundings: Surroundings, bus: BusPlan,
-    ports: NodePorts?, coordinator: Int, firstIndex: Int,
+    ports: NodePorts?, coordinators: [Int], firstIndex: Int,
     freePort: () throws(ProgramError) -> UInt16
   ) throws(ProgramError) -> [ProcessPlan] {
     let name = Topology.nodeName(service: service.name, number: number)
     var processes: [ProcessPlan] = []
-    var dependencies = [coordinator]
+    var dependencies = coordinators
     var program = ["\(surroundings.programs)/cs-node"]
     switch service.function.origin {
     case .endpoint(let address): program += ["--function", "\(address)"]
@@ -115,30 +112,6 @@ package struct LaunchPlan: Hashable, Sendable {
         name, of: service, surroundings, program: program, bus: bus, ports: chosen,
         dependencies: dependencies))
     return processes
-  }
-
-  private static func coordinator(
-    of topology: Topology, _ surroundings: Surroundings, bus: BusPlan, adminPort: UInt16
-  ) -> ProcessPlan {
-    let name = Topology.coordinatorName
-    let layout = surroundings.layout
-    let adminAddress = NetworkAddress.loopback(adminPort)
-    var arguments = ["\(surroundings.programs)/cs-coordinator"]
-    arguments += bus.coordinatorArguments
-    arguments += ["--admin", "\(adminAddress)", "--data", layout.storage(name)]
-    if topology.coordinator.approvesPlans { arguments.append("--approve-plans") }
-    for service in topology.services {
-      arguments += ["--expect", "\(service.name)=\(service.nodes)"]
-    }
-    arguments += [
-      "--ready-file", layout.readyFile(name), "--stop-with-parent", "--log-level",
-      surroundings.logLevel,
-    ]
-    return ProcessPlan(
-      name: name, role: .coordinator, arguments: arguments,
-      environment: ["CS_UP_SOCKET": "\(layout.run)/\(RunLayout.controlSocket)"],
-      directory: bus.directory(of: name, in: layout) ?? layout.data,
-      readiness: .file(layout.readyFile(name)), dependencies: [], adminAddress: adminAddress)
   }
 
   private static func function(

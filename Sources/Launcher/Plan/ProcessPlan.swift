@@ -2,7 +2,7 @@
 package struct ProcessPlan: Hashable, Sendable {
   /// What a process is in the topology. Stopping goes through the roles in this order.
   package enum Role: String, Hashable, Sendable, CaseIterable {
-    case node, function, coordinator
+    case node, function, coordinator, etcd
   }
 
   /// When a process counts as ready.

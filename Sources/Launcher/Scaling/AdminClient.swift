@@ -2,18 +2,26 @@ import CommandLineKit
 import FoundationEssentials
 import Glibc
 
-/// Talks with the coordinator's admin listener, several requests at a time.
+/// Talks with the coordinator's admin listener, several requests at a time. Of several coordinators one leads: after
+/// one that does not, or does not answer, the next one is asked, by the next request.
 final class AdminClient: PolledPart {
   /// How long one request may take.
   static let patience = Duration.seconds(5)
   /// Requests at once; one more fails. The coordinator serves 64 connections.
   static let maximumExchanges = 32
 
-  private let address: NetworkAddress
+  /// Never empty.
+  private let addresses: [NetworkAddress]
+  /// Which of them is asked.
+  private var current = 0
   private var exchanges: [AdminExchange] = []
   private var polled: [AdminExchange] = []
 
-  init(address: NetworkAddress) { self.address = address }
+  /// `nil` without an address.
+  init?(addresses: [NetworkAddress]) {
+    guard !addresses.isEmpty else { return nil }
+    self.addresses = addresses
+  }
 
   /// Sends a request.
   ///
@@ -28,9 +36,29 @@ final class AdminClient: PolledPart {
     guard exchanges.count < Self.maximumExchanges else {
       throw ProgramError("too many requests to the coordinator at once", status: .unreachable)
     }
+    let asked = current
     exchanges.append(
-      try AdminExchange(method, path, at: address, deadline: now + Self.patience, onEnd: onEnd))
+      try AdminExchange(method, path, at: addresses[asked], deadline: now + Self.patience) {
+        [weak self] outcome in onEnd(self?.judge(outcome, of: asked) ?? outcome)
+      })
   }
+
+  /// A coordinator that does not lead has not answered.
+  private func judge(
+    _ outcome: AdminExchange.Outcome, of asked: Int
+  ) -> AdminExchange.Outcome {
+    var judged = outcome
+    if case .answer(let answer) = outcome {
+      guard Self.referrals.contains(answer.status) else { return outcome }
+      judged = .failed(NodeShards.reason(answer))
+    }
+    // Several requests that failed together are one reason to go on.
+    if asked == current { current = (current + 1) % addresses.count }
+    return judged
+  }
+
+  /// With what coordinators that do not lead answer: RFC 9110, sections 15.4.8 and 15.5.20.
+  private static let referrals = [307, 421]
 
   var deadline: Duration? { exchanges.map(\.deadline).min() }
 

@@ -67,8 +67,8 @@ package struct RunState: Hashable, Sendable, Codable {
     ])
   }
 
-  /// Where the coordinator is administered.
-  package var adminAddress: String? { processes.lazy.compactMap(\.adminAddress).first }
+  /// Where the coordinators are administered.
+  package var adminAddresses: [String] { processes.compactMap(\.adminAddress) }
 
   /// The nodes among the processes.
   package var nodes: [Process] { processes.filter { $0.publicAddress != nil } }

@@ -24,7 +24,9 @@ extension RunState {
       lines.append("try   cs-send -s \(address) SERVICE/METHOD '{...}'")
       lines.append("      cs-tail -s \(address) 'cs.evt.\(node.service ?? "*").>'")
     }
-    if let adminAddress { lines.append("admin cs-admin status -s \(adminAddress)") }
+    if !adminAddresses.isEmpty {
+      lines.append("admin cs-admin status --coordinator \(adminAddresses.joined(separator: ","))")
+    }
     if isDetached {
       lines.append("logs  cs-up logs -f --data \(data)")
       lines.append("stop  cs-up down --data \(data)")

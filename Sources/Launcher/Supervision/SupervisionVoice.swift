@@ -50,7 +50,13 @@ struct SupervisionVoice {
     case .recovered(let index):
       say("\(plans[index].name) is ready again")
     case .stopping(let role):
-      say("stopping \(role == .coordinator ? "the coordinator" : "\(role.rawValue)s")")
+      switch role {
+      case .node, .function: say("stopping \(role.rawValue)s")
+      case .coordinator:
+        let count = plans.count { $0.role == .coordinator }
+        say("stopping the coordinator\(count == 1 ? "" : "s")")
+      case .etcd: say("stopping etcd")
+      }
     case .held(let index):
       say("\(plans[index].name) stays down until: cs-up start NAME")
     case .killed(let index):

@@ -15,6 +15,17 @@ extension Topology {
   /// The name of the coordinator's process.
   package static let coordinatorName = "coordinator"
 
+  /// The name of one of several coordinators; numbers begin with 1.
+  package static func coordinatorName(_ number: Int, of count: Int) -> String {
+    count == 1 ? coordinatorName : "\(coordinatorName)-\(number)"
+  }
+
+  /// What the names of the members of etcd begin with.
+  package static let etcdName = "etcd"
+
+  /// The name of a member of etcd; numbers begin with 1.
+  package static func etcdName(_ number: Int) -> String { "\(etcdName)-\(number)" }
+
   /// The name of a service's node; numbers begin with 1.
   package static func nodeName(service: String, number: Int) -> String { "\(service)-\(number)" }
 
@@ -35,13 +46,25 @@ extension Topology {
           SettingsProblem("\(owner) would be \(number); the largest port is 65535", at: location))
       }
     }
-    if let located = coordinator.port {
-      let port = Int(located.value)
-      add(port, "the coordinator's port", located.location)
-      add(port + 1, "the coordinator's publishing port", located.location)
+    for index in 0..<coordinator.count {
+      let name =
+        coordinator.count == 1
+        ? "the coordinator" : Self.coordinatorName(index + 1, of: coordinator.count)
+      if let located = coordinator.port {
+        let port = Int(located.value) + 2 * index
+        add(port, "\(name)'s port", located.location)
+        add(port + 1, "\(name)'s publishing port", located.location)
+      }
+      if let admin = coordinator.adminPort {
+        add(Int(admin.value) + index, "\(name)'s admin port", admin.location)
+      }
     }
-    if let admin = coordinator.adminPort {
-      add(Int(admin.value), "the coordinator's admin port", admin.location)
+    if let located = coordinator.etcd?.port {
+      for index in 0..<coordinator.etcdMembers {
+        let (port, name) = (Int(located.value) + 2 * index, Self.etcdName(index + 1))
+        add(port, "\(name)'s port for clients", located.location)
+        add(port + 1, "\(name)'s port for other members", located.location)
+      }
     }
     if case .base(let base) = ports.value {
       var port = Int(base)
@@ -79,6 +102,15 @@ extension Topology {
         SettingsProblem(
           "\(nodeCount) nodes; with chaos: true a topology has at most \(Self.maximumChaoticNodes)",
           at: services.last?.location ?? ports.location)
+      ]
+    }
+    if let etcd = coordinator.etcd, coordinator.etcdMembers > 0, etcd.port == nil,
+      data != .ephemeral
+    {
+      return [
+        SettingsProblem(
+          "etcd keeps the addresses of its members with its data, so a topology that keeps its data fixes their "
+            + "ports; write port: 2379 below etcd, or ephemeral: true", at: etcd.location)
       ]
     }
     let all = fixedPorts()

@@ -72,6 +72,7 @@ package struct TopologyReader {
     var defaults = ServiceDefaults()
     if let node = values["defaults"] { defaults = serviceDefaults(node) }
     let services = services(values["services"], defaults: defaults, root: root)
+    checkCoordinators(coordinator, services: services ?? [])
     guard let name, let services else { return nil }
     return Topology(
       name: name, file: file, data: data, busKey: busKey, coordinator: coordinator,

@@ -5,12 +5,45 @@ import NIOHTTP1
 import NIOPosix
 
 /// Asks a coordinator's administration listener: one connection for each request, plain HTTP/1.1 with JSON.
+///
+/// Of several coordinators one leads. They are asked in turn until one answers for the cluster, and one that stands
+/// by tells where the leader is.
 struct AdminClient: Sendable {
   /// More than this is no answer of a coordinator.
   static let maximumAnswerBytes = 64 << 20
+  /// Leaders may change while they are asked for, but not for ever.
+  private static let maximumReferrals = 3
+  /// Between two rounds while coordinators elect a leader.
+  private static let electionPause = Duration.milliseconds(200)
 
-  let host: String
-  let port: Int
+  /// A listener.
+  struct Address: Hashable, Sendable, CustomStringConvertible {
+    let host: String
+    let port: Int
+
+    /// Reads `HOST:PORT`, with brackets around an IPv6 address; `nil` for any other text.
+    init?(_ text: some StringProtocol) {
+      guard let colon = text.lastIndex(of: ":"), colon != text.startIndex,
+        let port = UInt16(text[text.index(after: colon)...]), port > 0
+      else { return nil }
+      var host = String(text[..<colon])
+      if host.hasPrefix("["), host.hasSuffix("]") { host = String(host.dropFirst().dropLast()) }
+      self.host = host
+      self.port = Int(port)
+    }
+
+    /// Reads the address in the place a response sends on to, which names this path; `nil` for any other.
+    init?(location: String, path: String) {
+      guard location.hasPrefix("http://"), location.hasSuffix(path) else { return nil }
+      self.init(location.dropFirst("http://".count).dropLast(path.count))
+    }
+
+    var description: String { host.contains(":") ? "[\(host)]:\(port)" : "\(host):\(port)" }
+  }
+
+  /// At least one.
+  let addresses: [Address]
+  /// For all that one request of ours takes.
   let timeout: Duration
 
   /// What came back.
@@ -42,20 +75,84 @@ struct AdminClient: Sendable {
   }
 
   private func request(_ method: HTTPMethod, _ path: String) async throws(ProgramError) -> Answer {
-    let response: HTTPExchange.Response
-    do {
-      response = try await exchange(method, path)
-    } catch {
-      throw ProgramError(
-        "the coordinator at \(host):\(port) does not answer: \(Self.words(for: error))",
-        hint: "cs-coordinator --admin \(host):\(port), or name another one with --coordinator",
-        status: .unreachable)
+    let end = ContinuousClock.now + timeout
+    while true {
+      let round = try await askAll(method, path, until: end)
+      switch round {
+      case .answered(let answer): return answer
+      case .failed(let reasons, let isElecting):
+        if isElecting, end - .now > Self.electionPause {
+          // Coordinators elect a leader within seconds.
+          do {
+            try await Task.sleep(for: Self.electionPause)
+            continue
+          } catch {
+            // Cancelled: what is known is said.
+          }
+        }
+        throw ProgramError(
+          reasons.joined(separator: "; "),
+          hint: "cs-coordinator --admin \(addresses[0]), or name others with --coordinator",
+          status: .unreachable)
+      }
     }
-    guard response.status != .ok else { return Answer(body: response.body) }
+  }
+
+  private enum Round {
+    case answered(Answer)
+    /// Why, one reason for each that was asked, and whether another round may go better.
+    case failed([String], isElecting: Bool)
+  }
+
+  /// Asks each coordinator once, and the leader that one of them names.
+  private func askAll(
+    _ method: HTTPMethod, _ path: String, until end: ContinuousClock.Instant
+  ) async throws(ProgramError) -> Round {
+    var waiting = addresses[...]
+    var reasons: [String] = []
+    var referrals = 0
+    var isElecting = false
+    while let address = waiting.popFirst() {
+      // The others get their share of the time, too.
+      let left = end - .now
+      guard left > .zero else { break }
+      let response: HTTPExchange.Response
+      do {
+        response = try await exchange(
+          method, path, at: address, within: left / (waiting.count + 1))
+      } catch {
+        reasons.append("the coordinator at \(address) does not answer: \(Self.words(for: error))")
+        // What was sent to one may have been done, although no answer came.
+        guard method == .GET || error is NIOConnectionError else {
+          return .failed(reasons, isElecting: false)
+        }
+        continue
+      }
+      switch response.status {
+      case .ok: return .answered(Answer(body: response.body))
+      case .temporaryRedirect:
+        reasons.append("\(address): \(Self.reason(response))")
+        // If it leads nowhere, another one is about to lead.
+        isElecting = true
+        guard let leader = response.location.flatMap({ Address(location: $0, path: path) }),
+          referrals < Self.maximumReferrals
+        else { continue }
+        referrals += 1
+        waiting = [leader] + waiting.filter { $0 != leader }
+      case .misdirectedRequest:
+        reasons.append("\(address): \(Self.reason(response))")
+        if response.mayChange { isElecting = true }
+      default:
+        throw ProgramError(
+          Self.reason(response), status: Self.status(of: response.status.code))
+      }
+    }
+    return .failed(reasons, isElecting: isElecting)
+  }
+
+  private static func reason(_ response: HTTPExchange.Response) -> String {
     let document = try? JSONDecoder().decode(Failure.self, from: Data(response.body))
-    throw ProgramError(
-      document?.error ?? "the coordinator answered \(response.status)",
-      status: Self.status(of: response.status.code))
+    return document?.error ?? "the coordinator answered \(response.status)"
   }
 
   private static func words(for error: any Error) -> String {
@@ -82,7 +179,7 @@ struct AdminClient: Sendable {
   }
 
   private func exchange(
-    _ method: HTTPMethod, _ path: String
+    _ method: HTTPMethod, _ path: String, at address: Address, within timeout: Duration
   ) async throws -> HTTPExchange.Response {
     let group = MultiThreadedEventLoopGroup.singleton
     let loop = group.next()
@@ -100,7 +197,7 @@ struct AdminClient: Sendable {
             try channel.pipeline.syncOperations.addHandler(HTTPExchange(promise))
           }
         }
-        .connect(host: host, port: port).get()
+        .connect(host: address.host, port: address.port).get()
     } catch {
       timer.cancel()
       promise.fail(error)
@@ -108,7 +205,7 @@ struct AdminClient: Sendable {
     }
     let head = HTTPRequestHead(
       version: .http1_1, method: method, uri: path,
-      headers: ["Host": "\(host):\(port)", "Connection": "close", "Content-Length": "0"])
+      headers: ["Host": "\(address)", "Connection": "close", "Content-Length": "0"])
     channel.write(HTTPClientRequestPart.head(head), promise: nil)
     channel.writeAndFlush(HTTPClientRequestPart.end(nil), promise: nil)
     defer {
@@ -125,6 +222,10 @@ private final class HTTPExchange: ChannelInboundHandler {
 
   struct Response: Sendable {
     var status: HTTPResponseStatus
+    /// Where to ask instead.
+    var location: String?
+    /// Whether to ask again later.
+    var mayChange = false
     var body: [UInt8] = []
   }
 
@@ -143,7 +244,10 @@ private final class HTTPExchange: ChannelInboundHandler {
 
   func channelRead(context: ChannelHandlerContext, data: NIOAny) {
     switch unwrapInboundIn(data) {
-    case .head(let head): response = Response(status: head.status)
+    case .head(let head):
+      response = Response(
+        status: head.status, location: head.headers.first(name: "Location"),
+        mayChange: head.headers.contains(name: "Retry-After"))
     case .body(let part):
       response?.body += part.readableBytesView
       if (response?.body.count ?? 0) > AdminClient.maximumAnswerBytes { promise.fail(CutOff()) }

@@ -5,8 +5,9 @@ import CommandLineKit
 struct ClusterOptions: ParsableArguments {
   @Option(
     help: ArgumentHelp(
-      "The coordinator's administration; default CS_COORDINATOR_ADMIN, else 127.0.0.1:9110.",
-      valueName: "host:port"))
+      "The coordinator's administration, or those of several, of which the leader is found; default "
+        + "CS_COORDINATOR_ADMIN, else 127.0.0.1:9110.",
+      valueName: "host:port,..."))
   var coordinator: String?
   @Option(help: ArgumentHelp("Longest wait for an answer; default CS_TIMEOUT, else 5s."))
   var timeout: Duration?
@@ -19,17 +20,16 @@ struct ClusterOptions: ParsableArguments {
   /// - Throws: ``ProgramError`` with status `usage` for what is no address or no duration.
   func client() throws(ProgramError) -> AdminClient {
     let text = coordinator ?? environmentVariable("CS_COORDINATOR_ADMIN") ?? Self.defaultCoordinator
-    guard let colon = text.lastIndex(of: ":"), colon != text.startIndex,
-      let port = UInt16(text[text.index(after: colon)...]), port > 0
-    else {
-      throw ProgramError(
-        "'\(text)' is not HOST:PORT of a coordinator",
-        hint: "--coordinator \(Self.defaultCoordinator)",
-        status: .usage)
+    var addresses: [AdminClient.Address] = []
+    for part in text.split(separator: ",", omittingEmptySubsequences: false) {
+      guard let address = AdminClient.Address(part) else {
+        throw ProgramError(
+          "'\(part)' is not HOST:PORT of a coordinator",
+          hint: "--coordinator \(Self.defaultCoordinator)", status: .usage)
+      }
+      addresses.append(address)
     }
-    var host = String(text[..<colon])
-    if host.hasPrefix("["), host.hasSuffix("]") { host = String(host.dropFirst().dropLast()) }
-    return AdminClient(host: host, port: Int(port), timeout: try limit())
+    return AdminClient(addresses: addresses, timeout: try limit())
   }
 
   private func limit() throws(ProgramError) -> Duration {

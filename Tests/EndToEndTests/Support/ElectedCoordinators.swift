@@ -6,14 +6,20 @@ import Testing
 final class ElectedCoordinators {
   let etcd: TestEtcd
   private let ports: [Int]
+  private let adminPorts: [Int]
+  private let arguments: [String]
   private let lease: String
   private let nodes: Int
   private(set) var processes: [TestProcess?]
 
   /// Starts everything and waits until one leads.
-  init(nodes: Int = 3, lease: String = "3s") async throws {
+  ///
+  /// - Parameter arguments: more flags of each coordinator.
+  init(nodes: Int = 3, lease: String = "3s", arguments: [String] = []) async throws {
     etcd = try await TestEtcd(members: 3)
     ports = try (0..<3).map { _ in try freePort() }
+    adminPorts = try (0..<3).map { _ in try freePort() }
+    self.arguments = arguments
     self.lease = lease
     self.nodes = nodes
     processes = [nil, nil, nil]
@@ -26,13 +32,19 @@ final class ElectedCoordinators {
 
   func endpoint(_ index: Int) -> String { "tcp://127.0.0.1:\(ports[index])" }
 
+  /// For `cs-admin --coordinator`, likewise.
+  var adminAddresses: String { (0..<3).map(adminAddress).joined(separator: ",") }
+
+  func adminAddress(_ index: Int) -> String { "127.0.0.1:\(adminPorts[index])" }
+
   func start(_ index: Int) throws {
     processes[index] = try TestProcess(
       builtProduct("cs-coordinator"),
       [
         "--bus", endpoint(index), "--etcd", etcd.endpoints, "--etcd-prefix", "/cs/test",
         "--name", "c\(index)", "--etcd-lease", lease, "--expect", "cart=\(nodes)",
-      ])
+        "--admin", adminAddress(index),
+      ] + arguments)
   }
 
   func kill(_ index: Int) async throws {

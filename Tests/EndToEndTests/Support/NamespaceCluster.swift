@@ -21,27 +21,37 @@ final class NamespaceCluster {
 
   let folder: TemporaryDirectory
   let network: NetworkNamespaces
-  let coordinatorMember: NetworkNamespaces.Member
+  /// Where coordinators run: one, or three beside a member of etcd each.
+  let coordinatorMembers: [NetworkNamespaces.Member]
   let nodes: [Node]
   private let shards: Int
   private let nodeArguments: [String]
   private let coordinatorArguments: [String]
   private let disk: LossyDisk?
-  private(set) var coordinator: TestProcess?
+  private(set) var coordinators: [TestProcess?]
+  /// What the coordinators share, if there are several.
+  let etcd: TestEtcd?
 
   /// Starts everything and waits until each node is ready.
   ///
   /// - Parameters:
   ///   - nodeArguments: more flags of every node, such as `--replication`.
+  ///   - isElected: three coordinators share an etcd of three members.
   ///   - disk: where the databases of the nodes lie, if not on the disk of this machine.
   init(
     nodes count: Int = 3, shards: Int = 12, nodeArguments: [String] = [],
-    coordinatorArguments: [String] = [], disk: LossyDisk? = nil
+    coordinatorArguments: [String] = [], isElected: Bool = false, disk: LossyDisk? = nil
   ) async throws {
     folder = try TemporaryDirectory()
     let network = try await NetworkNamespaces()
     self.network = network
-    coordinatorMember = try await network.add("coordinator")
+    var coordinatorMembers: [NetworkNamespaces.Member] = []
+    for number in 1...(isElected ? 3 : 1) {
+      coordinatorMembers.append(
+        try await network.add(isElected ? "coordinator-\(number)" : "coordinator"))
+    }
+    self.coordinatorMembers = coordinatorMembers
+    coordinators = coordinatorMembers.map { _ in nil }
     var nodes: [Node] = []
     for number in 1...count { nodes.append(Node(member: try await network.add("cart-\(number)"))) }
     self.nodes = nodes
@@ -49,7 +59,17 @@ final class NamespaceCluster {
     self.nodeArguments = nodeArguments
     self.coordinatorArguments = coordinatorArguments
     self.disk = disk
-    try startCoordinator()
+    let members = coordinatorMembers
+    etcd =
+      isElected
+      ? try await TestEtcd(
+        members: 3,
+        places: TestEtcd.Places(hosts: members.map(\.address)) {
+          index, program, arguments, environment in
+          try network.start(
+            in: index.map { members[$0] }, program, arguments, environment: environment)
+        }) : nil
+    for index in coordinators.indices { try startCoordinator(index) }
     for node in nodes { try start(node) }
     for node in nodes { try await waitUntilReady(node) }
   }
@@ -57,20 +77,35 @@ final class NamespaceCluster {
   /// The addresses of all nodes, for `--server`.
   var servers: String { nodes.map(\.address).joined(separator: ",") }
 
-  func startCoordinator() throws {
-    coordinator = try network.start(
-      in: coordinatorMember, builtProduct("cs-coordinator"),
+  /// The only coordinator.
+  var coordinator: TestProcess? { coordinators.first ?? nil }
+
+  func startCoordinator(_ index: Int = 0) throws {
+    let address = coordinatorMembers[index].address
+    let record =
+      etcd.map { ["--etcd", $0.endpoints, "--etcd-lease", "2s", "--name", "c\(index)"] }
+      ?? ["--data", "\(folder.path)/coordinator"]
+    coordinators[index] = try network.start(
+      in: coordinatorMembers[index], builtProduct("cs-coordinator"),
       [
-        "--bus", "tcp://\(coordinatorMember.address):5100", "--bus-publish",
-        "tcp://\(coordinatorMember.address):*", "--data", "\(folder.path)/coordinator",
-        "--expect", "cart=\(nodes.count)", "--log-level", "info",
-      ] + coordinatorArguments)
+        "--bus", "tcp://\(address):5100", "--bus-publish", "tcp://\(address):*", "--admin",
+        "\(address):9110", "--expect", "cart=\(nodes.count)", "--log-level", "info",
+      ] + record + coordinatorArguments)
   }
 
   func killCoordinator() async throws {
     coordinator?.signal(SIGKILL)
     try await coordinator?.waitForExit()
-    coordinator = nil
+    coordinators[0] = nil
+  }
+
+  /// The index of the coordinator that leads, as a majority of etcd knows it; `nil` while none does.
+  ///
+  /// - Parameter member: of etcd, to be asked.
+  func leader(member: Int) async throws -> Int? {
+    let text = try await etcd?.control(
+      ["get", "/cloudstate/leader", "--print-value-only"], member: member)
+    return text?.split(separator: " ").first.flatMap { Int($0.dropFirst()) }
   }
 
   func start(_ node: Node) throws {
@@ -81,7 +116,8 @@ final class NamespaceCluster {
       [
         "--service", "cart", "--node-id", node.name, "--listen", node.address, "--management",
         node.managementAddress, "--bus", bus, "--bus-publish", bus, "--coordinator",
-        "tcp://\(coordinatorMember.address):5100", "--data", data(of: node), "--shards",
+        coordinatorMembers.map { "tcp://\($0.address):5100" }.joined(separator: ","), "--data",
+        data(of: node), "--shards",
         "\(shards)", "--ready-file", readyFile(of: node),
       ] + nodeArguments, environment: disk?.environment(for: data(of: node)) ?? [:])
   }
@@ -110,16 +146,31 @@ final class NamespaceCluster {
 
   // MARK: Links
 
-  /// Cuts a node off from the coordinator alone.
+  /// Cuts a node off from the coordinators alone.
   func cutFromCoordinator(_ node: Node) async throws {
-    try await network.cut(node.member, coordinatorMember)
+    for coordinator in coordinatorMembers { try await network.cut(node.member, coordinator) }
   }
 
   func healWithCoordinator(_ node: Node) async throws {
-    try await network.heal(node.member, coordinatorMember)
+    for coordinator in coordinatorMembers { try await network.heal(node.member, coordinator) }
   }
 
-  /// Cuts a node off from the coordinator and all other nodes; clients still reach it.
+  /// Cuts a coordinator, and the member of etcd beside it, off from the others; nodes still reach it.
+  func isolateCoordinator(_ index: Int) async throws {
+    let member = coordinatorMembers[index]
+    for other in coordinatorMembers where other.address != member.address {
+      try await network.cut(member, other)
+    }
+  }
+
+  func rejoinCoordinator(_ index: Int) async throws {
+    let member = coordinatorMembers[index]
+    for other in coordinatorMembers where other.address != member.address {
+      try await network.heal(member, other)
+    }
+  }
+
+  /// Cuts a node off from the coordinators and all other nodes; clients still reach it.
   func isolate(_ node: Node) async throws {
     try await cutFromCoordinator(node)
     for other in nodes where other !== node { try await network.cut(node.member, other.member) }
@@ -154,5 +205,22 @@ final class NamespaceCluster {
     return try result.jsonLines().compactMap(TailedEvent.init)
   }
 
+  /// Clients that write and read beside the bridge, by all nodes.
+  func startFailoverLoad() async throws -> FailoverLoad {
+    try await FailoverLoad(nodes.map(\.address)) { try network.start($0, $1) }
+  }
+
   private func readyFile(of node: Node) -> String { "\(folder.path)/\(node.name).ready" }
+}
+
+extension NamespaceCluster: AdministeredCluster {
+  func administer(_ arguments: [String]) async throws -> ProgramResult {
+    let addresses = coordinatorMembers.map { "\($0.address):9110" }.joined(separator: ",")
+    return try await run("cs-admin", arguments + ["--coordinator", addresses])
+  }
+
+  var coordinatorTalk: String {
+    coordinators.map { String($0?.output(.standardError).suffix(4000) ?? "") }
+      .joined(separator: "\n---\n")
+  }
 }

@@ -38,7 +38,7 @@ final class SteadyLoad: Sendable {
 }
 
 /// Set once, seen by all.
-private final class Flag: Sendable {
+final class Flag: Sendable {
   private let value = Atomic(false)
 
   var isSet: Bool { value.load(ordering: .acquiring) }

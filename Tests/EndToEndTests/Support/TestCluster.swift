@@ -60,6 +60,8 @@ final class TestCluster {
   private let coordinatorPort: Int
   /// Where the coordinator is administered, if it is.
   let adminPort: Int?
+  /// Where coordinators that somebody else starts are administered.
+  let adminAddresses: String?
   /// Endpoints of coordinators that somebody else starts; then there is none here.
   private let otherCoordinators: String?
   private(set) var coordinator: TestProcess?
@@ -69,7 +71,7 @@ final class TestCluster {
     nodes count: Int = 3, function: Function = .swift, shards: Int = 16,
     nodeArguments: [String] = [], coordinatorArguments: [String] = [],
     hasManagement: Bool = false, hasAdmin: Bool = false, dataFolder: String? = nil,
-    otherCoordinators: String? = nil, disk: LossyDisk? = nil
+    otherCoordinators: ElectedCoordinators? = nil, disk: LossyDisk? = nil
   ) async throws {
     folder = try TemporaryDirectory()
     self.dataFolder = dataFolder ?? folder.path
@@ -77,7 +79,8 @@ final class TestCluster {
     nodes = try (1...count).map { try Node(name: "cart-\($0)") }
     coordinatorPort = try freePort()
     adminPort = hasAdmin ? try freePort() : nil
-    self.otherCoordinators = otherCoordinators
+    self.otherCoordinators = otherCoordinators?.endpoints
+    adminAddresses = otherCoordinators?.adminAddresses
     self.function = function
     self.shards = shards
     self.nodeArguments = nodeArguments

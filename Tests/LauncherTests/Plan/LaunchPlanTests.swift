@@ -71,6 +71,40 @@ struct LaunchPlanTests {
     #expect(node.managementAddress == .loopback(9101))
   }
 
+  @Test("several coordinators share an etcd, nobody waits for anybody, and nodes know all")
+  func severalCoordinators() throws {
+    let plan = try plan(
+      """
+      coordinator: {count: 2, port: 9300, admin: 9400, etcd: {members: 3, port: 9500, lease: 3s}}
+      services: [{name: cart, function: {embedded: [/opt/cart]}}]
+      """)
+    #expect(
+      plan.processes.map(\.name) == [
+        "etcd-1", "etcd-2", "etcd-3", "coordinator-1", "coordinator-2", "cart-1",
+      ])
+    #expect(plan.processes.map(\.dependencies) == Array(repeating: [], count: 6))
+    let member = plan.processes[1]
+    #expect(member.role == .etcd)
+    #expect(member.readiness == .tcp(.loopback(9502)))
+    #expect(
+      member.arguments.prefix(5) == ["etcd", "--name", "etcd-2", "--data-dir", "/d/etcd-2"])
+    #expect(
+      Self.value(of: "--initial-cluster", in: member.arguments)
+        == "etcd-1=http://127.0.0.1:9501,etcd-2=http://127.0.0.1:9503,etcd-3=http://127.0.0.1:9505")
+    let coordinator = plan.processes[4]
+    #expect(
+      coordinator.arguments.prefix(15) == [
+        "/opt/bin/cs-coordinator", "--bus", "tcp://127.0.0.1:9302", "--bus-publish",
+        "tcp://127.0.0.1:9303", "--admin", "127.0.0.1:9401", "--etcd",
+        "http://127.0.0.1:9500,http://127.0.0.1:9502,http://127.0.0.1:9504", "--etcd-prefix",
+        "/cloudstate/t/", "--name", "coordinator-2", "--etcd-lease", "3s",
+      ])
+    #expect(!coordinator.arguments.contains("--data"))
+    #expect(
+      Self.value(of: "--coordinator", in: plan.processes[5].arguments)
+        == "tcp://127.0.0.1:9300,tcp://127.0.0.1:9302")
+  }
+
   @Test("what protects the public listeners becomes flags, with paths from the topology's folder")
   func frontDoor() throws {
     let plan = try plan(

@@ -107,6 +107,66 @@ struct TopologyReaderTests {
     #expect(problems(mistake.text) == mistake.expected)
   }
 
+  @Test("several coordinators and the members of etcd that they share")
+  func severalCoordinators() throws {
+    let coordinator = try read(
+      Self.head + Self.service
+        + "coordinator: {count: 3, port: 9300, admin: 9400, etcd: {port: 9500, lease: 3s}}"
+    ).coordinator
+    #expect(coordinator.count == 3)
+    #expect(coordinator.etcdMembers == 3)
+    #expect(coordinator.etcd?.port?.value == 9500)
+    #expect(coordinator.etcd?.lease == .seconds(3))
+    let others = try read(
+      Self.head + Self.service
+        + "coordinator: {count: 2, etcd: {endpoints: ['http://a:1', 'https://b:2']}}"
+    ).coordinator
+    #expect(others.etcd?.origin == .endpoints(["http://a:1", "https://b:2"]))
+    #expect(others.etcdMembers == 0)
+  }
+
+  @Test(
+    "what does not go with several coordinators is named",
+    arguments: [
+      ("coordinator: {count: 3}", "4:22: 3 coordinators need an etcd that they share"),
+      ("coordinator: {count: 8}", "4:22: count of the coordinator is 8; it can be 1 to 7"),
+      (
+        "ephemeral: true\ncoordinator: {etcd: {members: 2}}",
+        "5:31: members of etcd is 2, which outlives no more losses than 1"
+      ),
+      ("coordinator: {count: 3, etcd: {}}", "4:31: etcd keeps the addresses of its members"),
+      (
+        "ephemeral: true\nchaos: true\ncoordinator: {etcd: {}}",
+        "6:21: etcd and chaos: true exclude each other"
+      ),
+      (
+        "coordinator: {etcd: {members: 3, endpoints: ['http://a:1']}}",
+        "4:31: endpoints and members exclude each other"
+      ),
+      ("coordinator: {etcd: {endpoints: [a]}}", "4:34: 'a' is no endpoint of etcd"),
+      ("coordinator: {etcd: {endpoints: []}}", "4:33: endpoints of etcd is empty"),
+      (
+        "coordinator: {port: 9000, etcd: {port: 9001}}",
+        "port 9001 is etcd-1's port for clients and also the coordinator's publishing port"
+      ),
+      (
+        "coordinator: {etcd: {port: 9001}}\nports: {base: 9006}",
+        "port 9006 is the public port of a-1 and also etcd-3's port for other members"
+      ),
+    ])
+  func coordinatorMistakes(text: String, expected: String) {
+    let found = problems(Self.head + Self.service + text)
+    #expect(found.contains(expected), "\(found)")
+  }
+
+  @Test("a service is not called like other processes")
+  func takenNames() {
+    let text =
+      Self.head + "ephemeral: true\nservices: [{name: etcd, function: {command: x}}]\n"
+      + "coordinator: {etcd: {}}"
+    #expect(problems(text).contains("the service 'etcd' needs another name"), "\(problems(text))")
+  }
+
   @Test("services may share a running function")
   func sharedFunction() {
     let text =

@@ -1,0 +1,87 @@
+import CloudstateModel
+import NIOCore
+import Synchronization
+
+/// Who answers operators: the coordinator of this process while it leads; otherwise a word about who does.
+/// Any thread.
+package final class AdminDesk: Sendable {
+  private struct State {
+    var coordinator: Coordinator?
+    /// Who leads as far as is known.
+    var leader: LeaderCard?
+  }
+
+  private let state = Mutex(State())
+
+  /// Nobody leads yet.
+  package init() {}
+
+  /// A coordinator without others.
+  init(_ coordinator: Coordinator) { state.withLock { $0.coordinator = coordinator } }
+
+  /// The coordinator of this process leads from now on, until ``yield()``, which must come before it stops.
+  func lead(_ coordinator: Coordinator) { state.withLock { $0.coordinator = coordinator } }
+
+  /// The coordinator of this process leads no more.
+  func yield() { state.withLock { $0.coordinator = nil } }
+
+  /// Who leads as far as is known.
+  func follow(_ card: LeaderCard?) { state.withLock { $0.leader = card } }
+
+  /// - Parameter target: the request target, for whoever is sent elsewhere with it.
+  func respond(
+    to route: AdminRoute, target: String, on eventLoop: any EventLoop
+  ) -> EventLoopFuture<AdminResponse> {
+    // Under the lock, so that what is asked reaches the coordinator before it stops.
+    state.withLock { state in
+      if let coordinator = state.coordinator {
+        return coordinator.respond(to: route).hop(to: eventLoop)
+      }
+      return eventLoop.makeSucceededFuture(Self.referral(to: state.leader, target: target))
+    }
+  }
+
+  /// Sends an operator to the leader: 307 with its address (RFC 9110, section 15.4.8), or 421 (section 15.5.20)
+  /// where no address is known that leads there.
+  static func referral(to leader: LeaderCard?, target: String) -> AdminResponse {
+    let here = "this coordinator does not lead"
+    guard let leader else {
+      var answer = AdminResponse(
+        error: "\(here), and who does is not known yet: ask again soon, or another coordinator",
+        status: 421)
+      answer.retryAfter = 1
+      return answer
+    }
+    let who = "\(leader.name) at \(leader.endpoint) does"
+    guard let admin = leader.admin else {
+      return AdminResponse(
+        error: "\(here): \(who), but serves no operators; start it with --admin", status: 421)
+    }
+    guard isReachable(admin, of: leader) else {
+      return AdminResponse(
+        error:
+          "\(here): \(who), and serves operators at \(admin) of its machine only; ask there, or give it an "
+          + "--admin-advertise that leads to it",
+        status: 421)
+    }
+    var answer = AdminResponse(error: "\(here): \(who); ask http://\(admin)", status: 307)
+    answer.location = "http://\(admin)\(target)"
+    return answer
+  }
+
+  /// Whether the address means the same listener here as on the leader's machine: one of the loopback interface
+  /// does where the leader is on this machine, and then its bus has such an address, too.
+  private static func isReachable(_ admin: String, of leader: LeaderCard) -> Bool {
+    let host = host(of: admin)
+    if HostText.isUnspecified(host) { return false }
+    guard HostText.isLoopback(host) else { return true }
+    let bus = leader.endpoint
+    guard let scheme = bus.firstRange(of: "://") else { return false }
+    return bus.hasPrefix("ipc://") || HostText.isLoopback(self.host(of: bus[scheme.upperBound...]))
+  }
+
+  /// `HOST:PORT` without the port.
+  private static func host(of address: some StringProtocol) -> String {
+    address.lastIndex(of: ":").map { String(address[..<$0]) } ?? String(address)
+  }
+}
