@@ -316,7 +316,8 @@ let testTargets: [Target] = [
   tests(
     "ShardReplicationTests",
     [
-      "ShardReplication", "ShardStore", "RocksDB", "MessageBus", "CloudstateModel", "CloudstateProtocol",
+      "ShardReplication", "ShardStore", "RocksDB", "MessageBus", "CloudstateModel",
+      "CloudstateProtocol",
       nioCore, nioPosix, nioEmbedded, logging, protobuf,
     ]),
   tests(
@@ -348,7 +349,7 @@ let testTargets: [Target] = [
     "CloudstateNodeTests",
     [
       "CloudstateNode", "CloudstateModel", "ClusterControl", "Eventing", "GRPCTransport",
-      "MessageBus", nioCore, nioPosix,
+      "MessageBus", nioCore, nioEmbedded, nioPosix,
     ]),
   tests(
     "IngressTests",

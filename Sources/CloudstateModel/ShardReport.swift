@@ -1,4 +1,4 @@
-/// What a primary tells the coordinator of one of its shards (`cs.coordinator.shards`).
+/// What a primary tells the coordinator of one of its shards (`cs.coordinator.shards`), and a replica of its copy.
 ///
 /// Reports are repeated until a plan answers them, so each says all that is true now, and one that was lost
 /// does no harm.
@@ -21,8 +21,10 @@ package struct ShardReport: Hashable, Sendable {
   package var seenEpoch: Epoch
   /// Why this node's own copy cannot be used, for people.
   package var unusable: String?
-  /// The last committed position.
+  /// The last position of this node's copy.
   package var lastPosition: Position
+  /// Under which the batch there was written.
+  package var lastEpoch: Epoch
   /// About how much the shard holds on disk.
   package var bytes: UInt64
   /// Commands taken since the last report of the shard.
@@ -34,7 +36,8 @@ package struct ShardReport: Hashable, Sendable {
     shard: ShardID, epoch: Epoch, isServing: Bool = false, caughtUp: Set<NodeID> = [],
     lagging: Set<NodeID> = [], isFenced: Bool = false, fenceFailed: Bool = false,
     seenEpoch: Epoch = .none, unusable: String? = nil, lastPosition: Position = .start,
-    bytes: UInt64 = 0, commands: UInt64 = 0, copied: [NodeID: Position] = [:]
+    lastEpoch: Epoch = .none, bytes: UInt64 = 0, commands: UInt64 = 0,
+    copied: [NodeID: Position] = [:]
   ) {
     self.shard = shard
     self.epoch = epoch
@@ -46,6 +49,7 @@ package struct ShardReport: Hashable, Sendable {
     self.seenEpoch = seenEpoch
     self.unusable = unusable
     self.lastPosition = lastPosition
+    self.lastEpoch = lastEpoch
     self.bytes = bytes
     self.commands = commands
     self.copied = copied

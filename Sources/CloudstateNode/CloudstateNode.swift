@@ -30,6 +30,8 @@ package final class CloudstateNode: Sendable {
       try await withThrowingTaskGroup(of: Void.self) { group in
         group.addTask {
           try await stopped()
+          self.logger.notice(
+            "asked to stop: calls that run may end within \(self.configuration.shutdownGrace)")
           self.readiness.end()
           // Everything goes on meanwhile.
           try await Task.sleep(for: self.configuration.drainDelay)
@@ -50,6 +52,7 @@ package final class CloudstateNode: Sendable {
       logger.warning("stopping the \(name): \(error)")
     }
     try result.get()
+    logger.notice("stopped; everything that was acknowledged is on the disk")
   }
 
   /// What of this node others can reach, and what protects it.

@@ -193,8 +193,12 @@ package final class EtcdClient: Sendable {
   ) {
     var next = attempt
     next.count += 1
-    // Tokens end, and are forgotten when etcd restarts.
-    let isOldToken = status.message.contains("invalid auth token") && !attempt.isNewToken
+    // Tokens end, are forgotten when etcd restarts, and those of the kind JWT end with any change of users or roles.
+    let isOldToken =
+      !attempt.isNewToken
+      && ["invalid auth token", "revision of auth store is old"].contains {
+        status.message.contains($0)
+      }
     if isOldToken {
       state.value.token = nil
       next.isNewToken = true

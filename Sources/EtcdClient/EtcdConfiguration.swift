@@ -81,6 +81,7 @@ package struct EtcdError: Error, Hashable, Sendable, CustomStringConvertible {
       case .resourceExhausted where status.message.contains("larger than max"): .tooLarge
       case .resourceExhausted: .exhausted
       case .unauthenticated, .permissionDenied: .denied
+      case .invalidArgument where status.message.contains("authentication failed"): .denied
       default: .failed
       }
     self.init(kind, "\(status)")

@@ -88,7 +88,26 @@ struct EtcdOptions: ParsableArguments {
     where text.isEmpty || text.utf8.count > 256 || text.contains(where: \.isWhitespace) {
       throw wrong("\(option) '\(text)' must be 1 to 256 bytes without spaces")
     }
+    try checkReach(of: endpoint)
     return LeaderCard(name: name ?? endpoint, endpoint: endpoint, admin: admin)
+  }
+
+  /// An endpoint that means another machine for each who reads it would be shared by several coordinators, which take
+  /// each other's leadership for what is left of their own.
+  private func checkReach(of endpoint: String) throws(ProgramError) {
+    let everywhere = ["//0.0.0.0:", "//[::]:", "//*:"]
+    if everywhere.contains(where: endpoint.contains) {
+      throw wrong(
+        "nodes cannot connect to \(endpoint); name the endpoint at which they reach this coordinator, such as "
+          + "--advertise tcp://10.0.0.1:5100")
+    }
+    let here = ["//127.", "//localhost:", "//[::1]:"]
+    func isHere(_ text: some StringProtocol) -> Bool { here.contains { text.contains($0) } }
+    if isHere(endpoint), let etcd, !etcd.split(separator: ",").allSatisfy({ isHere($0) }) {
+      throw wrong(
+        "the etcd is for several machines, and nodes on the others cannot reach \(endpoint); let --bus listen where "
+          + "they can, or name that with --advertise")
+    }
   }
 
   private func credentials() throws(ProgramError) -> (name: String, password: String)? {

@@ -62,7 +62,8 @@ private typealias WireView = Cloudstate_Internal_Cluster_ClusterView
     let report = ShardReport(
       shard: try shard(3), epoch: Epoch(7), isServing: true, caughtUp: Set(try nodes("b", "c")),
       lagging: [try node("d")], isFenced: true, fenceFailed: true, seenEpoch: Epoch(9),
-      unusable: "a flipped bit", lastPosition: Position(11), bytes: 12, commands: 13,
+      unusable: "a flipped bit", lastPosition: Position(11), lastEpoch: Epoch(8), bytes: 12,
+      commands: 13,
       copied: [try node("e"): Position(10), try node("f"): .start])
     var message = ShardsReport(
       node: try node("a"), incarnation: 5,

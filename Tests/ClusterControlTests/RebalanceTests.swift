@@ -116,6 +116,61 @@ import Testing
         == .done("the loss is accepted: shard cart/2 begins empty at node c"))
   }
 
+  @Test("Of several copies the one that got furthest goes on, by what its process says now")
+  func furthestCopy() throws {
+    var cluster = try RunningCluster(
+      ["a", "b", "c", "d"], copies: 3, shards: [("a", ["b", "c", "d"], ["b"])])
+    func end(_ name: String, _ epoch: UInt64, _ position: UInt64) throws {
+      try cluster.report(name, 0) {
+        $0.isServing = false
+        $0.lastEpoch = Epoch(epoch)
+        $0.lastPosition = Position(position)
+      }
+    }
+    try end("b", 3, 999)
+    try end("c", 2, 500)
+    try cluster.kill("a", "b")
+    // Node d may have more than c.
+    let accept = OperatorRequest.acceptLoss(try shard(0), allowsEmpty: false)
+    #expect(cluster.trace.operate(accept, at: at(cluster.now)).isConflict)
+    try end("d", 3, 400)
+    try end("c", 3, 390)
+    #expect(
+      cluster.trace.operate(accept, at: at(cluster.now))
+        == .done("the loss is accepted: shard cart/0 goes on with the copy of node d"))
+  }
+
+  @Test("What a node's last process said of its copy does not count for this one")
+  func endsOfLastProcess() throws {
+    var cluster = try RunningCluster(
+      ["a", "c", "d"], copies: 3, shards: [("a", ["c", "d"], ["d"])])
+    for name in ["c", "d"] {
+      try cluster.report(name, 0) {
+        $0.isServing = false
+        $0.lastPosition = Position(9)
+      }
+    }
+    _ = cluster.trace.register(
+      try registration("c", incarnation: 2, endpoint: "inproc://c-1", shards: 1, copies: 3),
+      at: at(cluster.now))
+    #expect(
+      cluster.trace.machine.knowledge.ends[try shard(0)] == [
+        try node("d"): .init(epoch: .none, position: Position(9))
+      ])
+  }
+
+  @Test("A node that is drained and still has shards is drained anew when that is asked for again")
+  func drainAgain() throws {
+    var cluster = try RunningCluster(
+      ["a", "b"], copies: 1, shards: [("a", [], []), ("b", [], [])])
+    cluster.trace.machine.record.members[try node("a")]?.isDraining = true
+    try cluster.pass(10)
+    #expect(cluster.rebalance == nil)
+    _ = cluster.trace.operate(.drain(try node("a")), at: at(cluster.now))
+    try cluster.pass(10)
+    #expect(cluster.rebalance?.steps.first?.action == .move(from: try node("a"), to: try node("b")))
+  }
+
   @Test("Nodes that disagree on the number of copies are reported, and the latest word counts")
   func replicationFactors() throws {
     var trace = CoordinatorTrace(try expecting(9))

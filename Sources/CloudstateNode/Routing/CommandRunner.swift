@@ -131,8 +131,15 @@ final class CommandRunner: CommandDispatcher {
     _ answer: CommandAnswer, of chain: CommandChain, on eventLoop: any EventLoop,
     completion: @escaping @Sendable (CommandAnswer) -> Void
   ) {
+    var answer = answer
+    if answer.effects.count > CommandChain.maximumFollowers {
+      report(
+        "\(chain.name) asks for \(answer.effects.count) side effects at once; at most "
+          + "\(CommandChain.maximumFollowers) are run, so none of them was" + chain.trace)
+      answer.effects = []
+    }
     let followers = answer.followers
-    runEffects(answer.effects[...], of: chain, followers: followers, on: eventLoop) {
+    runEffects(answer.effects, of: chain, followers: followers, on: eventLoop) { [answer] in
       guard case .forward(let call) = answer.outcome else {
         return completion(CommandAnswer(answer.outcome, commitment: answer.commitment))
       }
@@ -152,27 +159,26 @@ final class CommandRunner: CommandDispatcher {
   }
 
   private func runEffects(
-    _ effects: ArraySlice<SideEffect>, of chain: CommandChain, followers: Int,
-    on eventLoop: any EventLoop, completion: @escaping @Sendable () -> Void
+    _ effects: [SideEffect], of chain: CommandChain, followers: Int, on eventLoop: any EventLoop,
+    completion: @escaping @Sendable () -> Void
   ) {
-    guard let effect = effects.first else { return completion() }
-    let own = chain.effect(effect.call, index: effects.startIndex, of: followers)
-    let next: @Sendable () -> Void = {
-      self.runEffects(
-        effects.dropFirst(), of: chain, followers: followers, on: eventLoop, completion: completion)
-    }
-    run(effect.call, in: own, on: eventLoop) { result in
-      switch result {
-      case .success(let answer):
-        if case .error(let error) = answer.outcome {
-          self.report("Side effect \(own.name) failed: \(error.message)" + own.trace)
+    let sequence = EffectSequence(
+      effects, on: eventLoop,
+      start: { effect, index, ended in
+        let own = chain.effect(effect.call, index: index, of: followers)
+        self.run(effect.call, in: own, on: eventLoop) { result in
+          switch result {
+          case .success(let answer):
+            if case .error(let error) = answer.outcome {
+              self.report("Side effect \(own.name) failed: \(error.message)" + own.trace)
+            }
+          case .failure(let error):
+            self.report(error.message + own.trace)
+          }
+          ended()
         }
-      case .failure(let error):
-        self.report(error.message + own.trace)
-      }
-      if effect.isSynchronous { next() }
-    }
-    if !effect.isSynchronous { next() }
+      }, completion: completion)
+    sequence.begin()
   }
 
   /// Runs a command that the function asked for, or that an event is handed over with, with everything that

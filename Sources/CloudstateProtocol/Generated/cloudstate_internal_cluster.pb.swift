@@ -421,7 +421,8 @@ package nonisolated struct Cloudstate_Internal_Cluster_ShardReport: Sendable {
   /// This node's own copy cannot be used; for people.
   package var unusable: String = String()
 
-  /// The last committed position, and about how many bytes the shard has on disk.
+  /// The last position of this node's copy, and about how many bytes the shard has on disk. Replicas report them, too:
+  /// who has most matters when the primary is lost and no replica is in-sync.
   package var lastPosition: UInt64 = 0
 
   package var bytes: UInt64 = 0
@@ -431,6 +432,9 @@ package nonisolated struct Cloudstate_Internal_Cluster_ShardReport: Sendable {
 
   /// How far the copies of replicas outside the in-sync set are known to have come.
   package var copied: [Cloudstate_Internal_Cluster_CopyPosition] = []
+
+  /// The epoch under which the batch at the last position was written.
+  package var lastEpoch: UInt64 = 0
 
   package var unknownFields = SwiftProtobuf.UnknownStorage()
 
@@ -1522,7 +1526,7 @@ nonisolated extension Cloudstate_Internal_Cluster_ShardsReport: SwiftProtobuf.Me
 
 nonisolated extension Cloudstate_Internal_Cluster_ShardReport: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
   package static let protoMessageName: String = _protobuf_package + ".ShardReport"
-  package static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}service\0\u{1}shard\0\u{1}epoch\0\u{1}serving\0\u{3}caught_up\0\u{1}lagging\0\u{1}fenced\0\u{3}fence_failed\0\u{3}seen_epoch\0\u{1}unusable\0\u{3}last_position\0\u{1}bytes\0\u{1}commands\0\u{1}copied\0")
+  package static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}service\0\u{1}shard\0\u{1}epoch\0\u{1}serving\0\u{3}caught_up\0\u{1}lagging\0\u{1}fenced\0\u{3}fence_failed\0\u{3}seen_epoch\0\u{1}unusable\0\u{3}last_position\0\u{1}bytes\0\u{1}commands\0\u{1}copied\0\u{3}last_epoch\0")
 
   package mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
     while let fieldNumber = try decoder.nextFieldNumber() {
@@ -1544,6 +1548,7 @@ nonisolated extension Cloudstate_Internal_Cluster_ShardReport: SwiftProtobuf.Mes
       case 12: try { try decoder.decodeSingularUInt64Field(value: &self.bytes) }()
       case 13: try { try decoder.decodeSingularUInt64Field(value: &self.commands) }()
       case 14: try { try decoder.decodeRepeatedMessageField(value: &self.copied) }()
+      case 15: try { try decoder.decodeSingularUInt64Field(value: &self.lastEpoch) }()
       default: break
       }
     }
@@ -1592,6 +1597,9 @@ nonisolated extension Cloudstate_Internal_Cluster_ShardReport: SwiftProtobuf.Mes
     if !self.copied.isEmpty {
       try visitor.visitRepeatedMessageField(value: self.copied, fieldNumber: 14)
     }
+    if self.lastEpoch != 0 {
+      try visitor.visitSingularUInt64Field(value: self.lastEpoch, fieldNumber: 15)
+    }
     try unknownFields.traverse(visitor: &visitor)
   }
 
@@ -1610,6 +1618,7 @@ nonisolated extension Cloudstate_Internal_Cluster_ShardReport: SwiftProtobuf.Mes
     if lhs.bytes != rhs.bytes {return false}
     if lhs.commands != rhs.commands {return false}
     if lhs.copied != rhs.copied {return false}
+    if lhs.lastEpoch != rhs.lastEpoch {return false}
     if lhs.unknownFields != rhs.unknownFields {return false}
     return true
   }

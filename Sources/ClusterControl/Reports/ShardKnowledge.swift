@@ -16,14 +16,25 @@ struct ShardKnowledge: Sendable {
     var heardAt: Duration
   }
 
+  /// Where a node's copy ends. Of two copies the one with the later epoch has all that was acknowledged under the
+  /// earlier one.
+  struct CopyEnd: Hashable, Comparable, Sendable {
+    var epoch: Epoch
+    var position: Position
+
+    static func < (one: CopyEnd, other: CopyEnd) -> Bool {
+      (one.epoch, one.position) < (other.epoch, other.position)
+    }
+  }
+
   /// A seen epoch is believed only up to this much above the assigned one, so that a damaged message cannot use
   /// the numbers up.
   static let maximumEpochJump: UInt64 = 1 << 32
 
   private(set) var primaries: [ShardID: PrimaryReport] = [:]
   private(set) var unusable: [ShardID: [NodeID: UnusableCopy]] = [:]
-  /// The last position each node reported of a shard.
-  private(set) var positions: [ShardID: [NodeID: Position]] = [:]
+  /// Where the copy of each node that is alive ends, as its present process said last.
+  private(set) var ends: [ShardID: [NodeID: CopyEnd]] = [:]
   private(set) var traffic: [ShardID: ShardTraffic] = [:]
 
   /// Takes a report in; answers whether it may call for a change of the plan, or `nil` if the node has nothing to
@@ -34,17 +45,19 @@ struct ShardKnowledge: Sendable {
     let shard = report.shard
     guard report.epoch == assignment.epoch else { return nil }
     let isPrimary = node == assignment.primary
-    guard isPrimary || (report.unusable != nil && assignment.replicas.contains(node)) else {
-      return nil
+    guard isPrimary || assignment.replicas.contains(node) else { return nil }
+    // A primary that has not opened its copy yet does not know where it ends.
+    if !isPrimary || report.lastPosition > .start {
+      ends[shard, default: [:]][node] = CopyEnd(
+        epoch: report.lastEpoch, position: report.lastPosition)
     }
-    if report.lastPosition > .start { positions[shard, default: [:]][node] = report.lastPosition }
     let wasUnusable = unusable[shard]?[node] != nil
     if let reason = report.unusable {
       unusable[shard, default: [:]][node] = UnusableCopy(reason: reason, heardAt: now)
-    } else {
+    } else if isPrimary {
       forgetUnusable(shard, node)
     }
-    guard isPrimary else { return !wasUnusable }
+    guard isPrimary else { return report.unusable != nil && !wasUnusable }
     let known = primaries[shard]
     primaries[shard] = PrimaryReport(node: node, report: report, heardAt: now)
     traffic[shard, default: ShardTraffic()].count(report.commands, at: now)
@@ -77,6 +90,7 @@ struct ShardKnowledge: Sendable {
   mutating func forget(_ node: NodeID) {
     forgetUnusable(of: node)
     primaries = primaries.filter { $0.value.node != node }
+    for shard in Array(ends.keys) { ends[shard]?[node] = nil }
   }
 
   mutating func forgetUnusable(of node: NodeID) {
@@ -112,6 +126,7 @@ extension ShardReport {
   fileprivate var signs: ShardReport {
     var signs = self
     signs.lastPosition = .start
+    signs.lastEpoch = .none
     signs.bytes = 0
     signs.commands = 0
     signs.copied = [:]

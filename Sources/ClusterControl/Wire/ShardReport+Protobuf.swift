@@ -74,7 +74,8 @@ extension ShardReport {
       seenEpoch: Epoch(message.seenEpoch),
       unusable: message.unusable.isEmpty
         ? nil : String(message.unusable.prefix(ShardsReport.maximumReasonLength)),
-      lastPosition: Position(message.lastPosition), bytes: message.bytes,
+      lastPosition: Position(message.lastPosition), lastEpoch: Epoch(message.lastEpoch),
+      bytes: message.bytes,
       commands: message.commands, copied: copied)
   }
 
@@ -92,6 +93,7 @@ extension ShardReport {
     // Empty would say that the copy can be used.
     message.unusable = unusable.map { $0.isEmpty ? "no reason given" : $0 } ?? ""
     message.lastPosition = lastPosition.number
+    message.lastEpoch = lastEpoch.number
     message.bytes = bytes
     message.commands = commands
     message.copied = copied.sorted { $0.key < $1.key }.map { node, position in

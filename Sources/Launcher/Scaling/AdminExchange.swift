@@ -126,7 +126,7 @@ final class AdminExchange {
       let value = parts[1].drop { $0 == " " }
       switch parts[0].lowercased() {
       case "content-length":
-        guard let length = Int(value), length >= 0 else { return nil }
+        guard let length = Int(value), (0...maximumBytes).contains(length) else { return nil }
         head.length = length
       case "transfer-encoding": head.isChunked = value.lowercased() == "chunked"
       default: break

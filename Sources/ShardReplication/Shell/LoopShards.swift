@@ -25,7 +25,7 @@ struct ShardEnvironment: Sendable {
 /// The shards of one event loop: feeds their ``ShardMachine``s and carries out what they ask for. Only its loop may
 /// touch it.
 final class LoopShards {
-  /// How old the sizes of shards may be that are reported.
+  /// How old the sizes of shards and the ends of copies may be that are reported.
   private static let sizeInterval: UInt64 = 5_000_000_000
 
   private let eventLoop: any EventLoop
@@ -36,6 +36,7 @@ final class LoopShards {
   private var dirtyConsumers: Set<ShardID> = []
   private var turns: [ShardID: UInt64] = [:]
   private var sizes: [ShardID: UInt64] = [:]
+  private var ends: [ShardID: ShardEnd] = [:]
   private var sizedAt: Uptime = 0
   private var outbox: AppendOutbox?
   /// Actions still to be carried out; what happens meanwhile adds its own behind them.
@@ -88,22 +89,24 @@ final class LoopShards {
     }
   }
 
-  /// What the coordinator should know. Sizes are those of some seconds ago.
+  /// What the coordinator should know. Sizes, and the ends of copies, are those of some seconds ago.
   func reports() -> [ShardReport] {
     let now = now
     let reports = machines.keys.sorted().compactMap { shard -> ShardReport? in
-      guard var report = machines[shard]?.report(now: now) else { return nil }
+      guard let machine = machines[shard] else { return nil }
+      let copy = ends[shard].flatMap { machine.report(ofCopyEndingAt: $0) }
+      guard var report = machine.report(now: now) ?? copy else { return nil }
       report.bytes = sizes[shard] ?? 0
       return report
     }
     if now.since(sizedAt) >= Self.sizeInterval {
       sizedAt = now
-      measure(reports.map(\.shard))
+      measure(machines.values.filter { $0.phase != .idle }.map(\.shard))
     }
     return reports
   }
 
-  /// Asks for the sizes of shards where that may block.
+  /// Asks for the sizes of shards and the ends of copies where that may block.
   private func measure(_ shards: [ShardID]) {
     let store = environment.store.inner
     let (own, eventLoop) = (NIOLoopBound(self, eventLoop: eventLoop), eventLoop)
@@ -111,7 +114,15 @@ final class LoopShards {
       guard state == .active else { return }
       let sizes = Dictionary(
         uniqueKeysWithValues: shards.map { ($0, store.approximateBytes(of: $0)) })
-      eventLoop.execute { own.value.sizes = sizes }
+      // What cannot be read is no copy that could take over.
+      let ends = Dictionary(
+        uniqueKeysWithValues: shards.compactMap { shard in
+          (try? store.end(of: shard)).map { (shard, $0) }
+        })
+      eventLoop.execute {
+        own.value.sizes = sizes
+        own.value.ends = ends
+      }
     }
   }
 

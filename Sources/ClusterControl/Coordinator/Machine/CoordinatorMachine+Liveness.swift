@@ -118,7 +118,8 @@ extension CoordinatorMachine {
   private mutating func forgiveOwnPause(at now: Duration) {
     defer { lastTick = now }
     guard let lastTick, now - lastTick > configuration.heartbeatInterval else { return }
-    let pause = now - lastTick
+    // What is usual between two looks is no pause: a process that is late each time still finds the dead.
+    let pause = now - lastTick - configuration.tickInterval
     for node in presence.keys {
       guard let heard = presence[node]?.lastHeard else { continue }
       presence[node]?.lastHeard = min(now, heard + pause)

@@ -143,7 +143,13 @@ extension CoordinatorMachine {
       isDraining
       ? "node \(node) is being drained: its shards move to other nodes"
       : "node \(node) may have shards again"
-    guard member.isDraining != isDraining else { return (.done(line), false) }
+    guard member.isDraining != isDraining else {
+      // A move that was given up is tried again.
+      if isDraining, ownsShards(node), record.rebalance?.isOpen != true {
+        triggerRebalance("node \(node) is to be drained still", at: now)
+      }
+      return (.done(line), false)
+    }
     record.members[node]?.isDraining = isDraining
     triggerRebalance(isDraining ? "node \(node) is drained" : "node \(node) is undrained", at: now)
     return (.done(line), true)
@@ -170,7 +176,20 @@ extension CoordinatorMachine {
         .conflict("node \(node) has an in-sync copy of shard \(shard) and takes over"), false
       )
     }
-    let copy = mostRecentCopy(of: assignment)
+    let copies = assignment.replicas.filter { isUsable($0, for: shard) }.sorted()
+    let ends = knowledge.ends[shard] ?? [:]
+    // The choice is final: what the others have more is deleted.
+    if copies.count > 1, let silent = copies.first(where: { ends[$0] == nil }) {
+      return (
+        .conflict(
+          "node \(silent) has not said yet how much its copy of shard \(shard) has; try again in some seconds"
+        ),
+        false
+      )
+    }
+    let none = ShardKnowledge.CopyEnd(epoch: .none, position: .start)
+    // The first by name among equals.
+    let copy = copies.max { (ends[$0] ?? none) < (ends[$1] ?? none) }
     guard let heir = copy ?? (allowsEmpty ? emptyStart(of: assignment, &draft) : nil) else {
       let advice =
         allowsEmpty
@@ -193,17 +212,6 @@ extension CoordinatorMachine {
     adopt(draft.plan(createdAt: now.wall))
     triggerRebalance("the loss of shard \(shard) was accepted", at: now)
     return (.done("the loss is accepted: shard \(shard) \(what) \(heir)"), true)
-  }
-
-  /// The replica that is alive with the highest position known, the first by name among equals.
-  private func mostRecentCopy(of assignment: ShardAssignment) -> NodeID? {
-    let positions = knowledge.positions[assignment.shard] ?? [:]
-    var best: NodeID?
-    for node in assignment.replicas.sorted() where isUsable(node, for: assignment.shard) {
-      if let best, positions[best] ?? .start >= positions[node] ?? .start { continue }
-      best = node
-    }
-    return best
   }
 
   /// The node of the service that is alive and has the fewest primaries.
