@@ -6,6 +6,7 @@ import Ingress
 import Logging
 import MessageBus
 import Replication
+import ShardReplication
 import ShardStore
 import Synchronization
 
@@ -63,6 +64,7 @@ extension CloudstateNode {
           changes, cluster: cluster, shards: shards, publicAddress: publicAddress)
       }
       group.addTask { try await self.reportShards(shards, to: cluster) }
+      group.addTask { try await shards.scrubber.run() }
       group.addTask {
         try await self.followFunction(function, spec: spec, transcoder: transcoder)
       }

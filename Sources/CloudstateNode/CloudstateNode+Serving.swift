@@ -97,7 +97,7 @@ extension CloudstateNode {
       store: store, runtime: runtime, loops: loops, reader: reader, teardown)
     let shards = try await startShards(
       store, runtime: runtime, consumers: consumers, router: router, bus: bus, loops: shardLoops,
-      reader: reader, damage: damage)
+      reader: reader, damage: damage, verifier: database, teardown)
     replication.set(shards.replicator)
     let door = try await openFrontDoor(
       spec, bindings: bindings, methods: methods, runner: runner, streams: streams,
@@ -122,7 +122,7 @@ extension CloudstateNode {
 
   // MARK: Parts
 
-  private func openStore(_ teardown: Teardown) throws -> any ShardCopies {
+  private func openStore(_ teardown: Teardown) throws -> any ShardVerifying {
     var settings = ShardStoreConfiguration()
     settings.idempotencyRetention = configuration.idempotencyRetention
     let store = try RocksDBShardStore.open(

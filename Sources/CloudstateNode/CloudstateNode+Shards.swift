@@ -7,11 +7,13 @@ import MessageBus
 import NIOCore
 import NIOPosix
 import ShardReplication
+import ShardStore
 import Synchronization
 
 /// The shards of a node, and what the coordinator is to hear of them.
 struct NodeShards: Sendable {
   let replicator: ShardReplicator
+  let scrubber: Scrubber
   /// Yields when there is news for the coordinator.
   let news: AsyncStream<Void>
   let tell: @Sendable () -> Void
@@ -27,7 +29,7 @@ extension CloudstateNode {
   func startShards(
     _ store: ConfirmingStore, runtime: EntityRuntime, consumers: EventConsumers,
     router: CommandRouter, bus: any MessageBus, loops: [any EventLoop], reader: NIOThreadPool,
-    damage: DamageReports
+    damage: DamageReports, verifier: any ShardVerifying, _ teardown: Teardown
   ) async throws -> NodeShards {
     let (news, continuation) = AsyncStream<Void>.makeStream(bufferingPolicy: .bufferingNewest(1))
     let tell: @Sendable () -> Void = { continuation.yield() }
@@ -37,7 +39,11 @@ extension CloudstateNode {
       consumers: ConsumedShards(consumers: consumers),
       loops: loops, slot: { runtime.slot(of: $0) }, reader: reader, logger: logger, changed: tell)
     damage.send { [weak replicator] in replicator?.foundDamage($0, $1) }
-    return NodeShards(replicator: replicator, news: news, tell: tell)
+    let scrubber = Scrubber(
+      settings: configuration.replication.scrubbing, store: verifier, replicator: replicator,
+      logger: logger)
+    teardown.add("scrubbing") { try await scrubber.stop() }
+    return NodeShards(replicator: replicator, scrubber: scrubber, news: news, tell: tell)
   }
 
   /// Follows the plans of the cluster with the node's shards.

@@ -74,6 +74,7 @@ extension NodeOptions {
     configuration.coordinator = coordinator
     configuration.shardCount = shards
     try replication.configure(&configuration)
+    scrubbing.configure(&configuration)
     configuration.entities.passivationTimeout = passivationTimeout
     configuration.entities.commandTimeout = commandTimeout
     configuration.entities.passesMetadata = passMetadata

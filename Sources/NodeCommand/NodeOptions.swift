@@ -53,6 +53,7 @@ package struct NodeOptions: ParsableArguments {
   @OptionGroup package var busOptions: BusOptions
   @OptionGroup package var shutdown: ShutdownOptions
   @OptionGroup(title: "Copies of shards") package var replication: ReplicationOptions
+  @OptionGroup(title: "Damage of stored records") package var scrubbing: ScrubOptions
   @OptionGroup(title: "Pages of other origins") package var cors: CORSOptions
   @OptionGroup(title: "TLS of the public listener") package var tls: TLSOptions
   @OptionGroup(title: "Limits of the public listener") package var listener: ListenerOptions
@@ -73,7 +74,7 @@ package struct NodeOptions: ParsableArguments {
       "ready-file", "log-level", "event-retry-delay", "event-max-retry-delay", "event-failures",
       "event-attempts", "event-poison", "bus-key", "drain-delay",
     ] + HTTPOptions.options + CORSOptions.options + TLSOptions.names + ListenerOptions.names
-    + AccessOptions.names + ReplicationOptions.names
+    + AccessOptions.names + ReplicationOptions.names + ScrubOptions.names
   /// Likewise, of what is on or off.
   package static let flags =
     ["pass-metadata", "stop-with-parent"] + HTTPOptions.flags + CORSOptions.flags

@@ -1,12 +1,14 @@
 import ClusterSimulation
+import Foundation
 import Launcher
 import TestSupport
 import Testing
 
 @Suite("Simulated clusters")
 struct SimulationTests {
-  /// So many seeds of each profile run with the tests; cs-sim runs as many as one likes.
-  static let seeds: ClosedRange<UInt64> = 1...40
+  /// So many seeds of each profile run with the tests, `CS_SIM_SEEDS` for more; cs-sim runs as many as one likes.
+  static let seeds: ClosedRange<UInt64> =
+    1...(ProcessInfo.processInfo.environment["CS_SIM_SEEDS"].flatMap(UInt64.init) ?? 15)
 
   @Test("Keep every promise", arguments: Profile.allCases)
   func promises(profile: Profile) {

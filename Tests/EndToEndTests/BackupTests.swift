@@ -260,7 +260,7 @@ import Testing
         #"{"userId":"u{{random 1 \#(Self.users)}}","productId":"p{{count}}","name":"P","quantity":1}"#,
         "--template", "--retry", "--auto-key", "--timeout", "60s", "--concurrency", "8", "--report",
         report,
-      ] + (count.map { ["--count", "\($0)"] } ?? ["--duration", "30s", "--rate", "100"]))
+      ] + (count.map { ["--count", "\($0)"] } ?? ["--duration", "14s", "--rate", "100"]))
   }
 
   private func acknowledged(_ path: String) throws -> Set<String> {

@@ -6,13 +6,16 @@ import Testing
 /// At the end every acknowledged command's event is in the journal exactly once.
 @Suite(.serialized) struct CrashTests {
   private static let users = 40
+  /// Kills of each test; `CS_KILLS` asks for more.
+  private static let kills =
+    ProcessInfo.processInfo.environment["CS_KILLS"].flatMap(Int.init) ?? 5
 
-  @Test("Ten kills of a node lose nothing and repeat nothing")
+  @Test("Kills of a node lose nothing and repeat nothing")
   func killNodes() async throws {
     try await load(name: "node kills", kill: Self.killNode)
   }
 
-  @Test("Ten kills of a node with its function inside lose nothing and repeat nothing")
+  @Test("Kills of a node with its function inside lose nothing and repeat nothing")
   func killEmbeddedNodes() async throws {
     try await load(name: "embedded node kills", function: .embedded, kill: Self.killNode)
   }
@@ -26,7 +29,7 @@ import Testing
     try await cluster.waitUntilReady(node)
   }
 
-  @Test("Ten kills of a user function lose nothing and repeat nothing")
+  @Test("Kills of a user function lose nothing and repeat nothing")
   func killFunctions() async throws {
     try await load(name: "function kills") { cluster, random in
       let node = cluster.nodes[Int.random(in: 0..<cluster.nodes.count, using: &random)]
@@ -44,8 +47,9 @@ import Testing
     let report = "\(cluster.folder.path)/report.jsonl"
     let tail = try TestProcess(
       builtProduct("cs-tail"), ["-s", cluster.servers, "--all", "-o", "jsonl"])
-    let sender = try JournalCheck.startLoad(cluster, users: Self.users, report: report)
-    for _ in 0..<10 {
+    let sender = try JournalCheck.startLoad(
+      cluster, users: Self.users, report: report, duration: "\(Self.kills * 2)s")
+    for _ in 0..<Self.kills {
       // Random moments are the point here; nothing waits for this time to pass.
       try await Task.sleep(for: .milliseconds(Int.random(in: 200...1200, using: &random)))
       try await kill(cluster, &random)

@@ -9,6 +9,7 @@ package struct ReplicationSettings: Sendable {
   /// is a zone like any other.
   package var zone = ""
   package var copies = ShardReplicationSettings()
+  package var scrubbing = ScrubSettings()
 
   package init() {}
 
@@ -27,6 +28,6 @@ package struct ReplicationSettings: Sendable {
       problems.append("catch-up-rate must be at least 65536 bytes a second")
     }
     if zone.utf8.count > 64 { problems.append("zone must have at most 64 bytes") }
-    return problems
+    return problems + scrubbing.problems()
   }
 }

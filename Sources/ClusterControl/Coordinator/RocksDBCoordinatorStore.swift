@@ -69,6 +69,15 @@ package final class RocksDBCoordinatorStore: CoordinatorStore {
   }
 
   package func load() throws(ClusterError) -> CoordinatorRecord? {
+    do throws(ClusterError) {
+      return try restore()
+    } catch {
+      guard error.code == .corruptRecord else { throw error }
+      throw damaged(path, error.message)
+    }
+  }
+
+  private func restore() throws(ClusterError) -> CoordinatorRecord? {
     try withConnection { connection throws(ClusterError) in
       guard let bytes = try connection.read(CoordinatorKey.state) else { return nil }
       var view = try restoring("state") { () throws(ClusterError) in
@@ -219,10 +228,18 @@ private func openingFailure(_ error: RocksDBError, path: String) -> ClusterError
       "another process has the folder \(path) open; stop it, or give this coordinator another "
         + "folder")
   case .corruption:
-    ClusterError(.corruptRecord, "the database in \(path) is damaged: \(error)")
+    damaged(path, "\(error)")
   case .inputOutput, .invalidArgument, .other:
     ClusterError(.cannotOpenStore, "the database in \(path) cannot be opened: \(error)")
   }
+}
+
+private func damaged(_ path: String, _ what: String) -> ClusterError {
+  ClusterError(
+    .corruptRecord,
+    "the coordinator's database in \(path) is damaged: \(what). Nothing was changed, and nodes go on with the plan they "
+      + "have. Put the folder back from a copy that is as new as their plan, or from the disk it lay on; an older or "
+      + "empty one is refused by the nodes")
 }
 
 /// Creates a folder and its parents; existing ones are fine.

@@ -79,6 +79,23 @@ final class LoopShards {
     step(shard) { machine, actions, _ in machine.foundDamage(reason, into: &actions) }
   }
 
+  /// Scrubbing has found damage in this node's copy. `stop` ends the use of a copy that is not the primary's, which is
+  /// made anew then.
+  func scrubbed(_ shard: ShardID, _ reason: String, stop: () -> Void) {
+    guard !isStopped, let phase = machines[shard]?.phase else { return }
+    if phase == .copy { stop() } else { foundDamage(shard, reason) }
+  }
+
+  /// The shards that this node has copies of.
+  var held: [ShardID] {
+    machines.filter { _, machine in
+      switch machine.phase {
+      case .copy, .joining, .serving, .fencing, .fenced, .stalled, .deposed: true
+      case .idle, .opening, .failed: false
+      }
+    }.map(\.key)
+  }
+
   func consumerMoved(_ shard: ShardID) {
     guard let machine = machines[shard], machine.isPrimary else { return }
     // While a move waits for the last positions each counts at once, else they go with the next tick.

@@ -83,6 +83,20 @@ package final class ShardReplicator: Sendable {
     on(shard) { $0.foundDamage(shard, reason) }
   }
 
+  /// Scrubbing has found damage in this node's copy of a shard; see ``LoopShards/scrubbed(_:_:stop:)``.
+  func scrubbed(_ shard: ShardID, _ reason: String, stop: @escaping @Sendable () -> Void) {
+    on(shard) { $0.scrubbed(shard, reason, stop: stop) }
+  }
+
+  /// The shards that this node has copies of.
+  func heldShards() async -> [ShardID] {
+    var all: [ShardID] = []
+    for (loop, shards) in zip(loops, shards) {
+      all += (try? await loop.submit { shards.value.held }.get()) ?? []
+    }
+    return all
+  }
+
   /// What the coordinator has to know of the shards that this node is primary of.
   package func reports() async -> [ShardReport] {
     var all: [ShardReport] = []

@@ -9,6 +9,25 @@ package protocol ShardVerifying: ShardCopies {
   ///
   /// - Throws: ``StoreError`` with `.corruptRecord` and the name of what cannot be trusted.
   func verify(_ shard: ShardID) throws(StoreError) -> ShardDigest
+
+  /// Likewise, at the pace of the caller: `pace` is called with the size of each record that was read, and may block
+  /// or end the reading by throwing. What is replaced meanwhile stays on the disk until the end.
+  func verify(
+    _ shard: ShardID, pace: (_ bytes: Int) throws(StoreError) -> Void
+  ) throws(StoreError) -> ShardDigest
+
+  /// Rises whenever this node's copy of the shard is deleted or made anew.
+  func generation(of shard: ShardID) -> UInt64
+
+  /// Stops the shard because of damage that was found, as a read that meets it would, unless the copy was made anew
+  /// since it had this generation.
+  func markDamaged(_ shard: ShardID, generation: UInt64, _ error: StoreError)
+}
+
+extension ShardVerifying {
+  package func verify(_ shard: ShardID) throws(StoreError) -> ShardDigest {
+    try verify(shard) { (_) throws(StoreError) in }
+  }
 }
 
 /// What a copy of a shard holds. Equal for copies with the same batches, wherever and in whatever order of

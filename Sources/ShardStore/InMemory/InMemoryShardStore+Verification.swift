@@ -1,11 +1,20 @@
 package import CloudstateModel
 
 extension InMemoryShardStore: ShardVerifying {
-  package func verify(_ shard: ShardID) throws(StoreError) -> ShardDigest {
+  /// Nothing is read that would need a pace.
+  package func verify(
+    _ shard: ShardID, pace: (_ bytes: Int) throws(StoreError) -> Void
+  ) throws(StoreError) -> ShardDigest {
     try checkOpen()
     let contents = withShard(shard) { $0 } ?? .init()
     let now = configuration.now()
     return try contents.verify(shard) { [retention] in retention.isExpired($0, now: now) }
+  }
+
+  package func generation(of shard: ShardID) -> UInt64 { board.generation(of: shard) }
+
+  package func markDamaged(_ shard: ShardID, generation: UInt64, _ error: StoreError) {
+    _ = queue.add(.damage(shard, generation: generation, error))
   }
 }
 

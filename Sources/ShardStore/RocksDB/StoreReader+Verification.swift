@@ -4,23 +4,24 @@ import RocksDB
 extension StoreReader {
   /// Reads and checks everything of a shard.
   func verify(
-    _ shard: ShardID, isExpired: (Timestamp) -> Bool
+    _ shard: ShardID, pace: (Int) throws(StoreError) -> Void, isExpired: (Timestamp) -> Bool
   ) throws(StoreError) -> ShardDigest {
     let reader = frozen()
     var verifier = ShardVerifier(shard)
-    try reader.verifyStream(of: shard, &verifier)
-    try reader.verifyJournal(of: shard, &verifier)
-    if !verifier.eventsAgree { try reader.resolveAll(of: shard) }
-    try reader.verifySnapshots(of: shard)
+    try reader.verifyStream(of: shard, &verifier, pace)
+    try reader.verifyJournal(of: shard, &verifier, pace)
+    if !verifier.eventsAgree { try reader.resolveAll(of: shard, pace) }
+    try reader.verifySnapshots(of: shard, pace)
     try reader.verifyAnswers(of: shard, &verifier, isExpired: isExpired)
     _ = try reader.consumerPositions(of: shard)
     return try verifier.finish(epoch: try reader.epoch(of: shard))
   }
 
   private func verifyStream(
-    of shard: ShardID, _ verifier: inout ShardVerifier
+    of shard: ShardID, _ verifier: inout ShardVerifier,
+    _ pace: (Int) throws(StoreError) -> Void
   ) throws(StoreError) {
-    try walk(.stream, of: shard) { (key, record: StreamRecord) throws(StoreError) in
+    try walk(.stream, of: shard, pace) { (key, record: StreamRecord) throws(StoreError) in
       let position = try self.position(key, in: shard)
       try verifier.add(record, at: position)
       guard record.extras?.lastEventIsSnapshot == true else { return }
@@ -35,23 +36,28 @@ extension StoreReader {
   }
 
   private func verifyJournal(
-    of shard: ShardID, _ verifier: inout ShardVerifier
+    of shard: ShardID, _ verifier: inout ShardVerifier,
+    _ pace: (Int) throws(StoreError) -> Void
   ) throws(StoreError) {
-    try walk(.journal, of: shard) { (key, record: JournalRecord) throws(StoreError) in
+    try walk(.journal, of: shard, pace) { (key, record: JournalRecord) throws(StoreError) in
       guard case .journal(_, let entity, let sequence) = key else { return }
       try verifier.add(record, of: entity, sequence)
     }
   }
 
   /// Finds the name of what the stream points to and the journal does not hold.
-  private func resolveAll(of shard: ShardID) throws(StoreError) {
-    try walk(.stream, of: shard) { (key, record: StreamRecord) throws(StoreError) in
+  private func resolveAll(
+    of shard: ShardID, _ pace: (Int) throws(StoreError) -> Void
+  ) throws(StoreError) {
+    try walk(.stream, of: shard, pace) { (key, record: StreamRecord) throws(StoreError) in
       _ = try resolve(record, at: try self.position(key, in: shard), in: shard)
     }
   }
 
-  private func verifySnapshots(of shard: ShardID) throws(StoreError) {
-    try walk(.snapshots, of: shard) { (key, record: StoredSnapshot) throws(StoreError) in
+  private func verifySnapshots(
+    of shard: ShardID, _ pace: (Int) throws(StoreError) -> Void
+  ) throws(StoreError) {
+    try walk(.snapshots, of: shard, pace) { (key, record: StoredSnapshot) throws(StoreError) in
       guard case .snapshot(_, let entity) = key else { return }
       let event = StoreKey.journal(shard, entity, record.sequence)
       guard try self.record(at: event, as: JournalRecord.self) != nil else {
@@ -94,7 +100,7 @@ extension StoreReader {
 
   /// Lends every record of a shard in a family, in the order of keys.
   private func walk<Record: StoredRecord>(
-    _ family: StoreFamily, of shard: ShardID,
+    _ family: StoreFamily, of shard: ShardID, _ pace: (Int) throws(StoreError) -> Void,
     _ body: (StoreKey, Record) throws(StoreError) -> Void
   ) throws(StoreError) {
     let owner = "family \(family.rawValue) of shard \(shard)"
@@ -103,6 +109,7 @@ extension StoreReader {
     while iterator.isValid {
       let (key, record): (StoreKey, Record) = try current(iterator, in: family, of: owner)
       try body(key, record)
+      try pace(iterator.withValue { $0.count })
       iterator.next()
     }
     try check(iterator, owner)
@@ -110,10 +117,18 @@ extension StoreReader {
 }
 
 extension RocksDBShardStore: ShardVerifying {
-  package func verify(_ shard: ShardID) throws(StoreError) -> ShardDigest {
+  package func verify(
+    _ shard: ShardID, pace: (_ bytes: Int) throws(StoreError) -> Void
+  ) throws(StoreError) -> ShardDigest {
     let (retention, now) = (retention, configuration.now())
     return try access.read { (reader) throws(StoreError) in
-      try reader.verify(shard) { retention.isExpired($0, now: now) }
+      try reader.verify(shard, pace: pace) { retention.isExpired($0, now: now) }
     }
+  }
+
+  package func generation(of shard: ShardID) -> UInt64 { board.generation(of: shard) }
+
+  package func markDamaged(_ shard: ShardID, generation: UInt64, _ error: StoreError) {
+    _ = queue.add(.damage(shard, generation: generation, error))
   }
 }

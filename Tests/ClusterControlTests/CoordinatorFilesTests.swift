@@ -1,0 +1,133 @@
+import CloudstateModel
+import Foundation
+import TestSupport
+import Testing
+
+@testable import ClusterControl
+
+/// Damage of any file of the coordinator's database is found and named, or what it holds is what it held: no plan is
+/// made from what only looks like the newest one.
+@Suite(.serialized) struct CoordinatorFilesTests {
+  /// How often each kind of file is harmed in each way, at random places; `CS_DAMAGE_ROUNDS` for more.
+  private static let rounds =
+    ProcessInfo.processInfo.environment["CS_DAMAGE_ROUNDS"].flatMap(Int.init) ?? 2
+
+  /// Kinds of files that RocksDB keeps.
+  private enum Kind: CaseIterable {
+    case log, table, manifest, current, options, identity
+
+    func matches(_ name: String) -> Bool {
+      switch self {
+      case .log: name.hasSuffix(".log")
+      case .table: name.hasSuffix(".sst")
+      case .manifest: name.hasPrefix("MANIFEST")
+      case .current: name == "CURRENT"
+      case .options: name.hasPrefix("OPTIONS")
+      case .identity: name == "IDENTITY"
+      }
+    }
+  }
+
+  private let place: TemporaryDirectory
+  private let image: String
+  private let records: [CoordinatorRecord]
+
+  /// A database with two plans in tables and two in the log, as a crash would leave it.
+  init() throws {
+    place = try TemporaryDirectory()
+    image = "\(place.path)/image"
+    records = try (1...4).map { number in
+      CoordinatorRecord(
+        coordinatorID: "identity", version: number, services: [try service(): 8],
+        members: [try node("a"): ClusterMember(info: try card("a"), liveness: .alive)],
+        plan: Plan(
+          number: number, reason: "plan \(number)", createdAt: at(5).wall,
+          shards: try (0..<UInt32(8)).map {
+            ShardAssignment(shard: try shard($0), primary: try node("a"), epoch: Epoch(number))
+          }))
+    }
+    let data = "\(place.path)/data"
+    for part in 0..<2 {
+      let store = try RocksDBCoordinatorStore(path: data)
+      _ = try store.load()
+      for record in records[(part * 2)..<(part * 2 + 2)] { try store.save(record) }
+      if part == 1 { try FileManager.default.copyItem(atPath: data, toPath: image) }
+      store.close()
+    }
+    try FileManager.default.removeItem(atPath: "\(image)/LOCK")
+  }
+
+  private var names: [String] {
+    get throws { try FileManager.default.contentsOfDirectory(atPath: image).sorted() }
+  }
+
+  private func copy() throws -> String {
+    let data = "\(place.path)/\(UUID().uuidString)"
+    try FileManager.default.copyItem(atPath: image, toPath: data)
+    return data
+  }
+
+  @Test("Every kind of file, harmed in every way")
+  func harmed() throws {
+    #expect(try load(copy()) == records.last)
+    for kind in Kind.allCases {
+      let own = try names.filter(kind.matches)
+      try #require(!own.isEmpty)
+      for harm in FileHarm.allCases {
+        var random = SeededGenerator(seed: testSeed("damaged coordinator files, \(kind) \(harm)"))
+        for round in 0..<max(Self.rounds, own.count) {
+          let name = own[round % own.count]
+          let data = try copy()
+          let file = URL(fileURLWithPath: "\(data)/\(name)")
+          var bytes = [UInt8](try Data(contentsOf: file))
+          guard let done = harm.apply(to: &bytes, using: &random) else { continue }
+          try Data(bytes).write(to: file)
+          // Such an end of the log is what a crash leaves.
+          let looksLikeCrash = kind == .log && (harm == .truncation || harm == .zeroedBlock)
+          try check(data, "\(name): \(done)", keeps: name, mayMissEnd: looksLikeCrash)
+          try FileManager.default.removeItem(atPath: data)
+        }
+      }
+    }
+  }
+
+  @Test("Files that are missing")
+  func missing() throws {
+    for name in try names where Kind.allCases.contains(where: { $0.matches(name) }) {
+      let data = try copy()
+      try FileManager.default.removeItem(atPath: "\(data)/\(name)")
+      // The log is named nowhere while it is written.
+      try check(data, "\(name) is missing", keeps: nil, mayMissEnd: name.hasSuffix(".log"))
+    }
+  }
+
+  /// - Parameter mayMissEnd: the last writes may be gone without a word. Nodes that follow a newer plan tell then.
+  private func check(
+    _ data: String, _ what: Comment, keeps name: String?, mayMissEnd: Bool
+  ) throws {
+    do throws(ClusterError) {
+      let found = try load(data)
+      if mayMissEnd {
+        #expect(found.map(records.contains) ?? false, what)
+        #expect((found?.plan.number ?? 0) >= 2, what)
+      } else {
+        #expect(found == records.last, what)
+      }
+    } catch {
+      #expect(error.message.contains(data), "\(what): \(error)")
+      if let name { #expect(FileManager.default.fileExists(atPath: "\(data)/\(name)"), what) }
+    }
+  }
+
+  private func load(_ data: String) throws(ClusterError) -> CoordinatorRecord? {
+    let store = try RocksDBCoordinatorStore(path: data)
+    defer { store.close() }
+    let record = try store.load()
+    // What an operator looks at counts, too.
+    let history = try store.planHistory(limit: 10)
+    if let record {
+      #expect(history.map(\.number) == Array((1...record.plan.number).reversed()))
+    }
+    return record
+  }
+}
