@@ -127,6 +127,7 @@ package struct LaunchPlan: Hashable, Sendable {
     arguments += bus.coordinatorArguments
     arguments += ["--admin", "\(adminAddress)", "--data", layout.storage(name)]
     if topology.coordinator.approvesPlans { arguments.append("--approve-plans") }
+    arguments += topology.autoscaler?.arguments ?? []
     for service in topology.services {
       arguments += ["--expect", "\(service.name)=\(service.nodes)"]
     }
