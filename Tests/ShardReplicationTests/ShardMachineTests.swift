@@ -180,7 +180,9 @@ struct ShardMachineTests {
     #expect(machine.report(now: 9)?.caughtUp == [b])
   }
 
-  @Test("A primary that needed no lease needs one as soon as it waits for a replica that could take over")
+  @Test(
+    "A primary that needed no lease needs one as soon as it waits for a replica that could take over"
+  )
   func leaseOfOffered() {
     var machine = serving([])
     var actions: [ShardAction] = []
