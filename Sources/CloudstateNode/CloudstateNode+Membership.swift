@@ -14,13 +14,13 @@ import Synchronization
 extension CloudstateNode {
   func join(
     _ cluster: ClusterReference, bus: ZeroMQMessageBus, store: any ShardStore,
-    publicAddress: String, runtime: EntityRuntime
+    publicAddress: String, runtime: EntityRuntime, meters: NodeMeters
   ) async throws -> any ClusterHandle {
     let info = NodeInfo(
       node: configuration.nodeID, service: configuration.service,
       requestEndpoint: bus.requestEndpoint, publishEndpoint: bus.publishEndpoint,
       publicAddress: publicAddress,
-      incarnation: UInt64(clamping: ShardStoreConfiguration.systemTime().unixMilliseconds),
+      incarnation: meters.incarnation,
       zone: configuration.replication.zone)
     guard let coordinator = configuration.coordinator else {
       let alone = StandaloneMembership(info: info, shardCount: configuration.shardCount)
@@ -41,7 +41,7 @@ extension CloudstateNode {
           commands: counters.commands.load(ordering: .relaxed),
           activeEntities: UInt32(clamping: counters.activeEntities.load(ordering: .relaxed)),
           openCalls: 0)
-      }, logger: logger)
+      }, sample: { meters.sample() }, logger: logger)
     cluster.join(membership) { try await membership.stop() }
     return membership
   }

@@ -51,7 +51,12 @@ extension CloudstateNode {
     logger.info("serving \(services) of the user function \(configuration.function)")
 
     let damage = DamageReports()
-    let (settings, shardLoops) = entitySettings(spec, damage: damage, loops: loops)
+    let meters = NodeMeters(
+      node: configuration.nodeID,
+      incarnation: UInt64(clamping: ShardStoreConfiguration.systemTime().unixMilliseconds),
+      at: NIODeadline.now().uptimeNanoseconds)
+    let (settings, shardLoops) = entitySettings(
+      spec, damage: damage, meters: meters, loops: loops)
     let store = ConfirmingStore(database, loops: shardLoops) { Int($0) % shardLoops.count }
     let replication = ReplicatorReference()
     // What the entities finish must still be confirmed by the shards' other copies.
@@ -65,7 +70,7 @@ extension CloudstateNode {
       links: try await function.links(), loops: loops,
       statelessFunctions: Set(
         spec.entities.filter { $0.kind == .statelessFunction }.map(\.serviceName)),
-      unaryTimeout: commandTimeout)
+      unaryTimeout: commandTimeout, meter: meters.functions)
     let methods = EntityMethods(spec)
     let commands = RoutedCommandServer(
       bus: bus, service: configuration.service, shardCount: configuration.shardCount,
@@ -86,7 +91,7 @@ extension CloudstateNode {
       router: router, actions: actions, replicated: replicated?.runtime, methods: methods,
       elsewhere: TopologyCalls(
         cluster: cluster, bus: bus, service: configuration.service, timeout: commandTimeout),
-      report: report)
+      meter: meters.requests, report: report)
     replicated?.effects.set(runner)
     let calls = TopologyCallServer(
       bus: bus, service: configuration.service, methods: methods, runner: runner, loops: loops)
@@ -111,7 +116,8 @@ extension CloudstateNode {
 
     let publicAddress = door.publicAddress
     let handle = try await join(
-      cluster, bus: bus, store: store, publicAddress: publicAddress, runtime: runtime)
+      cluster, bus: bus, store: store, publicAddress: publicAddress, runtime: runtime,
+      meters: meters)
     handle.addListener { change in
       for assignment in change.assignments { router.shardChanged(assignment.shard) }
     }
@@ -177,28 +183,6 @@ extension CloudstateNode {
     return policy
   }
 
-  /// The settings of the function's entities, and the event loops that their shards live on.
-  private func entitySettings(
-    _ spec: ServiceSpec, damage: DamageReports, loops: [any EventLoop]
-  ) -> (EntityRuntimeConfiguration, [any EventLoop]) {
-    var settings = configuration.entities
-    settings.maximumStreams = maximumStreams(of: spec)
-    if let maximum = settings.maximumStreams {
-      logger.info("at most \(maximum) entities of a kind are active at once")
-    }
-    settings.usesSnapshots = SnapshotSupport.restoresSnapshots(spec.info)
-    if !settings.usesSnapshots {
-      logger.info("the function's library cannot restore snapshots: journals are replayed whole")
-    }
-    settings.valueEntities = Set(
-      spec.entities.filter { $0.kind == .valueEntity }.map(\.serviceName))
-    for entity in spec.entities {
-      settings.passivationTimeouts[entity.serviceName] = entity.passivationTimeout
-    }
-    settings.foundDamage = { damage.found($0, $1) }
-    return (settings, Array(loops.prefix(settings.usedLoops(of: loops.count))))
-  }
-
   private func startEntities(
     _ settings: EntityRuntimeConfiguration, function: UserFunction, store: any ShardStore,
     loops: [any EventLoop], reader: NIOThreadPool, _ teardown: Teardown
@@ -209,16 +193,6 @@ extension CloudstateNode {
     let grace = configuration.shutdownGrace
     teardown.add("entities") { await runtime.stop(grace: grace) }
     return runtime
-  }
-
-  /// How many streams of the user function the entities of one kind may hold. A limited function shares them
-  /// evenly between those that have shards and those that are replicated.
-  func maximumStreams(of spec: ServiceSpec) -> Int? {
-    let limit = configuration.maximumStreams ?? StreamCapTable.maximumStreams(of: spec.info)
-    let kinds = Set(spec.entities.map(\.kind))
-    let hasBoth =
-      kinds.contains(.crdt) && (kinds.contains(.eventSourced) || kinds.contains(.valueEntity))
-    return limit.map { hasBoth ? max(1, $0 / 2) : $0 }
   }
 
   private func startStreams(

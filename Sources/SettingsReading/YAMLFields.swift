@@ -97,6 +97,22 @@ package struct YAMLFields {
     return value
   }
 
+  /// A number with or without a point.
+  package mutating func number(
+    _ node: Node?, _ what: String, in range: ClosedRange<Double>
+  ) -> Double? {
+    guard let node else { return nil }
+    guard let text = node.scalar?.string, let value = Double(text), value.isFinite else {
+      report("\(what) is \(Self.kind(node)), not a number", at: node)
+      return nil
+    }
+    guard range.contains(value) else {
+      report("\(what) is \(text); it can be \(range.lowerBound) to \(range.upperBound)", at: node)
+      return nil
+    }
+    return value
+  }
+
   package mutating func boolean(_ node: Node?, _ what: String) -> Bool? {
     guard let node else { return nil }
     guard let value = node.bool else {

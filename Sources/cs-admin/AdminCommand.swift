@@ -14,6 +14,7 @@ struct AdminCommand: AsyncParsableCommand {
         cs-admin top
         cs-admin plan show
         cs-admin drain cart-2 --wait
+        cs-admin scale status
         cs-admin auth token ada --group support
         cs-admin auth check cs.cmd.cart.AddItem --as ada --access Config/access.yaml
         cs-admin keys bus bus.key
@@ -30,7 +31,8 @@ struct AdminCommand: AsyncParsableCommand {
     version: programVersion,
     subcommands: [
       StatusCommand.self, ShardsCommand.self, NodesCommand.self, TopCommand.self, PlanCommand.self,
-      DrainCommand.self, UndrainCommand.self, EntityCommand.self, BackupCommand.self,
+      DrainCommand.self, UndrainCommand.self, ScaleCommand.self, EntityCommand.self,
+      BackupCommand.self,
       RestoreCommand.self, DataCommand.self, AuthCommand.self, KeysCommand.self,
     ])
 }

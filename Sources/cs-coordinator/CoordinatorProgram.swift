@@ -30,6 +30,10 @@ struct CoordinatorProgram: AsyncParsableCommand {
             serves cs-admin status, shards, nodes, top, plan, drain; of several coordinators the
             leader does, and the others send cs-admin there
 
+        cs-coordinator --data ./coordinator --autoscale cart --scale-maximum 8 \\
+                --scaler command --scale-command /usr/local/bin/scale-cart
+            has as many nodes of service cart as its load needs; see cs-admin scale
+
         cs-coordinator --config Config/coordinator.env --data ./coordinator
             settings from a file of KEY=VALUE lines; flags win
 
@@ -66,6 +70,7 @@ struct CoordinatorProgram: AsyncParsableCommand {
   @Option(help: "File written when the coordinator serves.") var readyFile: String?
   @Option(help: "trace, debug, info, notice, warning, error or critical.") var logLevel = "info"
   @OptionGroup(title: "Several coordinators") var etcdOptions: EtcdOptions
+  @OptionGroup(title: "Autoscaling") var autoscaling: AutoscalingOptions
   @Option(help: "File of KEY=VALUE settings: CS_BUS=... for --bus and so on.")
   var config: String?
   @Flag(help: "Stop when the process that started this one ends.") var stopWithParent = false
@@ -76,6 +81,7 @@ struct CoordinatorProgram: AsyncParsableCommand {
       "suspect-timeout",
       "liveness-timeout", "ready-file", "log-level",
     ] + RebalancingOptions.options + AdministrationOptions.options + EtcdOptions.names
+    + AutoscalingOptions.options
   private static let flags = ["stop-with-parent"] + RebalancingOptions.flags
 
   static func main() async {
@@ -193,6 +199,7 @@ struct CoordinatorProgram: AsyncParsableCommand {
       heartbeatInterval: heartbeatInterval, livenessTimeout: livenessTimeout,
       suspectTimeout: suspectTimeout, settleTime: settleTime)
     rebalancing.apply(to: &configuration.rebalancing)
+    configuration.autoscaling = try autoscaling.configuration(data: data)
     do throws(ClusterError) {
       for text in expect { try configuration.expectNodes(text) }
       try configuration.validate()

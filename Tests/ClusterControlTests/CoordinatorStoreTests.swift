@@ -20,7 +20,12 @@ import Testing
         try node("u"): ClusterMember(info: try card("u", service: "users"), liveness: .down),
       ],
       plan: plan == 0
-        ? .empty : Plan(number: plan, reason: "r\(plan)", createdAt: at(5).wall, shards: shards))
+        ? .empty : Plan(number: plan, reason: "r\(plan)", createdAt: at(5).wall, shards: shards),
+      autoscalers: [
+        try service(): ScalingRecord(
+          state: .scalingDown(desired: 2, deadlineWallMilliseconds: 7 + Int64(version)),
+          leaving: ScalingRecord.Leaving(nodes: [try node("a")], scale: 2))
+      ])
   }
 
   @Test func whatIsSavedIsFoundByTheNextProcess() throws {

@@ -11,6 +11,10 @@ struct CoordinatorTrace {
   var reports: [String] = []
   var operated: [UInt64: OperatorAnswer] = [:]
   var probes: [Probe] = []
+  var decisions: [ScaleDecision] = []
+  /// Numbers of nodes that scalers are asked for.
+  var scaled: [Int] = []
+  var recorded: [AutoscalerRecord] = []
   /// Names of all directives but reports, in order.
   var log: [String] = []
   var stored: [CoordinatorRecord] = []
@@ -40,11 +44,13 @@ struct CoordinatorTrace {
   }
 
   mutating func heartbeat(
-    _ name: String, incarnation: UInt64 = 1, plan: UInt64 = 0, view: UInt64 = 0, at now: Moment
+    _ name: String, incarnation: UInt64 = 1, plan: UInt64 = 0, view: UInt64 = 0,
+    sample: NodeSample? = nil, at now: Moment
   ) throws -> HeartbeatAnswer {
     let (answer, directives) = machine.heartbeat(
       HeartbeatReport(
-        node: try node(name), incarnation: incarnation, planNumber: plan, viewVersion: view),
+        node: try node(name), incarnation: incarnation, planNumber: plan, viewVersion: view,
+        sample: sample),
       at: now)
     perform(directives)
     return answer
@@ -76,6 +82,10 @@ struct CoordinatorTrace {
     perform(machine.probeEnded(outcome, of: try node(name), at: now))
   }
 
+  mutating func autoscale(_ deployment: DeploymentScale?, at now: Moment) throws {
+    perform(machine.autoscale(try service(), deployment: deployment, at: now))
+  }
+
   mutating func tick(at now: Moment) { perform(machine.tick(at: now)) }
 
   mutating func releaseDisk() {
@@ -105,6 +115,9 @@ struct CoordinatorTrace {
         log.append("publish \(view.version)")
         published.append(view)
       case .report(let line): reports.append(line)
+      case .decided(let decision): decisions.append(decision)
+      case .scale(let request): scaled.append(request.scale)
+      case .recordScaling(_, let records): recorded += records
       case .operated(let ticket, let answer): operated[ticket] = answer
       case .probe(let node, let pause): probes.append(Probe(node: node, pause: pause))
       }

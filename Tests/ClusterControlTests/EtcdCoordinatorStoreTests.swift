@@ -18,6 +18,8 @@ struct EtcdCoordinatorStoreTests {
       let first = try await store(client)
       #expect(try await blocking { try first.load() } == nil)
       var record = CoordinatorRecord(coordinatorID: "abc", version: 1)
+      record.autoscalers[try service()] = ScalingRecord(
+        state: .upgrading(desired: 3, lastStableRatePerNode: 1.5))
       try await blocking { [record] in try first.save(record) }
       record.services = [try service(): 4]
       record.members = [

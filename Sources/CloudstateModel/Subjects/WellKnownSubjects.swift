@@ -35,6 +35,11 @@ extension Subject {
     Subject(tokens: ["cs", "crdt", service.text, topic.rawValue])
   }
 
+  /// What the autoscaler of a service decides to do: `cs.scale.<service>`.
+  package static func scaleDecisions(of service: ServiceName) -> Subject {
+    Subject(tokens: ["cs", "scale", service.text])
+  }
+
   package static let plan = Subject(tokens: ["cs", "plan"])
   package static let register = Subject(tokens: ["cs", "coordinator", "register"])
   /// What primaries tell the coordinator of their shards.

@@ -18,11 +18,13 @@ final class CommandRunner: CommandDispatcher {
   /// What the function does not serve itself.
   private let elsewhere: TopologyCalls
   private let report: @Sendable (String) -> Void
+  /// Is told of clients' commands.
+  private let meter: any WorkMeter
 
   /// - Parameter report: tells the user function and the log what went wrong.
   init(
     router: CommandRouter, actions: ActionRuntime, replicated: ReplicatedRuntime?,
-    methods: EntityMethods, elsewhere: TopologyCalls,
+    methods: EntityMethods, elsewhere: TopologyCalls, meter: any WorkMeter,
     report: @escaping @Sendable (String) -> Void
   ) {
     self.router = router
@@ -30,12 +32,25 @@ final class CommandRunner: CommandDispatcher {
     self.replicated = replicated
     self.methods = methods
     self.elsewhere = elsewhere
+    self.meter = meter
     self.report = report
   }
 
   // MARK: From the ingress
 
   func dispatch(
+    _ command: EntityCommand, on eventLoop: any EventLoop,
+    completion: @escaping @Sendable (CommandAnswer) -> Void
+  ) {
+    let start = NIODeadline.now().uptimeNanoseconds
+    meter.begin(at: start)
+    run(command, on: eventLoop) { [meter] answer in
+      meter.end(begunAt: start, at: NIODeadline.now().uptimeNanoseconds)
+      completion(answer)
+    }
+  }
+
+  private func run(
     _ command: EntityCommand, on eventLoop: any EventLoop,
     completion: @escaping @Sendable (CommandAnswer) -> Void
   ) {

@@ -137,33 +137,55 @@ package nonisolated struct Cloudstate_Internal_Cluster_NotLeader: Sendable {
 }
 
 /// Subject cs.node.<node>.heartbeat, request to the coordinator; answered with HeartbeatResponse.
-package nonisolated struct Cloudstate_Internal_Cluster_Heartbeat: Sendable {
+package nonisolated struct Cloudstate_Internal_Cluster_Heartbeat: @unchecked Sendable {
   // SwiftProtobuf.Message conformance is added in an extension below. See the
   // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
   // methods supported on all messages.
 
-  package var nodeID: String = String()
+  package var nodeID: String {
+    get {_storage._nodeID}
+    set {_uniqueStorage()._nodeID = newValue}
+  }
 
-  package var incarnation: UInt64 = 0
+  package var incarnation: UInt64 {
+    get {_storage._incarnation}
+    set {_uniqueStorage()._incarnation = newValue}
+  }
 
-  package var planNumber: UInt64 = 0
+  package var planNumber: UInt64 {
+    get {_storage._planNumber}
+    set {_uniqueStorage()._planNumber = newValue}
+  }
 
-  package var viewVersion: UInt64 = 0
+  package var viewVersion: UInt64 {
+    get {_storage._viewVersion}
+    set {_uniqueStorage()._viewVersion = newValue}
+  }
 
   package var load: Cloudstate_Internal_Cluster_NodeLoad {
-    get {_load ?? Cloudstate_Internal_Cluster_NodeLoad()}
-    set {_load = newValue}
+    get {_storage._load ?? Cloudstate_Internal_Cluster_NodeLoad()}
+    set {_uniqueStorage()._load = newValue}
   }
   /// Returns true if `load` has been explicitly set.
-  package var hasLoad: Bool {self._load != nil}
+  package var hasLoad: Bool {_storage._load != nil}
   /// Clears the value of `load`. Subsequent reads from it will return its default value.
-  package mutating func clearLoad() {self._load = nil}
+  package mutating func clearLoad() {_uniqueStorage()._load = nil}
+
+  /// What was measured since the last sample; about one each second.
+  package var sample: Cloudstate_Internal_Cluster_LoadSample {
+    get {_storage._sample ?? Cloudstate_Internal_Cluster_LoadSample()}
+    set {_uniqueStorage()._sample = newValue}
+  }
+  /// Returns true if `sample` has been explicitly set.
+  package var hasSample: Bool {_storage._sample != nil}
+  /// Clears the value of `sample`. Subsequent reads from it will return its default value.
+  package mutating func clearSample() {_uniqueStorage()._sample = nil}
 
   package var unknownFields = SwiftProtobuf.UnknownStorage()
 
   package init() {}
 
-  fileprivate var _load: Cloudstate_Internal_Cluster_NodeLoad? = nil
+  fileprivate var _storage = _StorageClass.defaultInstance
 }
 
 package nonisolated struct Cloudstate_Internal_Cluster_HeartbeatResponse: Sendable {
@@ -189,6 +211,72 @@ package nonisolated struct Cloudstate_Internal_Cluster_HeartbeatResponse: Sendab
   package init() {}
 
   fileprivate var _view: Cloudstate_Internal_Cluster_ClusterView? = nil
+}
+
+/// What a node measured in one interval, for the autoscaler.
+package nonisolated struct Cloudstate_Internal_Cluster_LoadSample: Sendable {
+  // SwiftProtobuf.Message conformance is added in an extension below. See the
+  // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
+  // methods supported on all messages.
+
+  package var intervalNanoseconds: Int64 = 0
+
+  /// Unary requests of clients.
+  package var requests: Cloudstate_Internal_Cluster_WorkMeasure {
+    get {_requests ?? Cloudstate_Internal_Cluster_WorkMeasure()}
+    set {_requests = newValue}
+  }
+  /// Returns true if `requests` has been explicitly set.
+  package var hasRequests: Bool {self._requests != nil}
+  /// Clears the value of `requests`. Subsequent reads from it will return its default value.
+  package mutating func clearRequests() {self._requests = nil}
+
+  /// Commands at the user function.
+  package var functions: Cloudstate_Internal_Cluster_WorkMeasure {
+    get {_functions ?? Cloudstate_Internal_Cluster_WorkMeasure()}
+    set {_functions = newValue}
+  }
+  /// Returns true if `functions` has been explicitly set.
+  package var hasFunctions: Bool {self._functions != nil}
+  /// Clears the value of `functions`. Subsequent reads from it will return its default value.
+  package mutating func clearFunctions() {self._functions = nil}
+
+  /// Writes of the store.
+  package var store: Cloudstate_Internal_Cluster_WorkMeasure {
+    get {_store ?? Cloudstate_Internal_Cluster_WorkMeasure()}
+    set {_store = newValue}
+  }
+  /// Returns true if `store` has been explicitly set.
+  package var hasStore: Bool {self._store != nil}
+  /// Clears the value of `store`. Subsequent reads from it will return its default value.
+  package mutating func clearStore() {self._store = nil}
+
+  package var unknownFields = SwiftProtobuf.UnknownStorage()
+
+  package init() {}
+
+  fileprivate var _requests: Cloudstate_Internal_Cluster_WorkMeasure? = nil
+  fileprivate var _functions: Cloudstate_Internal_Cluster_WorkMeasure? = nil
+  fileprivate var _store: Cloudstate_Internal_Cluster_WorkMeasure? = nil
+}
+
+package nonisolated struct Cloudstate_Internal_Cluster_WorkMeasure: Sendable {
+  // SwiftProtobuf.Message conformance is added in an extension below. See the
+  // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
+  // methods supported on all messages.
+
+  /// The average over time of how many were under way.
+  package var concurrency: Double = 0
+
+  /// How long those took together that ended in the interval.
+  package var timeNanoseconds: Int64 = 0
+
+  /// Those that began in the interval.
+  package var count: Int64 = 0
+
+  package var unknownFields = SwiftProtobuf.UnknownStorage()
+
+  package init() {}
 }
 
 package nonisolated struct Cloudstate_Internal_Cluster_NodeLoad: Sendable {
@@ -1096,53 +1184,104 @@ nonisolated extension Cloudstate_Internal_Cluster_NotLeader: SwiftProtobuf.Messa
 
 nonisolated extension Cloudstate_Internal_Cluster_Heartbeat: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
   package static let protoMessageName: String = _protobuf_package + ".Heartbeat"
-  package static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{3}node_id\0\u{1}incarnation\0\u{3}plan_number\0\u{3}view_version\0\u{1}load\0")
+  package static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{3}node_id\0\u{1}incarnation\0\u{3}plan_number\0\u{3}view_version\0\u{1}load\0\u{1}sample\0")
+
+  fileprivate class _StorageClass {
+    var _nodeID: String = String()
+    var _incarnation: UInt64 = 0
+    var _planNumber: UInt64 = 0
+    var _viewVersion: UInt64 = 0
+    var _load: Cloudstate_Internal_Cluster_NodeLoad? = nil
+    var _sample: Cloudstate_Internal_Cluster_LoadSample? = nil
+
+      // This property is used as the initial default value for new instances of the type.
+      // The type itself is protecting the reference to its storage via CoW semantics.
+      // This will force a copy to be made of this reference when the first mutation occurs;
+      // hence, it is safe to mark this as `nonisolated(unsafe)`.
+      static nonisolated(unsafe) let defaultInstance = _StorageClass()
+
+    private init() {}
+
+    init(copying source: _StorageClass) {
+      _nodeID = source._nodeID
+      _incarnation = source._incarnation
+      _planNumber = source._planNumber
+      _viewVersion = source._viewVersion
+      _load = source._load
+      _sample = source._sample
+    }
+  }
+
+  fileprivate mutating func _uniqueStorage() -> _StorageClass {
+    if !isKnownUniquelyReferenced(&_storage) {
+      _storage = _StorageClass(copying: _storage)
+    }
+    return _storage
+  }
 
   package mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
-    while let fieldNumber = try decoder.nextFieldNumber() {
-      // The use of inline closures is to circumvent an issue where the compiler
-      // allocates stack space for every case branch when no optimizations are
-      // enabled. https://github.com/apple/swift-protobuf/issues/1034
-      switch fieldNumber {
-      case 1: try { try decoder.decodeSingularStringField(value: &self.nodeID) }()
-      case 2: try { try decoder.decodeSingularUInt64Field(value: &self.incarnation) }()
-      case 3: try { try decoder.decodeSingularUInt64Field(value: &self.planNumber) }()
-      case 4: try { try decoder.decodeSingularUInt64Field(value: &self.viewVersion) }()
-      case 5: try { try decoder.decodeSingularMessageField(value: &self._load) }()
-      default: break
+    _ = _uniqueStorage()
+    try withExtendedLifetime(_storage) { (_storage: _StorageClass) in
+      while let fieldNumber = try decoder.nextFieldNumber() {
+        // The use of inline closures is to circumvent an issue where the compiler
+        // allocates stack space for every case branch when no optimizations are
+        // enabled. https://github.com/apple/swift-protobuf/issues/1034
+        switch fieldNumber {
+        case 1: try { try decoder.decodeSingularStringField(value: &_storage._nodeID) }()
+        case 2: try { try decoder.decodeSingularUInt64Field(value: &_storage._incarnation) }()
+        case 3: try { try decoder.decodeSingularUInt64Field(value: &_storage._planNumber) }()
+        case 4: try { try decoder.decodeSingularUInt64Field(value: &_storage._viewVersion) }()
+        case 5: try { try decoder.decodeSingularMessageField(value: &_storage._load) }()
+        case 6: try { try decoder.decodeSingularMessageField(value: &_storage._sample) }()
+        default: break
+        }
       }
     }
   }
 
   package func traverse<V: SwiftProtobuf.Visitor>(visitor: inout V) throws {
-    // The use of inline closures is to circumvent an issue where the compiler
-    // allocates stack space for every if/case branch local when no optimizations
-    // are enabled. https://github.com/apple/swift-protobuf/issues/1034 and
-    // https://github.com/apple/swift-protobuf/issues/1182
-    if !self.nodeID.isEmpty {
-      try visitor.visitSingularStringField(value: self.nodeID, fieldNumber: 1)
+    try withExtendedLifetime(_storage) { (_storage: _StorageClass) in
+      // The use of inline closures is to circumvent an issue where the compiler
+      // allocates stack space for every if/case branch local when no optimizations
+      // are enabled. https://github.com/apple/swift-protobuf/issues/1034 and
+      // https://github.com/apple/swift-protobuf/issues/1182
+      if !_storage._nodeID.isEmpty {
+        try visitor.visitSingularStringField(value: _storage._nodeID, fieldNumber: 1)
+      }
+      if _storage._incarnation != 0 {
+        try visitor.visitSingularUInt64Field(value: _storage._incarnation, fieldNumber: 2)
+      }
+      if _storage._planNumber != 0 {
+        try visitor.visitSingularUInt64Field(value: _storage._planNumber, fieldNumber: 3)
+      }
+      if _storage._viewVersion != 0 {
+        try visitor.visitSingularUInt64Field(value: _storage._viewVersion, fieldNumber: 4)
+      }
+      try { if let v = _storage._load {
+        try visitor.visitSingularMessageField(value: v, fieldNumber: 5)
+      } }()
+      try { if let v = _storage._sample {
+        try visitor.visitSingularMessageField(value: v, fieldNumber: 6)
+      } }()
     }
-    if self.incarnation != 0 {
-      try visitor.visitSingularUInt64Field(value: self.incarnation, fieldNumber: 2)
-    }
-    if self.planNumber != 0 {
-      try visitor.visitSingularUInt64Field(value: self.planNumber, fieldNumber: 3)
-    }
-    if self.viewVersion != 0 {
-      try visitor.visitSingularUInt64Field(value: self.viewVersion, fieldNumber: 4)
-    }
-    try { if let v = self._load {
-      try visitor.visitSingularMessageField(value: v, fieldNumber: 5)
-    } }()
     try unknownFields.traverse(visitor: &visitor)
   }
 
   package static func ==(lhs: Cloudstate_Internal_Cluster_Heartbeat, rhs: Cloudstate_Internal_Cluster_Heartbeat) -> Bool {
-    if lhs.nodeID != rhs.nodeID {return false}
-    if lhs.incarnation != rhs.incarnation {return false}
-    if lhs.planNumber != rhs.planNumber {return false}
-    if lhs.viewVersion != rhs.viewVersion {return false}
-    if lhs._load != rhs._load {return false}
+    if lhs._storage !== rhs._storage {
+      let storagesAreEqual: Bool = withExtendedLifetime((lhs._storage, rhs._storage)) { (_args: (_StorageClass, _StorageClass)) in
+        let _storage = _args.0
+        let rhs_storage = _args.1
+        if _storage._nodeID != rhs_storage._nodeID {return false}
+        if _storage._incarnation != rhs_storage._incarnation {return false}
+        if _storage._planNumber != rhs_storage._planNumber {return false}
+        if _storage._viewVersion != rhs_storage._viewVersion {return false}
+        if _storage._load != rhs_storage._load {return false}
+        if _storage._sample != rhs_storage._sample {return false}
+        return true
+      }
+      if !storagesAreEqual {return false}
+    }
     if lhs.unknownFields != rhs.unknownFields {return false}
     return true
   }
@@ -1182,6 +1321,95 @@ nonisolated extension Cloudstate_Internal_Cluster_HeartbeatResponse: SwiftProtob
   package static func ==(lhs: Cloudstate_Internal_Cluster_HeartbeatResponse, rhs: Cloudstate_Internal_Cluster_HeartbeatResponse) -> Bool {
     if lhs.registerAgain != rhs.registerAgain {return false}
     if lhs._view != rhs._view {return false}
+    if lhs.unknownFields != rhs.unknownFields {return false}
+    return true
+  }
+}
+
+nonisolated extension Cloudstate_Internal_Cluster_LoadSample: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
+  package static let protoMessageName: String = _protobuf_package + ".LoadSample"
+  package static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{3}interval_nanoseconds\0\u{1}requests\0\u{1}functions\0\u{1}store\0")
+
+  package mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
+    while let fieldNumber = try decoder.nextFieldNumber() {
+      // The use of inline closures is to circumvent an issue where the compiler
+      // allocates stack space for every case branch when no optimizations are
+      // enabled. https://github.com/apple/swift-protobuf/issues/1034
+      switch fieldNumber {
+      case 1: try { try decoder.decodeSingularInt64Field(value: &self.intervalNanoseconds) }()
+      case 2: try { try decoder.decodeSingularMessageField(value: &self._requests) }()
+      case 3: try { try decoder.decodeSingularMessageField(value: &self._functions) }()
+      case 4: try { try decoder.decodeSingularMessageField(value: &self._store) }()
+      default: break
+      }
+    }
+  }
+
+  package func traverse<V: SwiftProtobuf.Visitor>(visitor: inout V) throws {
+    // The use of inline closures is to circumvent an issue where the compiler
+    // allocates stack space for every if/case branch local when no optimizations
+    // are enabled. https://github.com/apple/swift-protobuf/issues/1034 and
+    // https://github.com/apple/swift-protobuf/issues/1182
+    if self.intervalNanoseconds != 0 {
+      try visitor.visitSingularInt64Field(value: self.intervalNanoseconds, fieldNumber: 1)
+    }
+    try { if let v = self._requests {
+      try visitor.visitSingularMessageField(value: v, fieldNumber: 2)
+    } }()
+    try { if let v = self._functions {
+      try visitor.visitSingularMessageField(value: v, fieldNumber: 3)
+    } }()
+    try { if let v = self._store {
+      try visitor.visitSingularMessageField(value: v, fieldNumber: 4)
+    } }()
+    try unknownFields.traverse(visitor: &visitor)
+  }
+
+  package static func ==(lhs: Cloudstate_Internal_Cluster_LoadSample, rhs: Cloudstate_Internal_Cluster_LoadSample) -> Bool {
+    if lhs.intervalNanoseconds != rhs.intervalNanoseconds {return false}
+    if lhs._requests != rhs._requests {return false}
+    if lhs._functions != rhs._functions {return false}
+    if lhs._store != rhs._store {return false}
+    if lhs.unknownFields != rhs.unknownFields {return false}
+    return true
+  }
+}
+
+nonisolated extension Cloudstate_Internal_Cluster_WorkMeasure: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
+  package static let protoMessageName: String = _protobuf_package + ".WorkMeasure"
+  package static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}concurrency\0\u{3}time_nanoseconds\0\u{1}count\0")
+
+  package mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
+    while let fieldNumber = try decoder.nextFieldNumber() {
+      // The use of inline closures is to circumvent an issue where the compiler
+      // allocates stack space for every case branch when no optimizations are
+      // enabled. https://github.com/apple/swift-protobuf/issues/1034
+      switch fieldNumber {
+      case 1: try { try decoder.decodeSingularDoubleField(value: &self.concurrency) }()
+      case 2: try { try decoder.decodeSingularInt64Field(value: &self.timeNanoseconds) }()
+      case 3: try { try decoder.decodeSingularInt64Field(value: &self.count) }()
+      default: break
+      }
+    }
+  }
+
+  package func traverse<V: SwiftProtobuf.Visitor>(visitor: inout V) throws {
+    if self.concurrency.bitPattern != 0 {
+      try visitor.visitSingularDoubleField(value: self.concurrency, fieldNumber: 1)
+    }
+    if self.timeNanoseconds != 0 {
+      try visitor.visitSingularInt64Field(value: self.timeNanoseconds, fieldNumber: 2)
+    }
+    if self.count != 0 {
+      try visitor.visitSingularInt64Field(value: self.count, fieldNumber: 3)
+    }
+    try unknownFields.traverse(visitor: &visitor)
+  }
+
+  package static func ==(lhs: Cloudstate_Internal_Cluster_WorkMeasure, rhs: Cloudstate_Internal_Cluster_WorkMeasure) -> Bool {
+    if lhs.concurrency != rhs.concurrency {return false}
+    if lhs.timeNanoseconds != rhs.timeNanoseconds {return false}
+    if lhs.count != rhs.count {return false}
     if lhs.unknownFields != rhs.unknownFields {return false}
     return true
   }

@@ -8,6 +8,11 @@
 // For information on using the generated types, please see the documentation:
 //   https://github.com/apple/swift-protobuf/
 
+#if canImport(FoundationEssentials)
+package import FoundationEssentials
+#else
+package import Foundation
+#endif
 package import SwiftProtobuf
 
 // If the compiler emits an error on this type, it is because this file
@@ -48,12 +53,30 @@ package nonisolated struct Cloudstate_Internal_Etcd_State: Sendable {
   /// Clears the value of `rebalance`. Subsequent reads from it will return its default value.
   package mutating func clearRebalance() {self._rebalance = nil}
 
+  /// Where the autoscalers stand.
+  package var autoscalers: [Cloudstate_Internal_Etcd_Autoscaler] = []
+
   package var unknownFields = SwiftProtobuf.UnknownStorage()
 
   package init() {}
 
   fileprivate var _view: Cloudstate_Internal_Cluster_ClusterView? = nil
   fileprivate var _rebalance: Cloudstate_Internal_Cluster_Rebalance? = nil
+}
+
+package nonisolated struct Cloudstate_Internal_Etcd_Autoscaler: Sendable {
+  // SwiftProtobuf.Message conformance is added in an extension below. See the
+  // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
+  // methods supported on all messages.
+
+  package var service: String = String()
+
+  /// JSON; see ScalingRecord.
+  package var record: Data = Data()
+
+  package var unknownFields = SwiftProtobuf.UnknownStorage()
+
+  package init() {}
 }
 
 package nonisolated struct Cloudstate_Internal_Etcd_Service: Sendable {
@@ -79,7 +102,7 @@ fileprivate nonisolated let _protobuf_package = "cloudstate.internal.etcd"
 
 nonisolated extension Cloudstate_Internal_Etcd_State: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
   package static let protoMessageName: String = _protobuf_package + ".State"
-  package static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}view\0\u{1}services\0\u{1}rebalance\0")
+  package static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}view\0\u{1}services\0\u{1}rebalance\0\u{1}autoscalers\0")
 
   package mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
     while let fieldNumber = try decoder.nextFieldNumber() {
@@ -90,6 +113,7 @@ nonisolated extension Cloudstate_Internal_Etcd_State: SwiftProtobuf.Message, Swi
       case 1: try { try decoder.decodeSingularMessageField(value: &self._view) }()
       case 2: try { try decoder.decodeRepeatedMessageField(value: &self.services) }()
       case 3: try { try decoder.decodeSingularMessageField(value: &self._rebalance) }()
+      case 4: try { try decoder.decodeRepeatedMessageField(value: &self.autoscalers) }()
       default: break
       }
     }
@@ -109,6 +133,9 @@ nonisolated extension Cloudstate_Internal_Etcd_State: SwiftProtobuf.Message, Swi
     try { if let v = self._rebalance {
       try visitor.visitSingularMessageField(value: v, fieldNumber: 3)
     } }()
+    if !self.autoscalers.isEmpty {
+      try visitor.visitRepeatedMessageField(value: self.autoscalers, fieldNumber: 4)
+    }
     try unknownFields.traverse(visitor: &visitor)
   }
 
@@ -116,6 +143,42 @@ nonisolated extension Cloudstate_Internal_Etcd_State: SwiftProtobuf.Message, Swi
     if lhs._view != rhs._view {return false}
     if lhs.services != rhs.services {return false}
     if lhs._rebalance != rhs._rebalance {return false}
+    if lhs.autoscalers != rhs.autoscalers {return false}
+    if lhs.unknownFields != rhs.unknownFields {return false}
+    return true
+  }
+}
+
+nonisolated extension Cloudstate_Internal_Etcd_Autoscaler: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
+  package static let protoMessageName: String = _protobuf_package + ".Autoscaler"
+  package static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}service\0\u{1}record\0")
+
+  package mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
+    while let fieldNumber = try decoder.nextFieldNumber() {
+      // The use of inline closures is to circumvent an issue where the compiler
+      // allocates stack space for every case branch when no optimizations are
+      // enabled. https://github.com/apple/swift-protobuf/issues/1034
+      switch fieldNumber {
+      case 1: try { try decoder.decodeSingularStringField(value: &self.service) }()
+      case 2: try { try decoder.decodeSingularBytesField(value: &self.record) }()
+      default: break
+      }
+    }
+  }
+
+  package func traverse<V: SwiftProtobuf.Visitor>(visitor: inout V) throws {
+    if !self.service.isEmpty {
+      try visitor.visitSingularStringField(value: self.service, fieldNumber: 1)
+    }
+    if !self.record.isEmpty {
+      try visitor.visitSingularBytesField(value: self.record, fieldNumber: 2)
+    }
+    try unknownFields.traverse(visitor: &visitor)
+  }
+
+  package static func ==(lhs: Cloudstate_Internal_Etcd_Autoscaler, rhs: Cloudstate_Internal_Etcd_Autoscaler) -> Bool {
+    if lhs.service != rhs.service {return false}
+    if lhs.record != rhs.record {return false}
     if lhs.unknownFields != rhs.unknownFields {return false}
     return true
   }

@@ -8,6 +8,8 @@ enum AdminRoute: Hashable {
   case plan
   case history(limit: Int)
   case dryRun
+  case scale
+  case scaleHistory(limit: Int)
   case change(OperatorRequest)
 
   /// Why a request is none.
@@ -43,6 +45,9 @@ enum AdminRoute: Hashable {
     case "shards" where path.count == 1: return (.shards, "GET")
     case "plan" where path.count == 1: return (.plan, "GET")
     case "plan" where path.count == 2: return try planRoute(path[1], query)
+    case "scale" where path.count == 1: return (.scale, "GET")
+    case "scale" where path == ["scale", "history"]:
+      return (.scaleHistory(limit: try limit(query)), "GET")
     case "drain" where path.count == 2: return (.change(.drain(try node(path[1]))), "POST")
     case "undrain" where path.count == 2: return (.change(.undrain(try node(path[1]))), "POST")
     case "shards" where path.count == 4 && path[3] == "accept-loss":
@@ -61,7 +66,8 @@ enum AdminRoute: Hashable {
       throw Refusal(
         status: 404,
         message:
-          "there is /status, /nodes, /shards, /plan, /plan/history and /plan/dry-run to read; "
+          "there is /status, /nodes, /shards, /plan, /plan/history, /plan/dry-run, /scale and "
+          + "/scale/history to read; "
           + "/plan/approve, /plan/abort, /plan/rebalance, /drain/NODE, /undrain/NODE and /shards/SERVICE/INDEX/accept-loss to "
           + "change")
     }
@@ -71,13 +77,7 @@ enum AdminRoute: Hashable {
     _ name: String, _ query: [String: String]
   ) throws(Refusal) -> (AdminRoute, method: String) {
     switch name {
-    case "history":
-      let text = query["limit"] ?? String(defaultHistory)
-      guard let limit = Int(text), (1...maximumHistory).contains(limit) else {
-        throw Refusal(
-          status: 400, message: "limit must be 1 to \(maximumHistory), not \(quoted(text))")
-      }
-      return (.history(limit: limit), "GET")
+    case "history": return (.history(limit: try limit(query)), "GET")
     case "dry-run": return (.dryRun, "GET")
     case "approve": return (.change(.approve), "POST")
     case "abort": return (.change(.abort), "POST")
@@ -87,6 +87,15 @@ enum AdminRoute: Hashable {
         status: 404,
         message: "a plan has history, dry-run, approve, abort and rebalance, not \(quoted(name))")
     }
+  }
+
+  private static func limit(_ query: [String: String]) throws(Refusal) -> Int {
+    let text = query["limit"] ?? String(defaultHistory)
+    guard let limit = Int(text), (1...maximumHistory).contains(limit) else {
+      throw Refusal(
+        status: 400, message: "limit must be 1 to \(maximumHistory), not \(quoted(text))")
+    }
+    return limit
   }
 
   private static func node(_ text: String) throws(Refusal) -> NodeID {

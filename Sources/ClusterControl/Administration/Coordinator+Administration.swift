@@ -48,6 +48,8 @@ extension Coordinator {
     case .plan: read { AdminResponse($0.planDocument()) }
     case .dryRun: read { AdminResponse($0.dryRunDocument()) }
     case .history(let limit): history(limit)
+    case .scale: loop.eventLoop.submit { [self] in AdminResponse(scaleDocument()) }
+    case .scaleHistory(let limit): read { AdminResponse($0.scaleHistoryDocument(limit: limit)) }
     case .change(let request): submit(request).map { AdminResponse($0) }
     }
   }

@@ -31,6 +31,7 @@ package final class Coordinator: Sendable {
     var published: ByteBuffer?
     var subscriptions: [Subscription] = []
     var ticks: RepeatedTask?
+    var scaling: [ServiceName: ScalingDesk] = [:]
     var isSilent = false
   }
 
@@ -69,6 +70,7 @@ package final class Coordinator: Sendable {
       let coordinator = Coordinator(
         bus: bus, store: store, machine: machine, logger: logger, loop: loop, onFailure: onFailure)
       try await loop.run { coordinator.begin() }
+      try await coordinator.startScaling()
       return coordinator
     } catch {
       try? await loop.shutDown()
@@ -142,6 +144,9 @@ package final class Coordinator: Sendable {
       case .probe(let node, let pause): probe(node, after: pause)
       case .publish(let view): publish(view)
       case .report(let line): logger.notice("\(line)")
+      case .decided(let decision): tell(decision)
+      case .scale(let request): scale(request)
+      case .recordScaling(let service, let records): record(records, of: service)
       }
     }
   }
@@ -164,6 +169,7 @@ package final class Coordinator: Sendable {
     guard !state.value.isSilent else { return }
     state.value.isSilent = true
     state.value.ticks?.cancel()
+    endScaling()
     for subscription in state.value.subscriptions { subscription.cancel() }
     for request in state.value.requests.values { request.answer(.failure(reason)) }
     state.value.requests = [:]

@@ -40,6 +40,8 @@ package struct CoordinatorConfiguration: Hashable, Sendable {
   /// Default 150 ms.
   package var probePause: Duration
   package var rebalancing: RebalancingConfiguration
+  /// What is scaled. Default: nothing.
+  package var autoscaling: AutoscalingConfiguration?
 
   package init(
     heartbeatInterval: Duration = .milliseconds(500), livenessTimeout: Duration = .seconds(3),
@@ -112,6 +114,7 @@ package struct CoordinatorConfiguration: Hashable, Sendable {
       probeTimeout > .zero && probePause > .zero,
       "the probe timeout and the pause between probes must be positive")
     try rebalancing.validate(livenessTimeout: livenessTimeout)
+    try autoscaling?.validate()
   }
 }
 

@@ -14,11 +14,14 @@ package struct CoordinatorRecord: Hashable, Sendable {
   package var plan: Plan
   /// The newest rebalance, whatever became of it.
   package var rebalance: Rebalance?
+  /// Where the autoscalers stand; none of a service that was never scaled.
+  package var autoscalers: [ServiceName: ScalingRecord]
 
   package init(
     coordinatorID: String, version: UInt64 = 0, services: [ServiceName: UInt32] = [:],
     replicationFactors: [ServiceName: UInt32] = [:], members: [NodeID: ClusterMember] = [:],
-    plan: Plan = .empty, rebalance: Rebalance? = nil
+    plan: Plan = .empty, rebalance: Rebalance? = nil,
+    autoscalers: [ServiceName: ScalingRecord] = [:]
   ) {
     self.coordinatorID = coordinatorID
     self.version = version
@@ -27,6 +30,7 @@ package struct CoordinatorRecord: Hashable, Sendable {
     self.members = members
     self.plan = plan
     self.rebalance = rebalance
+    self.autoscalers = autoscalers
   }
 
   /// Copies of each shard that the service wants, the primary's included; at least 1.

@@ -52,6 +52,27 @@ extension RocksDBCoordinatorStore.Connection {
     return services
   }
 
+  func autoscalers() throws(ClusterError) -> [ServiceName: ScalingRecord] {
+    var records: [ServiceName: ScalingRecord] = [:]
+    var iterator = DatabaseIterator(
+      over: family, of: database, from: Array(CoordinatorKey.autoscalerPrefix.utf8),
+      to: Array("autoscaler0".utf8))
+    iterator.seekToFirst()
+    while iterator.isValid {
+      let key = iterator.withKey { String(decoding: Array(copying: $0), as: UTF8.self) }
+      let sealed = iterator.withValue { Array(copying: $0) }
+      let bytes = try SealedRecord.open(sealed, name: key)
+      guard let name = ServiceName(String(key.dropFirst(CoordinatorKey.autoscalerPrefix.count)))
+      else { throw ClusterError(.corruptRecord, "record \(key) is malformed") }
+      records[name] = try restoring(key) { () throws(ClusterError) in
+        try ScalingRecord(storedBytes: bytes)
+      }
+      iterator.next()
+    }
+    do throws(RocksDBError) { try iterator.checkFailure() } catch { throw readingFailure(error) }
+    return records
+  }
+
   /// The numbers in the last keys of a range, the newest first, at most `limit`.
   func newest(from start: [UInt8], to end: [UInt8], limit: Int) throws(ClusterError) -> [UInt64] {
     var numbers: [UInt64] = []
@@ -110,8 +131,11 @@ enum CoordinatorKey {
   static let format = "format"
   static let state = "state"
   static let servicePrefix = "service/"
+  static let autoscalerPrefix = "autoscaler/"
 
   static func service(_ name: ServiceName) -> String { servicePrefix + name.text }
+
+  static func autoscaler(_ name: ServiceName) -> String { autoscalerPrefix + name.text }
 
   static func plan(_ number: UInt64) -> [UInt8] {
     Array("plan/".utf8) + (0..<8).map { UInt8(truncatingIfNeeded: number >> (56 - 8 * $0)) }

@@ -14,6 +14,7 @@ import Synchronization
 ///   second is missing in records of format 1 and then 1.
 /// * `rebalance/<id>`, the id in eight bytes, big-endian: the newest ``retainedRebalances`` rebalances as they
 ///   were last. Format 1 had none.
+/// * `autoscaler/<service>`: a ``ScalingRecord`` as JSON. Software that knows none leaves them alone.
 /// * `plan/<number>`, the number in eight bytes, big-endian: each plan that was in force, the
 ///   newest ``retainedPlans`` of them.
 ///
@@ -96,7 +97,8 @@ package final class RocksDBCoordinatorStore: CoordinatorStore {
         services: services.mapValues(\.shardCount),
         replicationFactors: services.mapValues(\.replicationFactor).filter { $0.value > 1 },
         members: Dictionary(uniqueKeysWithValues: view.members.map { ($0.node, $0) }),
-        plan: view.plan, rebalance: connection.storedRebalance)
+        plan: view.plan, rebalance: connection.storedRebalance,
+        autoscalers: try connection.autoscalers())
       try checkConsistency(record)
       return record
     }
@@ -122,6 +124,11 @@ package final class RocksDBCoordinatorStore: CoordinatorStore {
       }
       if let rebalance = record.rebalance, rebalance != connection.storedRebalance {
         connection.put(rebalance, in: &batch)
+      }
+      for (service, scaling) in record.autoscalers {
+        let key = CoordinatorKey.autoscaler(service)
+        batch.put(
+          Array(key.utf8), SealedRecord.seal(try scaling.storedBytes, name: key), in: family)
       }
       let number = record.plan.number
       if number > connection.storedPlan {

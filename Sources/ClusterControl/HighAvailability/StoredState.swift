@@ -1,5 +1,6 @@
 import CloudstateModel
 import CloudstateProtocol
+import FoundationEssentials
 import Gzip
 
 // What is kept in etcd: compressed, because etcd takes 1.5 MiB at a time and a plan of many shards says much the same
@@ -32,6 +33,12 @@ struct StoredState {
       return entry
     }
     if let rebalance = record.rebalance { message.rebalance = rebalance.message }
+    for (service, scaling) in record.autoscalers.sorted(by: { $0.key < $1.key }) {
+      var entry = Cloudstate_Internal_Etcd_Autoscaler()
+      entry.service = service.text
+      entry.record = Data(try scaling.storedBytes)
+      message.autoscalers.append(entry)
+    }
     return try Packing.seal(message.storedBytes, name: EtcdKeys.stateName)
   }
 
@@ -48,11 +55,16 @@ struct StoredState {
         services[service] = entry.shardCount
         if entry.replicationFactor > 0 { factors[service] = entry.replicationFactor }
       }
+      var autoscalers: [ServiceName: ScalingRecord] = [:]
+      for entry in message.autoscalers {
+        autoscalers[try serviceName(entry.service)] = try ScalingRecord(storedBytes: entry.record)
+      }
       return CoordinatorRecord(
         coordinatorID: view.coordinatorID, version: view.version, services: services,
         replicationFactors: factors,
         members: Dictionary(uniqueKeysWithValues: view.members.map { ($0.node, $0) }), plan: plan,
-        rebalance: message.hasRebalance ? try Rebalance(message.rebalance) : nil)
+        rebalance: message.hasRebalance ? try Rebalance(message.rebalance) : nil,
+        autoscalers: autoscalers)
     }
   }
 }

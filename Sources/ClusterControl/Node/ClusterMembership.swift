@@ -17,7 +17,12 @@ package final class ClusterMembership: ClusterHandle {
   let bus: any MessageBus
   let configuration: MembershipConfiguration
   let saveView: @Sendable ([UInt8]) throws -> Void
+  /// Samples are as long as this, or as the heartbeat interval where that is longer. A little less than a second:
+  /// a heartbeat that comes early is not left out.
+  private static let sampleInterval: Duration = .milliseconds(900)
+
   private let load: @Sendable () -> NodeLoad
+  private let sample: @Sendable () -> NodeSample?
   let logger: Logger
   let loop: ControlLoop
   private let current: Mutex<ClusterSnapshot>
@@ -30,6 +35,7 @@ package final class ClusterMembership: ClusterHandle {
     var subscriptions: [Subscription] = []
     var timer: Scheduled<Void>?
     var timerDue: Duration?
+    var lastSample: Duration?
     /// The newest view that is not saved yet.
     var unsaved: ClusterView?
     var isSaving = false
@@ -42,8 +48,10 @@ package final class ClusterMembership: ClusterHandle {
   private init(
     bus: any MessageBus, configuration: MembershipConfiguration,
     saveView: @escaping @Sendable ([UInt8]) throws -> Void,
-    load: @escaping @Sendable () -> NodeLoad, logger: Logger, loop: ControlLoop
+    load: @escaping @Sendable () -> NodeLoad, sample: @escaping @Sendable () -> NodeSample?,
+    logger: Logger, loop: ControlLoop
   ) {
+    self.sample = sample
     nodeID = configuration.info.node
     self.bus = bus
     self.configuration = configuration
@@ -68,21 +76,23 @@ package final class ClusterMembership: ClusterHandle {
   ///     may block, one call at a time.
   ///   - load: what the node is doing; called on the membership's thread before each heartbeat,
   ///     must not block.
+  ///   - sample: what was measured since the last call, for the autoscaler; called likewise, once a second.
   /// - Throws: ``ClusterError`` for a bad configuration, and what `loadView` throws. A document
   ///   that is damaged is reported in the log and not used: the coordinator has the truth.
   package static func start(
     bus: any MessageBus, configuration: MembershipConfiguration,
     loadView: @escaping @Sendable () throws -> [UInt8]?,
     saveView: @escaping @Sendable ([UInt8]) throws -> Void,
-    load: @escaping @Sendable () -> NodeLoad = { .none }, logger: Logger
+    load: @escaping @Sendable () -> NodeLoad = { .none },
+    sample: @escaping @Sendable () -> NodeSample? = { nil }, logger: Logger
   ) async throws -> ClusterMembership {
     try configuration.validate()
     let loop = ControlLoop()
     do {
       let document = try await loop.onDisk(loadView)
       let membership = ClusterMembership(
-        bus: bus, configuration: configuration, saveView: saveView, load: load, logger: logger,
-        loop: loop)
+        bus: bus, configuration: configuration, saveView: saveView, load: load, sample: sample,
+        logger: logger, loop: loop)
       try await loop.run { membership.begin(saved: document) }
       return membership
     } catch {
@@ -210,6 +220,10 @@ package final class ClusterMembership: ClusterHandle {
     saveIfIdle()
     var report = report
     report.load = load()
+    if state.value.lastSample.map({ uptime - $0 >= Self.sampleInterval }) ?? true {
+      report.sample = sample()
+      state.value.lastSample = uptime
+    }
     ask(.heartbeat(nodeID), payload: report.message.encoded) { [self] result in
       let outcome = decoded(result) { payload throws(ClusterError) in
         try HeartbeatAnswer(Cloudstate_Internal_Cluster_HeartbeatResponse(reading: payload))

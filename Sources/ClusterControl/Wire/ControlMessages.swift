@@ -115,11 +115,14 @@ package struct HeartbeatReport: Hashable, Sendable {
   package var planNumber: UInt64
   package var viewVersion: UInt64
   package var load: NodeLoad
+  /// What was measured since the last sample, in about one heartbeat each second; for the autoscaler.
+  package var sample: NodeSample?
 
   package init(
     node: NodeID, incarnation: UInt64, planNumber: UInt64, viewVersion: UInt64,
-    load: NodeLoad = .none
+    load: NodeLoad = .none, sample: NodeSample? = nil
   ) {
+    self.sample = sample
     self.node = node
     self.incarnation = incarnation
     self.planNumber = planNumber
@@ -135,6 +138,9 @@ package struct HeartbeatReport: Hashable, Sendable {
       load: NodeLoad(
         commands: message.load.commands, activeEntities: message.load.activeEntities,
         openCalls: message.load.openCalls))
+    if message.hasSample {
+      sample = NodeSample(message.sample, node: node, incarnation: incarnation)
+    }
   }
 
   /// The wire form.
@@ -147,6 +153,7 @@ package struct HeartbeatReport: Hashable, Sendable {
     message.load.commands = load.commands
     message.load.activeEntities = load.activeEntities
     message.load.openCalls = load.openCalls
+    if let sample { message.sample = sample.message }
     return message
   }
 }

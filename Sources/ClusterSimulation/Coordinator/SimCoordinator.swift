@@ -132,6 +132,8 @@ final class CoordinatorRun {
       case .probe(let node, let pause): probe(node, after: pause)
       case .publish(let view): publish(view)
       case .report(let line): process.note(line)
+      // Nothing is scaled here.
+      case .decided, .scale, .recordScaling: break
       }
     }
   }

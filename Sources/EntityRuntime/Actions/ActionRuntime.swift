@@ -9,14 +9,17 @@ package final class ActionRuntime: Sendable {
   /// Services of functions that speak the protocol before 0.2.
   private let statelessFunctions: Set<String>
   private let unaryTimeout: TimeAmount
+  private let meter: (any WorkMeter)?
 
   /// - Parameters:
   ///   - links: the user function as each event loop sees it, in the order of `loops`.
   ///   - unaryTimeout: how long a call that asks for one response may take when its caller sets no deadline.
+  ///   - meter: is told of calls that ask for one response.
   package init(
     links: [NIOLoopBound<any FunctionLink>], loops: [any EventLoop],
-    statelessFunctions: Set<String>, unaryTimeout: TimeAmount
+    statelessFunctions: Set<String>, unaryTimeout: TimeAmount, meter: (any WorkMeter)? = nil
   ) {
+    self.meter = meter
     self.links = links
     self.loops = loops
     self.statelessFunctions = statelessFunctions
@@ -32,7 +35,7 @@ package final class ActionRuntime: Sendable {
       codec: ActionCodec(
         dialect: statelessFunctions.contains(request.serviceName) ? .statelessFunction : .action,
         request: request),
-      link: links[index].value, owner: owner)
+      link: links[index].value, owner: owner, meter: meter)
     var deadline = request.deadline.map(NIODeadline.uptimeNanoseconds)
     if deadline == nil, request.shape == .unary { deadline = .now() + unaryTimeout }
     call.open(deadline: deadline)

@@ -8,15 +8,27 @@ final class FunctionActionCall: ActionCall {
   private let link: any FunctionLink
   private var owner: (any ActionCallOwner)?
   private var stream: (any GRPCClientStream)?
+  /// Calls with one answer are measured. Others may be open for ever without any work in them.
+  private let meter: (any WorkMeter)?
+  private var meteredSince: UInt64?
 
-  init(codec: ActionCodec, link: any FunctionLink, owner: any ActionCallOwner) {
+  init(
+    codec: ActionCodec, link: any FunctionLink, owner: any ActionCallOwner,
+    meter: (any WorkMeter)?
+  ) {
     self.codec = codec
     self.link = link
     self.owner = owner
+    self.meter = codec.request.shape == .unary ? meter : nil
   }
 
   /// Opens the stream and sends the header, if the shape has one.
   func open(deadline: NIODeadline?) {
+    if let meter {
+      let now = NIODeadline.now().uptimeNanoseconds
+      meter.begin(at: now)
+      meteredSince = now
+    }
     stream = link.openStream(path: codec.path, deadline: deadline, handler: self)
     if let header = codec.header { stream?.send(header) }
   }
@@ -28,6 +40,10 @@ final class FunctionActionCall: ActionCall {
   func end() { stream?.sendEnd() }
 
   func cancel() {
+    if let meteredSince {
+      meter?.end(begunAt: meteredSince, at: NIODeadline.now().uptimeNanoseconds)
+    }
+    meteredSince = nil
     owner = nil
     stream?.cancel()
     stream = nil

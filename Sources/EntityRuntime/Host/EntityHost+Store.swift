@@ -3,11 +3,19 @@ import NIOCore
 import NIOPosix
 import ShardStore
 
+/// A batch whose outcome is not known yet.
+struct SubmittedBatch {
+  let instance: EntityInstance
+  let submittedAt: UInt64
+}
+
 // What entities ask of the store.
 extension EntityHost {
   func commit(_ order: CommitOrder, of instance: EntityInstance) {
     lastToken += 1
-    uncommitted[lastToken] = instance
+    let now = now()
+    uncommitted[lastToken] = SubmittedBatch(instance: instance, submittedAt: now)
+    configuration.meters.store?.begin(at: now)
     let batch = ShardBatch(
       shard: instance.shard.id, epoch: order.epoch, entity: instance.key,
       time: ShardStoreConfiguration.systemTime(),
@@ -21,8 +29,14 @@ extension EntityHost {
 
   func completed(_ outcomes: [CommitOutcome]) {
     for outcome in outcomes {
-      uncommitted.removeValue(forKey: outcome.token)?.committed(outcome.result)
+      guard let batch = uncommitted.removeValue(forKey: outcome.token) else { continue }
+      endBatch(batch)
+      batch.instance.committed(outcome.result)
     }
+  }
+
+  func endBatch(_ batch: SubmittedBatch) {
+    configuration.meters.store?.end(begunAt: batch.submittedAt, at: now())
   }
 
   func lookUp(_ key: String, of instance: EntityInstance) -> KeyLookup {

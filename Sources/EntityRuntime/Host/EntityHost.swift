@@ -29,7 +29,7 @@ final class EntityHost: StoppableHost {
   private var waitingCallers: [CommandTicket: Completion] = [:]
   private var lastTicket: UInt64 = 0
   /// Submitted batches without an outcome; of entities that were given up too.
-  var uncommitted: [UInt64: EntityInstance] = [:]
+  var uncommitted: [UInt64: SubmittedBatch] = [:]
   var lastToken: UInt64 = 0
   private var sweep: SweepTimer
   private var isStopping = false
@@ -170,6 +170,7 @@ final class EntityHost: StoppableHost {
 
   /// The entity is in no shard any more.
   func forget(_ instance: EntityInstance) {
+    instance.endMetering()
     room.remove(instance)
     entityCount -= 1
     counters.retired(isLast: entityCount == 0)
@@ -192,6 +193,7 @@ final class EntityHost: StoppableHost {
     )
     for completion in waitingCallers.values { completion(.error(unknown)) }
     waitingCallers.removeAll()
+    for batch in uncommitted.values { endBatch(batch) }
     uncommitted.removeAll()
     for shard in shards.values {
       shard.removeAll().forEach(forget)

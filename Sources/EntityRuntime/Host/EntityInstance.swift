@@ -29,6 +29,9 @@ final class EntityInstance: HostedEntity {
   private var pendingRecovery: SequenceNumber?
   private var actions: [EntityAction] = []
   private var isPerforming = false
+  /// Since when the function has had the command that the meter was told of.
+  private var meteredSince: UInt64?
+  private var isMetered = true
 
   init(
     key: EntityKey, serviceName: String, kind: StatefulKind, shard: HostedShard,
@@ -98,6 +101,7 @@ final class EntityInstance: HostedEntity {
       host.touched(self)
     }
     event(&machine, &actions, now)
+    noteCommand(at: now)
     guard !isPerforming else { return }
     isPerforming = true
     var index = 0
@@ -108,6 +112,24 @@ final class EntityInstance: HostedEntity {
     actions.removeAll(keepingCapacity: true)
     isPerforming = false
     if host.isContended { host.makeRoom() }
+  }
+
+  /// Tells the meter of the command that the function has now, and of the one it had.
+  private func noteCommand(at now: UInt64) {
+    let sentAt = machine.commandSentAt
+    guard sentAt != meteredSince, isMetered, let meter = host.configuration.meters.functions
+    else { return }
+    if let meteredSince { meter.end(begunAt: meteredSince, at: now) }
+    if sentAt != nil { meter.begin(at: now) }
+    meteredSince = sentAt
+  }
+
+  /// The entity is in no shard any more: what its function still does is for nobody.
+  func endMetering() {
+    isMetered = false
+    guard let meteredSince, let meter = host.configuration.meters.functions else { return }
+    self.meteredSince = nil
+    meter.end(begunAt: meteredSince, at: host.now())
   }
 
   private func perform(_ action: EntityAction) {

@@ -28,6 +28,8 @@ package struct EntityRuntimeConfiguration: Sendable {
   /// Whether clients' headers reach the function as `Command.metadata`. Default off, as the reference.
   package var passesMetadata = false
 
+  /// What is told of commands at the function and batches at the store.
+  package var meters = WorkMeters()
   /// Told of a record of a shard that cannot be read; any thread, must not block.
   package var foundDamage: (@Sendable (ShardID, String) -> Void)?
 

@@ -54,6 +54,7 @@ extension LaunchPlan {
       arguments += ["--data", layout.storage(name)]
     }
     if settings.approvesPlans { arguments.append("--approve-plans") }
+    arguments += topology.autoscaler?.arguments ?? []
     for service in topology.services {
       arguments += ["--expect", "\(service.name)=\(service.nodes)"]
     }

@@ -79,7 +79,8 @@ struct Scaling: Hashable, Sendable {
   /// What to do first.
   mutating func begin(at now: Duration) -> [Action] {
     if nodes.isEmpty { return finish(.done) }
-    guard !adds else { return [] }
+    // One of that name may have been drained before.
+    guard !adds else { return nodes.map { .undrain($0) } }
     nextQuestion = now + Self.askEvery
     return nodes.map { .drain($0) }
   }

@@ -43,6 +43,8 @@ package struct Topology: Hashable, Sendable {
   package var isChaotic = false
   /// Never empty; names are unique.
   package var services: [Service]
+  /// `nil`: numbers of nodes change by `cs-up scale` only.
+  package var autoscaler: AutoscalerTopology?
 
   /// One stateful service: a user function and its nodes.
   package struct Service: Hashable, Sendable {

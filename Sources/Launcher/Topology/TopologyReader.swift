@@ -53,7 +53,7 @@ package struct TopologyReader {
         root, "a topology",
         keys: [
           "version", "name", "data", "ephemeral", "defaults", "coordinator", "ports", "bus_key",
-          "services", "chaos",
+          "services", "chaos", "autoscaler",
         ])
     else { return nil }
     version(values["version"], root: root)
@@ -73,10 +73,13 @@ package struct TopologyReader {
     if let node = values["defaults"] { defaults = serviceDefaults(node) }
     let services = services(values["services"], defaults: defaults, root: root)
     checkCoordinators(coordinator, services: services ?? [])
+    let autoscaler = autoscaler(
+      values["autoscaler"], services: services ?? [],
+      maximumNodes: isChaotic ? Topology.maximumChaoticNodes : Topology.maximumNodes)
     guard let name, let services else { return nil }
     return Topology(
       name: name, file: file, data: data, busKey: busKey, coordinator: coordinator,
-      ports: ports, isChaotic: isChaotic, services: services)
+      ports: ports, isChaotic: isChaotic, services: services, autoscaler: autoscaler)
   }
 
   private mutating func version(_ node: Node?, root: Node) {

@@ -20,6 +20,25 @@ private func plan(_ yaml: String, data: String = "/d") throws -> LaunchPlan {
 
 @Suite("Launch plans")
 struct LaunchPlanTests {
+  @Test("what a topology says of autoscaling, the coordinator is told")
+  func autoscaler() throws {
+    let plan = try plan(
+      """
+      autoscaler: {minimum: 2, maximum: 5, target_functions: 1.5, window: 30s, warm_up: 500ms}
+      services:
+        - {name: cart, nodes: 2, function: {command: x}}
+        - {name: users, nodes: 2, function: {command: x}}
+      """)
+    let arguments = plan.processes[0].arguments
+    let start = try #require(arguments.firstIndex(of: "--autoscale"))
+    #expect(
+      arguments[start...].prefix(14) == [
+        "--autoscale", "cart,users", "--scaler", "launcher", "--scale-minimum", "2",
+        "--scale-maximum", "5", "--scale-target-functions", "1.5", "--scale-window", "30s",
+        "--scale-warm-up", "500ms",
+      ])
+  }
+
   @Test("coordinator, then each node after its function, with every flag")
   func complete() throws {
     let plan = try plan(

@@ -13,7 +13,7 @@ struct ScalingTests {
   func more() {
     var machine = Scaling(
       service: "cart", nodes: ["cart-2", "cart-3"], adds: true, deadline: .seconds(60))
-    #expect(machine.begin(at: .zero) == [])
+    #expect(machine.begin(at: .zero) == machine.nodes.map { .undrain($0) })
     #expect(machine.handle(.ready(1), at: .seconds(1)) == [])
     #expect(machine.nextDeadline == .seconds(60))
     var late = machine

@@ -25,7 +25,27 @@ struct Mistake: Sendable, CustomTestStringConvertible {
     return Mistake(text, expected.joined(separator: "\n"))
   }
 
-  static let all: [Mistake] = whole + topology + service + ports
+  static let all: [Mistake] = whole + topology + service + ports + autoscaler
+
+  private static let autoscaler: [Mistake] = [
+    .with(
+      "autoscaler: {services: [b], minimum: 3, maximum: 2}",
+      "3:25: autoscaler names the service 'b'; did you mean 'a'?",
+      "3:38: minimum of autoscaler is 3, more than maximum, 2"),
+    .with(
+      "autoscaler: {target_functions: much, margin: 2, scaler: launch}",
+      "3:32: target_functions of autoscaler is 'much', not a number",
+      "3:46: margin of autoscaler is 2; it can be 0.0 to 0.5",
+      "3:57: scaler of autoscaler is 'launch'; did you mean 'launcher'?"),
+    .with(
+      "autoscaler: {window: 3s, tick: 5s, down_deadline: 1s}",
+      "3:22: window of autoscaler is 3s, shorter than rate_window, 6s unless it is named",
+      "3:51: down_deadline of autoscaler is 1s, shorter than tick, 5s"),
+    .with(
+      "defaults: {nodes: 3, replication: 2}\nautoscaler: {maximum: 2}",
+      "4:13: service 'a' keeps 2 copies, and autoscaler could leave it fewer nodes; write minimum: 2",
+      "4:23: service 'a' starts with 3 nodes, more than maximum of autoscaler, 2"),
+  ]
 
   private static let whole: [Mistake] = [
     Mistake("", "1:1: the file is empty; a topology has version, name and services"),
@@ -46,7 +66,7 @@ struct Mistake: Sendable, CustomTestStringConvertible {
     .with(
       "zebra: 1",
       "3:1: unknown key 'zebra' in a topology; known keys are version, name, data, ephemeral, "
-        + "defaults, coordinator, ports, bus_key, services, chaos"),
+        + "defaults, coordinator, ports, bus_key, services, chaos, autoscaler"),
     .with(
       "data: x\nephemeral: true", "3:7: data and ephemeral: true exclude each other; keep one"),
     .with("ephemeral: maybe", "3:12: ephemeral is 'maybe'; write true or false"),

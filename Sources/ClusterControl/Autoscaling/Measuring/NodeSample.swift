@@ -44,7 +44,8 @@ package final class NodeMeters: Sendable {
   package let functions: ConcurrencyMeter
   package let store: ConcurrencyMeter
   private let node: NodeID
-  private let incarnation: UInt64
+  /// Of the node's process, as in ``NodeInfo/incarnation``.
+  package let incarnation: UInt64
   private let lastSample: Mutex<UInt64>
 
   /// - Parameter now: nanoseconds of the clock that all later times are of, too.

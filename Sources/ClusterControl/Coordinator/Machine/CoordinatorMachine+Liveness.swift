@@ -62,6 +62,7 @@ extension CoordinatorMachine {
       directives.append(.report("node \(report.node) is alive again"))
       if member.liveness == .down { triggerRebalance("node \(report.node) is back", at: now) }
     }
+    if let sample = report.sample { directives += take(sample, of: member.service, at: now) }
     directives += takeSteps(at: now) + writeIfNeeded()
     let isBehind = report.viewVersion < durable.version
     return (

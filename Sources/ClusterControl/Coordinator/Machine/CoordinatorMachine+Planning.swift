@@ -43,7 +43,7 @@ extension CoordinatorMachine {
     }
   }
 
-  private func placementProblem(of service: ServiceName) -> PlacementProblem {
+  func placementProblem(of service: ServiceName) -> PlacementProblem {
     let assignments = record.plan.shards.filter { $0.shard.service == service }
     return PlacementProblem(
       service: service, shardCount: record.services[service] ?? 0,

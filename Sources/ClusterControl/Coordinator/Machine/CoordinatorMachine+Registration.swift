@@ -48,6 +48,10 @@ extension CoordinatorMachine {
       lastHeard: now.uptime, isHeard: true, planNumber: registration.planNumber,
       isLinkTrusted: known?.info == info && presence[info.node]?.isLinkTrusted == true)
     if isJoin { lastJoin[info.service] = now.uptime }
+    if known?.incarnation != info.incarnation {
+      memberSince[info.node] = now.uptime
+      if known?.liveness != .alive { scaling[info.service]?.nodeCame(at: now.uptime) }
+    }
     var directives: [Directive] = []
     if isChange { directives.append(.report(joinReport(info, known: known))) }
     if known?.info != info { knowledge.forget(info.node) }
@@ -171,6 +175,7 @@ extension CoordinatorMachine {
     }
     record.members[node] = nil
     presence[node] = nil
+    memberSince[node] = nil
   }
 
   /// The nodes of a service that may be given shards now.

@@ -25,6 +25,12 @@ package struct CoordinatorMachine: Sendable {
     case publish(ClusterView)
     /// Write a line to the log.
     case report(String)
+    /// An autoscaler has decided that something is to be done: tell it.
+    case decided(ScaleDecision)
+    /// Ask the service's scaler for a number of nodes.
+    case scale(ScaleRequest)
+    /// What the service's autoscaler was told and decided, for its recording.
+    case recordScaling(ServiceName, [AutoscalerRecord])
   }
 
   package let configuration: CoordinatorConfiguration
@@ -59,6 +65,12 @@ package struct CoordinatorMachine: Sendable {
   var measuredPause = MeasuredPause()
   /// Answers to operators, due once the version is durable.
   var waitingOperators: [(ticket: UInt64, version: UInt64, answer: OperatorAnswer)] = []
+  /// The autoscalers of the services that are scaled.
+  var scaling: [ServiceName: ServiceScaling] = [:]
+  /// Since when each node's present process is a member, as far as this one has seen it come.
+  var memberSince: [NodeID: Duration] = [:]
+  /// Requests to scalers, due once the version is durable; one for each service at most.
+  var waitingScaleRequests: [(version: UInt64, request: ScaleRequest)] = []
   /// The time of the newest event.
   var clock: Moment?
 
@@ -73,6 +85,7 @@ package struct CoordinatorMachine: Sendable {
     durable = record
     if stored == nil { record.version = 1 }
     record.plan.shards.sort { $0.shard < $1.shard }
+    scaling = Self.autoscalers(configuration.autoscaling, record)
   }
 
   /// Makes a plan the decided one. Reasons of a plan that no write covers yet are kept with it.
@@ -128,6 +141,7 @@ package struct CoordinatorMachine: Sendable {
     waitingOperators.removeAll { $0.version <= version }
     directives += operated.map { .operated(ticket: $0.ticket, $0.answer) }
     directives.append(.publish(durable.view))
+    directives += dueScaleRequests()
     if let clock { directives += takeSteps(at: clock) }
     return directives + writeIfNeeded()
   }

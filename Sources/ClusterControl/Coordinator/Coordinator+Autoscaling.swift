@@ -1,0 +1,162 @@
+import CloudstateModel
+import Logging
+import MessageBus
+import NIOCore
+
+// What the autoscalers need of the world: time, scalers and a place for recordings. On the loop.
+
+extension Coordinator {
+  /// Makes the scalers and lets the autoscalers decide from now on. Not on the loop.
+  ///
+  /// - Throws: ``ClusterError`` with `.invalidConfiguration`.
+  func startScaling() async throws {
+    guard let configuration = configuration.autoscaling else { return }
+    var scalers: [ServiceName: any Scaler] = [:]
+    var recorders: [ServiceName: ScaleRecorder] = [:]
+    var earlier: [ServiceName: [ScaleDecision]] = [:]
+    for service in configuration.services {
+      scalers[service] = try configuration.makeScaler(of: service) { [self] in
+        await livingMembers(of: service)
+      }
+      guard let folder = configuration.recordings else { continue }
+      let recorder = ScaleRecorder(folder: folder, service: service)
+      recorders[service] = recorder
+      earlier[service] = try await loop.onDisk {
+        recorder.decisions(limit: ServiceScaling.retainedDecisions)
+      }
+    }
+    let (made, writing, found) = (scalers, recorders, earlier)
+    try await loop.run { [self] in
+      beginScaling(configuration, scalers: made, recorders: writing, earlier: found)
+    }
+  }
+
+  /// None once the coordinator is stopping.
+  private func livingMembers(of service: ServiceName) async -> Int {
+    let count = try? await loop.run { [state] in state.value.machine.assignable(service).count }
+    return count ?? 0
+  }
+
+  private func beginScaling(
+    _ configuration: AutoscalingConfiguration, scalers: [ServiceName: any Scaler],
+    recorders: [ServiceName: ScaleRecorder], earlier: [ServiceName: [ScaleDecision]]
+  ) {
+    let period = configuration.settings.tickPeriod.timeAmount
+    for (service, scaler) in scalers.sorted(by: { $0.key < $1.key }) {
+      state.value.machine.recall(earlier[service] ?? [], of: service)
+      state.value.scaling[service] = ScalingDesk(scaler: scaler, recorder: recorders[service])
+      writeRecording(service)
+      state.value.scaling[service]?.ticks = loop.eventLoop.scheduleRepeatedTask(
+        initialDelay: period, delay: period
+      ) { [self] _ in scalingTick(service, configuration) }
+      logger.notice(
+        "service \(service) is scaled, now \(state.value.machine.scalingState(service))")
+    }
+  }
+
+  func endScaling() {
+    for desk in state.value.scaling.values { desk.ticks?.cancel() }
+    // Their scalers know the coordinator.
+    state.value.scaling = [:]
+  }
+
+  private func scalingTick(_ service: ServiceName, _ configuration: AutoscalingConfiguration) {
+    guard !state.value.isSilent else { return }
+    let now = Moment.now()
+    perform(
+      state.value.machine.autoscale(
+        service, deployment: state.value.scaling[service]?.deployment, at: now))
+    useScaler(of: service, configuration, at: now.uptime)
+    writeRecording(service)
+  }
+
+  /// Makes the request that waits, or looks at what there is.
+  private func useScaler(
+    of service: ServiceName, _ configuration: AutoscalingConfiguration, at now: Duration
+  ) {
+    guard let desk = state.value.scaling[service], !desk.isBusy else { return }
+    let scaler = desk.scaler
+    if let wanted = desk.wanted {
+      state.value.scaling[service]?.wanted = nil
+      run(service, "ask for \(wanted) nodes") {
+        try await scaler.request(wanted)
+        return nil
+      }
+    } else if desk.mustObserve(at: now, every: configuration.observationPeriod) {
+      run(service, "see the scale") { try await scaler.observe() }
+    }
+  }
+
+  /// - Parameter work: answers the scale if it was to look at that.
+  private func run(
+    _ service: ServiceName, _ what: String,
+    _ work: @escaping @Sendable () async throws -> DeploymentScale?
+  ) {
+    state.value.scaling[service]?.isBusy = true
+    loop.began()
+    loop.eventLoop.makeFutureWithTask(work).whenComplete { [self] result in
+      let now = Moment.now().uptime
+      state.value.scaling[service]?.isBusy = false
+      switch result {
+      case .success(let deployment?):
+        state.value.scaling[service]?.observed(deployment, at: now)
+      case .success(nil): state.value.scaling[service]?.requested()
+      case .failure(let error):
+        let reason = (error as? ScalerError)?.message ?? "\(error)"
+        let isNews =
+          state.value.scaling[service]?.failed(
+            reason, isObserving: what == "see the scale", at: now) == true
+        if isNews { logger.warning("the scaler of \(service) cannot \(what): \(reason)") }
+      }
+      loop.ended()
+    }
+  }
+
+  // MARK: Directives
+
+  func tell(_ decision: ScaleDecision) {
+    logger.notice("autoscaler of \(decision.service): \(decision.words)")
+    bus.publish(
+      .scaleDecisions(of: decision.service),
+      payload: ByteBuffer(bytes: AdminResponse(ScaleDecisionDocument(decision)).body))
+  }
+
+  func scale(_ request: ScaleRequest) {
+    state.value.scaling[request.service]?.wanted = request.scale
+    guard let configuration = configuration.autoscaling else { return }
+    useScaler(of: request.service, configuration, at: Moment.now().uptime)
+  }
+
+  func record(_ records: [AutoscalerRecord], of service: ServiceName) {
+    state.value.scaling[service]?.record(records)
+  }
+
+  private func writeRecording(_ service: ServiceName) {
+    guard let recorder = state.value.scaling[service]?.recorder,
+      let start = state.value.machine.scalingStart(of: service),
+      let (records, begins) = state.value.scaling[service]?.nextWrite(start: start)
+    else { return }
+    let beginsAt = begins ? Moment.now().wall.unixMilliseconds : nil
+    loop.onDisk {
+      try recorder.write(records, beginsAt: beginsAt)
+    } completion: { [self] result in
+      if case .failure(let error) = result {
+        logger.warning("the autoscaler of \(service) is not recorded: \(error)")
+      }
+      let isDone = if case .success = result { true } else { false }
+      state.value.scaling[service]?.wrote(isDone)
+    }
+  }
+}
+
+extension ScaleDecision {
+  /// What is to be done and why, for people.
+  var words: String {
+    switch action {
+    case .stay: "stay at \(members): \(reason)"
+    case .scaleUp: "scale up from \(members) to \(wanted): \(reason)"
+    case .scaleDown: "scale down from \(members) to \(wanted): \(reason)"
+    case .requestAgain: "ask for \(wanted) again: \(reason)"
+    }
+  }
+}
