@@ -43,9 +43,10 @@ struct SimulationCommand: ParsableCommand {
 
   @Option(
     help: ArgumentHelp(
-      "Set of faults: \(Profile.allCases.map(\.rawValue).joined(separator: ", ")).",
+      "Set of faults: \(Profile.allCases.map(\.rawValue).joined(separator: ", ")); default: everything, or what shows "
+        + "the planted bug soonest.",
       valueName: "name"))
-  var profile = Profile.everything
+  var profile: Profile?
 
   @Option(
     help: ArgumentHelp("Virtual seconds with faults; by default the seed decides, 8 to 20."))
@@ -96,8 +97,10 @@ struct SimulationCommand: ParsableCommand {
     }
   }
 
+  private var faults: Profile { profile ?? plant?.profile ?? .everything }
+
   private func simulation(_ seed: UInt64) -> Simulation {
-    Simulation(seed: seed, profile: profile, plant: plant, seconds: seconds)
+    Simulation(seed: seed, profile: faults, plant: plant, seconds: seconds)
   }
 
   private func runOne(_ seed: UInt64, _ output: Output) throws {
@@ -105,8 +108,16 @@ struct SimulationCommand: ParsableCommand {
     let trace =
       trace ? Trace { try? output.step($0) } : Trace(kept: steps)
     let result = simulation(seed).run(trace: trace)
-    try output.result(result, steps: self.trace ? [] : trace.steps, profile: profile)
+    try output.result(result, steps: self.trace ? [] : trace.steps, profile: faults)
     if !result.violations.isEmpty { throw ExitCode(ExitStatus.failure.rawValue) }
+    noteUnfound()
+  }
+
+  private func noteUnfound() {
+    guard let plant else { return }
+    outputOptions.console.warning(
+      "the planted bug \(plant.rawValue) was not found; try more seeds, or --profile \(plant.profile.rawValue)"
+    )
   }
 
   private func runMany(_ seeds: SeedRange, _ output: Output) throws {
@@ -118,10 +129,11 @@ struct SimulationCommand: ParsableCommand {
       // The course is the same again, and this time its steps are kept.
       let trace = Trace(kept: summary.failures.count <= 5 ? steps : 0)
       let result = simulation(failure.seed).run(trace: trace)
-      try output.result(result, steps: trace.steps, profile: profile)
+      try output.result(result, steps: trace.steps, profile: faults)
     }
     try output.summary(summary)
     if !summary.failures.isEmpty { throw ExitCode(ExitStatus.failure.rawValue) }
+    noteUnfound()
   }
 }
 

@@ -96,7 +96,8 @@ import Testing
       $0.lastPosition = Position(9)
     }
     let accept = { (index: UInt32, isEmpty: Bool) throws -> OperatorRequest in
-      .acceptLoss(try shard(index), allowsEmpty: isEmpty)
+      .acceptLoss(
+        try shard(index), allowsEmpty: isEmpty, lost: isEmpty ? [try node("a")] : [])
     }
     #expect(cluster.trace.operate(try accept(0, false), at: at(cluster.now)).isConflict)
     #expect(cluster.trace.operate(try accept(9, false), at: at(cluster.now)).isNotFound)
@@ -111,6 +112,9 @@ import Testing
     #expect(try cluster.assignment(0).inSync == [])
     #expect(cluster.plan.reason.contains("an operator accepted the loss"))
     #expect(cluster.trace.operate(try accept(2, false), at: at(cluster.now)).isConflict)
+    let careless = OperatorRequest.acceptLoss(
+      try shard(2), allowsEmpty: true, lost: [try node("b")])
+    #expect(cluster.trace.operate(careless, at: at(cluster.now)).isConflict)
     #expect(
       cluster.trace.operate(try accept(2, true), at: at(cluster.now))
         == .done("the loss is accepted: shard cart/2 begins empty at node c"))
@@ -169,6 +173,48 @@ import Testing
     _ = cluster.trace.operate(.drain(try node("a")), at: at(cluster.now))
     try cluster.pass(10)
     #expect(cluster.rebalance?.steps.first?.action == .move(from: try node("a"), to: try node("b")))
+  }
+
+  @Test("A node is drained only where enough others remain for all copies, or by force")
+  func drainKeepsCopies() throws {
+    var cluster = try RunningCluster(
+      ["a", "b", "c"], copies: 2, shards: [("a", ["b"], ["b"]), ("c", ["a"], ["a"])])
+    let drain = { (name: String, force: Bool) throws -> OperatorRequest in
+      .drain(try node(name), force: force)
+    }
+    #expect(!cluster.trace.operate(try drain("c", false), at: at(cluster.now)).isConflict)
+    #expect(cluster.trace.operate(try drain("b", false), at: at(cluster.now)).isConflict)
+    #expect(!cluster.trace.operate(try drain("b", true), at: at(cluster.now)).isConflict)
+  }
+
+  @Test("A drained node that is down and holds nothing is forgotten, its service with the last one")
+  func forgotten() throws {
+    var cluster = try RunningCluster(["a", "b"], copies: 1, shards: [("a", [], [])])
+    cluster.trace.machine.record.members[try node("b")]?.isDraining = true
+    try cluster.kill("b")
+    #expect(cluster.trace.machine.durable.members.keys.sorted() == [try node("a")])
+    try cluster.kill("a")
+    #expect(cluster.trace.machine.durable.members.keys.sorted() == [try node("a")])
+  }
+
+  @Test("A coordinator that heard nobody condemns none of those that fell silent together")
+  func deafness() throws {
+    var cluster = try RunningCluster(
+      ["a", "b", "c"], copies: 2, shards: [("a", ["b"], ["b"]), ("c", ["b"], ["b"])])
+    try cluster.kill("c")
+    #expect(try cluster.assignment(1).primary == node("b"))
+    try cluster.pass(10)
+    try cluster.kill("a", "b")
+    try cluster.pass(20)
+    #expect(try cluster.assignment(0).primary == node("a"))
+    cluster.silent = ["a", "c"]
+    try cluster.pass(1)
+    #expect(cluster.trace.liveness("a") == .suspect)
+    #expect(cluster.trace.liveness("c") == .down)
+    #expect(try cluster.assignment(0).primary == node("a"))
+    // Silence that goes on is the node's own.
+    try cluster.pass(6)
+    #expect(try cluster.assignment(0).primary == node("b"))
   }
 
   @Test("Nodes that disagree on the number of copies are reported, and the latest word counts")

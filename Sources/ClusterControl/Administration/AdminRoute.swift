@@ -48,7 +48,9 @@ enum AdminRoute: Hashable {
     case "scale" where path.count == 1: return (.scale, "GET")
     case "scale" where path == ["scale", "history"]:
       return (.scaleHistory(limit: try limit(query)), "GET")
-    case "drain" where path.count == 2: return (.change(.drain(try node(path[1]))), "POST")
+    case "drain" where path.count == 2:
+      return
+        (.change(.drain(try node(path[1]), force: query["force"] == "true")), "POST")
     case "undrain" where path.count == 2: return (.change(.undrain(try node(path[1]))), "POST")
     case "shards" where path.count == 4 && path[3] == "accept-loss":
       guard let service = ServiceName(path[1]), let index = UInt32(path[2]) else {
@@ -56,10 +58,15 @@ enum AdminRoute: Hashable {
           status: 400,
           message: "\(quoted("\(path[1])/\(path[2])")) is no shard, such as cart/3")
       }
+      var lost: Set<NodeID> = []
+      for name in (query["lost"] ?? "").split(separator: ",") {
+        lost.insert(try node(String(name)))
+      }
       return (
         .change(
           .acceptLoss(
-            ShardID(service: service, index: index), allowsEmpty: query["empty"] == "true")),
+            ShardID(service: service, index: index), allowsEmpty: query["empty"] == "true",
+            lost: lost)),
         "POST"
       )
     default:

@@ -12,7 +12,13 @@ extension CoordinatorMachine {
     let shards = shardsDocument().shards
     var grave: [String] = []
     var light: [String] = []
-    if record.members.isEmpty { grave.append("no node has registered") }
+    if record.members.isEmpty {
+      grave.append("no node has registered")
+    } else if record.members.values.allSatisfy({ $0.liveness == .down }) {
+      grave.append(
+        "no node is heard: all are down, or this coordinator is cut off from them, and then they go on with plan "
+          + "\(record.plan.number)")
+    }
     for (service, count) in record.services.sorted(by: { $0.key < $1.key }) {
       let assigned = record.plan.shards.count { $0.shard.service == service }
       let missing = Int(count) - assigned

@@ -14,7 +14,7 @@ extension FaultInjector {
         let node = world.random.pick(aliveNodes)
       else { return }
       note("\(node.id) is to be drained")
-      coordinator.operate(.drain(node.id))
+      coordinator.operate(.drain(node.id, force: true))
     case .undrain:
       for member in coordinator.machine.record.view.members where member.isDraining {
         guard cluster.node(member.node)?.hasLeft == false else { continue }

@@ -153,7 +153,9 @@ struct Scaling: Hashable, Sendable {
 
   private mutating func finish(_ result: Result) -> [Action] {
     isFinished = true
-    let staying = remaining.filter { $0 != retiring && !undrained.contains($0) }
+    var staying = remaining.filter { $0 != retiring }
+    // A drain whose answer has not come may have been taken in; one that was refused was not.
+    if case .refused(let node, _) = result { staying.removeAll { $0 == node } }
     return (result == .done ? [] : staying.map { .undrain($0) }) + [.finish(result)]
   }
 }

@@ -5,13 +5,18 @@ import SettingsReading
 extension SupervisionLoop {
   /// The wait when the request names none. Moves of many shards take minutes.
   static let scalingTime = Duration.seconds(600)
+  /// The longest wait that a request may name, in seconds.
+  private static let longestWait = 86_400.0
 
   func scale(
     _ request: ControlRequest, _ reply: @escaping (ControlAnswer) -> Void
   ) throws(ProgramError) {
-    guard let count = request.nodes, count >= 1 else {
-      throw ProgramError("scale needs a service and a number of nodes, at least 1", status: .usage)
+    guard let count = request.nodes, (1...Topology.maximumNodes).contains(count) else {
+      throw ProgramError(
+        "scale needs a service and a number of nodes, 1 to \(Topology.maximumNodes)", status: .usage
+      )
     }
+    let limit = request.timeout.map { Duration.seconds(min(max($0, 0), Self.longestWait)) }
     let (service, current) = try known(request)
     guard supervisor.hasLaunched, !supervisor.isStopping else {
       throw ProgramError(
@@ -28,7 +33,6 @@ extension SupervisionLoop {
         "\(scaling.machine.service) is just being scaled", hint: "try again when that is done",
         status: .conflict)
     }
-    let limit = request.timeout.map { Duration.seconds($0) } ?? Self.scalingTime
     let numbers = count > current ? Array(current + 1...count) : Array(count + 1..<current + 1)
     let names = numbers.map { Topology.nodeName(service: service, number: $0) }
     let adds = count > current
@@ -40,7 +44,7 @@ extension SupervisionLoop {
     scaling = ScalingJob(
       machine: Scaling(
         service: service, nodes: adds ? names : names.reversed(), adds: adds,
-        deadline: now + limit), reply: waits ? reply : { _ in })
+        deadline: now + (limit ?? Self.scalingTime)), reply: waits ? reply : { _ in })
     if !waits {
       reply(ControlAnswer("\(service) is on its way to \(count) nodes", nodes: count))
     }

@@ -12,16 +12,18 @@ struct DrainCommand: AsyncParsableCommand {
         cs-admin drain cart-2 --wait && systemctl stop cs-node
         cs-admin drain cart-2 --wait --within 10m
 
-      The node stays a member and gets no shard until cs-admin undrain, also over a restart. Where no other node can
-      take its shards they stay.
+      The node stays a member and gets no shard until cs-admin undrain, also over a restart; once it is down and holds
+      nothing it is forgotten. Where no other node can take its shards they stay. It is refused where too few nodes
+      would remain for the copies that are wanted of each shard.
 
       EXIT STATUS
         0 drained, or (without --wait) noted   5 no such node   3 the coordinator does not answer, or --within is over
-        2 wrong argument
+        2 wrong argument   7 too few nodes would remain
       """)
 
   @Argument(help: "The node's name.") var node: String
   @Flag(help: "Wait until the node holds nothing.") var wait = false
+  @Flag(help: "Also where fewer copies than wanted would remain.") var force = false
   @Option(help: "With --wait: no longer than this; default: as long as it takes.")
   var within: Duration?
   @OptionGroup var options: ClusterOptions
@@ -32,7 +34,7 @@ struct DrainCommand: AsyncParsableCommand {
   }
 
   func run() async throws {
-    try await options.change("/drain/\(node)")
+    try await options.change("/drain/\(node)\(force ? "?force=true" : "")")
     if wait { try await waitUntilEmpty() }
   }
 

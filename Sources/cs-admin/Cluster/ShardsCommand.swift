@@ -74,8 +74,9 @@ struct AcceptLossCommand: AsyncParsableCommand {
         cs-admin shards accept-loss cart/3
             the copy that has most of the shard becomes primary; what it lacks is lost
 
-        cs-admin shards accept-loss cart/3 --empty
-            with no copy left at all, the shard begins anew
+        cs-admin shards accept-loss cart/3 --empty --lost cart-1,cart-2
+            with no copy left at all, the shard begins anew; all nodes that had one must be named, for what
+            they have of it is deleted should they come back
 
       Only for a shard that is unavailable and has no in-sync copy alive. Start the nodes that have one, if you can:
       then nothing is lost. What was accepted stands in the reason of the plan.
@@ -86,7 +87,11 @@ struct AcceptLossCommand: AsyncParsableCommand {
       """)
 
   @Argument(help: ArgumentHelp("SERVICE/INDEX, as cs-admin shards lists it.")) var shard: String
-  @Flag(help: "Begin empty if no copy is alive.") var empty = false
+  @Flag(help: "Begin empty if no copy is alive; needs --lost.") var empty = false
+  @Option(
+    help: ArgumentHelp(
+      "With --empty: the nodes that had a copy and are lost for ever.", valueName: "node,..."))
+  var lost: String?
   @OptionGroup var options: ClusterOptions
 
   func validate() throws {
@@ -94,9 +99,16 @@ struct AcceptLossCommand: AsyncParsableCommand {
     guard parts.count == 2, ServiceName(String(parts[0])) != nil, UInt32(parts[1]) != nil else {
       throw ValidationError("'\(shard)' is no shard, such as cart/3")
     }
+    for name in names where NodeID(name) == nil {
+      throw ValidationError("--lost: '\(name)' is no legal node name")
+    }
+    if lost != nil && !empty { throw ValidationError("--lost needs --empty") }
   }
 
+  private var names: [String] { (lost ?? "").split(separator: ",").map(String.init) }
+
   func run() async throws {
-    try await options.change("/shards/\(shard)/accept-loss\(empty ? "?empty=true" : "")")
+    let query = empty ? "?empty=true&lost=\(names.joined(separator: ","))" : ""
+    try await options.change("/shards/\(shard)/accept-loss\(query)")
   }
 }

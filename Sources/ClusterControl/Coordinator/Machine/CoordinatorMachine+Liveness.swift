@@ -53,8 +53,8 @@ extension CoordinatorMachine {
       // Either unknown here, or from a cluster with another history: registration tells which.
       return (HeartbeatAnswer(registerAgain: true, view: nil), [])
     }
+    var directives = endDeafness(by: report.node, at: now.uptime)
     hear(report, at: now.uptime)
-    var directives: [Directive] = []
     if member.liveness != .alive {
       record.members[report.node]?.liveness = .alive
       hasNews = true
@@ -143,7 +143,7 @@ extension CoordinatorMachine {
         // Only a heartbeat or a registration makes a node alive again.
         member.liveness
       }
-    if member.liveness == .down { return noteLoss(of: node, at: now) }
+    if member.liveness == .down { return noteLoss(of: node, at: now) + forgetIfGone(node) }
     // A node that is down does not become suspect because this process was restarted or paused.
     guard liveness != member.liveness else { return [] }
     if liveness == .down {
@@ -177,6 +177,48 @@ extension CoordinatorMachine {
       .report(
         "node \(node) has been down for \((now.uptime - downSince).wholeMilliseconds / 1000) s and counts as "
           + "lost: its copies are placed anew")
+    ]
+  }
+
+  /// A node that is down and holds nothing is no member any more if it was drained before, or is lost.
+  private mutating func forgetIfGone(_ node: NodeID) -> [Directive] {
+    guard let member = record.members[node], !ownsShards(node), record.rebalance?.isOpen != true,
+      member.isDraining || presence[node]?.isLost == true
+    else { return [] }
+    record.members[node] = nil
+    presence[node] = nil
+    if !record.members.values.contains(where: { $0.service == member.service }),
+      !record.plan.shards.contains(where: { $0.shard.service == member.service })
+    {
+      record.services[member.service] = nil
+      record.replicationFactors[member.service] = nil
+    }
+    return [.report("node \(node) is down and holds nothing: it is no member any more")]
+  }
+
+  /// Where nobody at all was heard the coordinator was cut off, not its nodes: those that fell silent together with
+  /// the one that is heard first get time to be heard, too.
+  mutating func endDeafness(by first: NodeID, at now: Duration) -> [Directive] {
+    let heard = presence.values.filter(\.isHeard).map(\.lastHeard).max() ?? now
+    guard now - heard > configuration.livenessTimeout else { return [] }
+    var others = 0
+    for (node, presence) in presence
+    where node != first && presence.isHeard
+      && heard - presence.lastHeard <= configuration.livenessTimeout
+    {
+      others += 1
+      self.presence[node]?.lastHeard = now
+      self.presence[node]?.downSince = nil
+      self.presence[node]?.isLost = false
+      self.presence[node]?.probe = nil
+      if record.members[node]?.liveness == .down { record.members[node]?.liveness = .suspect }
+    }
+    guard others > 0 else { return [] }
+    record.version += 1
+    return [
+      .report(
+        "nobody was heard for \((now - heard).wholeMilliseconds) ms; now node \(first) is, and the others get time to be"
+      )
     ]
   }
 

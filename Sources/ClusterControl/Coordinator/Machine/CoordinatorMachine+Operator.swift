@@ -8,12 +8,14 @@ package enum OperatorRequest: Hashable, Sendable {
   case abort
   /// Look at once whether shards are to be placed anew.
   case rebalance
-  /// The node shall lose its shards and get none.
-  case drain(NodeID)
+  /// The node shall lose its shards and get none. Where too few nodes would remain for the wanted number of copies,
+  /// only with `force`.
+  case drain(NodeID, force: Bool = false)
   case undrain(NodeID)
   /// Make another copy primary although it may lack what was acknowledged; with `allowsEmpty` even a node without a
-  /// copy.
-  case acceptLoss(ShardID, allowsEmpty: Bool)
+  /// copy, if `lost` names all nodes that have one: they may be serving where the coordinator does not hear them, and
+  /// what they acknowledge would be deleted.
+  case acceptLoss(ShardID, allowsEmpty: Bool, lost: Set<NodeID> = [])
 }
 
 /// What came of an operator's request, for people.
@@ -56,10 +58,10 @@ extension CoordinatorMachine {
     case .approve: approve()
     case .abort: abort(at: now)
     case .rebalance: requestRebalance(at: now)
-    case .drain(let node): setDraining(true, node, at: now)
+    case .drain(let node, let force): setDraining(true, node, force: force, at: now)
     case .undrain(let node): setDraining(false, node, at: now)
-    case .acceptLoss(let shard, let allowsEmpty):
-      acceptLoss(of: shard, allowsEmpty: allowsEmpty, at: now)
+    case .acceptLoss(let shard, let allowsEmpty, let lost):
+      acceptLoss(of: shard, allowsEmpty: allowsEmpty, lost: lost, at: now)
     }
   }
 
@@ -134,10 +136,22 @@ extension CoordinatorMachine {
   // MARK: Draining
 
   private mutating func setDraining(
-    _ isDraining: Bool, _ node: NodeID, at now: Moment
+    _ isDraining: Bool, _ node: NodeID, force: Bool = false, at now: Moment
   ) -> (OperatorAnswer, Bool) {
     guard let member = record.members[node] else {
       return (.notFound("no node \(node) is known; cs-admin nodes lists them"), false)
+    }
+    let copies = record.replicationFactor(of: member.service)
+    let others = record.members.values.count {
+      $0.service == member.service && $0.node != node && !$0.isDraining && $0.liveness != .down
+    }
+    if isDraining, !force, copies > 1, others < copies, ownsShards(node) {
+      return (
+        .conflict(
+          "without node \(node) there are \(others) nodes for \(copies) copies of each shard; start or undrain another "
+            + "node first, or go on with fewer copies: cs-admin drain \(node) --force"),
+        false
+      )
     }
     let line =
       isDraining
@@ -158,7 +172,7 @@ extension CoordinatorMachine {
   // MARK: Accepted losses
 
   private mutating func acceptLoss(
-    of shard: ShardID, allowsEmpty: Bool, at now: Moment
+    of shard: ShardID, allowsEmpty: Bool, lost: Set<NodeID>, at now: Moment
   ) -> (OperatorAnswer, Bool) {
     var draft = PlanDraft(record.plan)
     guard let assignment = draft[shard] else {
@@ -190,13 +204,19 @@ extension CoordinatorMachine {
     let none = ShardKnowledge.CopyEnd(epoch: .none, position: .start)
     // The first by name among equals.
     let copy = copies.max { (ends[$0] ?? none) < (ends[$1] ?? none) }
-    guard let heir = copy ?? (allowsEmpty ? emptyStart(of: assignment, &draft) : nil) else {
-      let advice =
-        allowsEmpty
-        ? "no node of service \(shard.service) is alive; start one"
-        : "no copy of shard \(shard) is alive; start a node that has one, or accept that the shard begins "
-          + "empty: cs-admin shards accept-loss \(shard) --empty"
-      return (.conflict(advice), false)
+    let holders = ([assignment.primary] + assignment.replicas).sorted()
+    guard copy != nil || (allowsEmpty && lost.isSuperset(of: holders)) else {
+      let names = holders.map(\.text)
+      return (
+        .conflict(
+          "no copy of shard \(shard) is heard of. They are at \(names.joined(separator: ", ")): start those nodes, or "
+            + "mend their network, for a node that is only cut off may serve, and all it acknowledges would be deleted. "
+            + "If they are lost for ever the shard can begin empty: cs-admin shards accept-loss \(shard) --empty --lost "
+            + names.joined(separator: ",")), false
+      )
+    }
+    guard let heir = copy ?? emptyStart(of: assignment, &draft) else {
+      return (.conflict("no node of service \(shard.service) is alive; start one"), false)
     }
     let what = copy == nil ? "begins empty at node" : "goes on with the copy of node"
     draft.assign(shard, "an operator accepted the loss, and \(what) \(heir)") { next in

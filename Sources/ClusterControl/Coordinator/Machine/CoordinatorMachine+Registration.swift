@@ -12,7 +12,7 @@ extension CoordinatorMachine {
         + reportOnce(refusal, of: registration.info.node)
     }
     let info = registration.info
-    let directives = admit(registration, at: now)
+    let directives = endDeafness(by: info.node, at: now.uptime) + admit(registration, at: now)
     guard record.version > durable.version else {
       return directives + [.answer(ticket: ticket, acceptance)]
     }
@@ -78,6 +78,7 @@ extension CoordinatorMachine {
     guard wanted != known || isFirst && wanted > 1 else { return [] }
     record.replicationFactors[service] = wanted
     triggerRebalance("service \(service) wants \(wanted) copies of each shard", at: now)
+    guard !isFirst else { return [] }
     return [
       .report(
         "service \(service) wants \(wanted) \(wanted == 1 ? "copy" : "copies") of each shard, as node "
