@@ -14,19 +14,22 @@ import Testing
   @Test("The only coordinator is killed twice while it moves shards, and ends what it began")
   func embedded() async throws {
     let cluster = try await TestCluster(
-      function: .embedded, shards: 24, nodeArguments: ["--replication", "2"],
+      function: .embedded, shards: 48, nodeArguments: ["--replication", "2"],
       coordinatorArguments: Self.coordinatorArguments, hasAdmin: true)
     try await cluster.waitUntilInSync()
     let load = SteadyLoad(cluster)
     let watch = PlanWatch("127.0.0.1:\(try #require(cluster.adminPort))")
     try await drain("cart-3", of: cluster)
+    var processes = [try #require(cluster.coordinator)]
     for _ in 0..<2 {
       try await waitForMove(in: cluster)
       try await cluster.killCoordinator()
       try cluster.startCoordinator()
+      processes.append(try #require(cluster.coordinator))
     }
     try await waitUntilDrained("cart-3", of: cluster)
     try await end(load, watch, of: cluster)
+    PlanHistory.check(processes.map { $0.output(.standardError) })
   }
 
   @Test(
@@ -36,7 +39,7 @@ import Testing
     let coordinators = try await ElectedCoordinators(
       lease: "2s", arguments: Self.coordinatorArguments)
     let cluster = try await TestCluster(
-      function: .embedded, shards: 24, nodeArguments: ["--replication", "2"],
+      function: .embedded, shards: 48, nodeArguments: ["--replication", "2"],
       otherCoordinators: coordinators)
     try await cluster.waitUntilInSync()
     let load = SteadyLoad(cluster)
@@ -44,15 +47,18 @@ import Testing
     let first = try await coordinators.leader()
     try await drain("cart-3", of: cluster)
     try await waitForMove(in: cluster)
+    var processes = coordinators.processes.compactMap(\.self)
     try await coordinators.kill(first)
     let second = try await coordinators.leader(otherThan: first, within: .seconds(8))
     try coordinators.start(first)
+    processes += [coordinators.processes[first]].compactMap(\.self)
     // Asked to stop it hands over at once.
     try await waitForMove(in: cluster)
     try await coordinators.stop(second)
     _ = try await coordinators.leader(otherThan: second, within: .seconds(8))
     try await waitUntilDrained("cart-3", of: cluster)
     try await end(load, watch, of: cluster)
+    PlanHistory.check(processes.map { $0.output(.standardError) })
   }
 
   @Test(
@@ -86,6 +92,7 @@ import Testing
     for member in 0..<3 { try coordinators.etcd.start(member) }
     try await waitUntilDrained("cart-3", of: cluster)
     try await end(load, watch, of: cluster, others: 20)
+    PlanHistory.check((0..<3).map(coordinators.log))
   }
 
   // MARK: Parts
@@ -99,7 +106,10 @@ import Testing
     try await eventually("a shard is on its way", within: .seconds(20)) {
       let result = try await cluster.administer(["plan", "show", "-o", "json"])
       guard let plan = try result.jsonLines().first else { return false }
+      // Between two moves the rebalance goes on.
+      let rebalance = plan["rebalance"] as? [String: Any]
       return (plan["moves"] as? [Any])?.isEmpty == false
+        || rebalance?["state"] as? String == "running"
     }
   }
 
