@@ -316,7 +316,8 @@ let testTargets: [Target] = [
   tests(
     "ShardReplicationTests",
     [
-      "ShardReplication", "ShardStore", "RocksDB", "MessageBus", "CloudstateModel", "CloudstateProtocol",
+      "ShardReplication", "ShardStore", "RocksDB", "MessageBus", "CloudstateModel",
+      "CloudstateProtocol",
       nioCore, nioPosix, nioEmbedded, logging, protobuf,
     ]),
   tests(

@@ -178,7 +178,8 @@ import Testing
     // Served only when the lease is over that a process before this one may have granted.
     try await eventually("the copy was asked") {
       try second.copies.end(of: shard).position == .start
-        && second.replicator.leases.end(of: shard) > NIODeadline.now().uptimeNanoseconds + 500 * 1_000_000_000
+        && second.replicator.leases.end(of: shard) > NIODeadline.now().uptimeNanoseconds + 500
+          * 1_000_000_000
     }
     try await first.stop()
     try await second.stop()

@@ -70,7 +70,8 @@ extension CoordinatorMachine {
     guard let report else {
       return "node \(assignment.primary) has said nothing of the shard for \(age)"
     }
-    return "node \(node) has not got on with its copy for \(age) and is at position \(own.position) of "
+    return
+      "node \(node) has not got on with its copy for \(age) and is at position \(own.position) of "
       + "\(report.lastPosition)"
   }
 
