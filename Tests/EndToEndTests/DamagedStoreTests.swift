@@ -52,7 +52,7 @@ import Testing
       ])
     #expect(hurt.status == .code(3), "\(hurt.talk)")
     #expect(hurt.talk.contains("hurt"), "\(hurt.talk)")
-    let others = (0..<20).map { "other-\($0)" }
+    let others = (0..<6).map { "other-\($0)" }
     for user in others
     where EntityKey(persistenceID: "shopping-cart", entityID: user)
       .shardIndex(shardCount: shards) != shard.index
@@ -68,8 +68,8 @@ import Testing
     let shards: UInt32 = 4
     let cluster = try await TestCluster(
       nodes: 2, shards: Int(shards), nodeArguments: ["--replication", "2"], hasAdmin: true)
-    for number in 0..<32 {
-      #expect(try await add(to: cluster, "user-\(number % 16)").status == .code(0))
+    for number in 0..<16 {
+      #expect(try await add(to: cluster, "user-\(number % 8)").status == .code(0))
     }
     try await cluster.waitUntilInSync()
     let node = try #require(cluster.nodes.first)
@@ -82,7 +82,7 @@ import Testing
     // looked at; data verify does that.)
     let service = try #require(ServiceName("cart"))
     var hurt = 0
-    for number in 0..<16 {
+    for number in 0..<8 {
       let entity = EntityKey(persistenceID: "shopping-cart", entityID: "user-\(number)")
       let shard = ShardID(service: service, index: entity.shardIndex(shardCount: shards))
       guard own.contains("\(shard)") else { continue }
@@ -95,7 +95,7 @@ import Testing
     #expect(damaged.talk.contains("user-"), "\(damaged.talk)")
 
     try await cluster.start()
-    for number in 0..<16 {
+    for number in 0..<8 {
       let cart = try await runTool(
         "cs-send",
         [

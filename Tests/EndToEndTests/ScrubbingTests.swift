@@ -68,7 +68,8 @@ import Testing
       .filter { $0.hasSuffix(".sst") }
       .map { URL(fileURLWithPath: "\(path)/\($0)") }
     let largest = try #require(
-      tables.max { try! Data(contentsOf: $0).count < Data(contentsOf: $1).count })
+      try tables.map { (table: $0, size: try Data(contentsOf: $0).count) }
+        .max { $0.size < $1.size }?.table)
     let sound = try Data(contentsOf: largest)
     #expect(sound.count > 100_000)
     var bytes = sound

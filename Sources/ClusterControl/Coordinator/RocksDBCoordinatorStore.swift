@@ -244,9 +244,9 @@ private func openingFailure(_ error: RocksDBError, path: String) -> ClusterError
 private func damaged(_ path: String, _ what: String) -> ClusterError {
   ClusterError(
     .corruptRecord,
-    "the coordinator's database in \(path) is damaged: \(what). Nothing was changed, and nodes go on with the plan they "
-      + "have. Put the folder back from a copy that is as new as their plan, or from the disk it lay on; an older or "
-      + "empty one is refused by the nodes")
+    "the coordinator's database in \(path) is damaged: \(what). Nodes go on with the plan they have. Keep this folder, "
+      + "and put in its place a copy that is as new as their plan: nodes that follow a newer plan do not follow a "
+      + "coordinator with an older or an empty one")
 }
 
 /// Creates a folder and its parents; existing ones are fine.
