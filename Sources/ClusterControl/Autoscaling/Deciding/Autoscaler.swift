@@ -14,7 +14,7 @@ package import CloudstateModel
 /// * Nodes that warm up or get shards do not count as capacity, and their samples count for nothing; but as nodes
 ///   that are there they keep more from being asked for. When the settled members change, older samples are dropped
 ///   and new ones gathered for the rate window.
-/// * Nodes are given up only while no shard moves, and only if the rest stays below the targets by a margin. So at a
+/// * Nodes are given up only while no shard moves, by samples from after the last move, and only if the rest stays below the targets by a margin. So at a
 ///   constant load there is a number of nodes with which nothing changes any more.
 /// * What is asked for already is not asked for less by a scale-up, nor for more by a scale-down.
 package struct Autoscaler: Hashable, Sendable, Codable {
@@ -24,6 +24,8 @@ package struct Autoscaler: Hashable, Sendable, Codable {
   var window = SampleWindow()
   /// The settled members at the last tick.
   private var settled: [NodeID]?
+  /// Shards were moving at the last tick.
+  private var wasRebalancing = false
   /// Nothing is decided before this moment; milliseconds of uptime.
   var gatheringUntil: Int64 = 0
   /// All members have been heard once, so that the first decision is about all of them.
@@ -88,6 +90,13 @@ package struct Autoscaler: Hashable, Sendable, Codable {
       gatheringUntil = now + settings.rateWindow.wholeMilliseconds
     }
     settled = present
+    if wasRebalancing, !observation.isRebalancing {
+      // Commands were held while their shards moved: they were at no function, and the load looked less than it was.
+      window.drop(before: now)
+      gatheringUntil = now + settings.rateWindow.wholeMilliseconds
+      idleSince = nil
+    }
+    wasRebalancing = observation.isRebalancing
   }
 
   private mutating func decide(
