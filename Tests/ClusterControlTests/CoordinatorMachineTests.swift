@@ -189,8 +189,15 @@ import Testing
     #expect(trace.refusal(trace.register(try registration("c"), at: at(0))) != nil)
     for step in 1...24 { trace.tick(at: at(Double(step) * 0.25)) }
     #expect(trace.liveness("a") == .down && trace.liveness("b") == .down)
+    // What is heard of a tells that it is b that is silent.
+    _ = try trace.heartbeat("a", plan: 1, view: trace.machine.durable.version, at: at(6))
+    for step in 25...60 {
+      _ = try trace.heartbeat(
+        "a", plan: 1, view: trace.machine.durable.version, at: at(Double(step) * 0.25))
+      trace.tick(at: at(Double(step) * 0.25))
+    }
     trace.log = []
-    let view = trace.view(trace.register(try registration("c"), at: at(6)))
+    let view = trace.view(trace.register(try registration("c"), at: at(15)))
     #expect(view?.members.map(\.node.text) == ["a", "c"])
     #expect(trace.log.contains("unlink b"))
   }

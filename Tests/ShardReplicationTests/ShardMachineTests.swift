@@ -136,6 +136,25 @@ struct ShardMachineTests {
     #expect(machine.phase == .opening)
   }
 
+  @Test("A store that opens late confirms nothing for a primary that has given up meanwhile")
+  func opensAfterItWasDeposed() {
+    var machine = serving([b])
+    var actions: [ShardAction] = []
+    machine.assigned(assignment(a, [b], inSync: [b], epoch: 2), move: nil, now: 1, into: &actions)
+    machine.committed([delta(1, epoch: 1)], now: 2, into: &actions)
+    let send = sends(actions, to: b)[0]
+    machine.answered(
+      CopyAnswer(tag: send.tag, outcome: .higherEpoch(Epoch(3))), by: b, now: 3, into: &actions)
+    machine.tick(now: 3 + second, into: &actions)
+    #expect(machine.phase == .deposed)
+    actions = []
+    machine.opened(
+      .success(end(1, epoch: 1)), epoch: Epoch(2), promisedUntil: 0, now: 4 + second,
+      into: &actions)
+    #expect(actions == [])
+    #expect(machine.phase == .deposed)
+  }
+
   @Test("A copy that hears of the next plan before its primary does not end what runs")
   func isOvertakenByItsOwnPlan() {
     var machine = serving([b])

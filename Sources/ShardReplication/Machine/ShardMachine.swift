@@ -197,6 +197,8 @@ package struct ShardMachine: Sendable {
     into actions: inout [ShardAction]
   ) {
     guard epoch == self.epoch, isPrimary else { return }
+    // Whoever has given up meanwhile confirms nothing by a word that comes late.
+    guard phase != .deposed, phase != .failed else { return }
     switch result {
     case .failure(let error):
       failOpening(error, into: &actions)

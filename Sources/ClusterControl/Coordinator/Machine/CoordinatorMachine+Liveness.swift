@@ -206,12 +206,13 @@ extension CoordinatorMachine {
     where node != first && presence.isHeard
       && heard - presence.lastHeard <= configuration.livenessTimeout
     {
-      others += 1
       self.presence[node]?.lastHeard = now
+      guard let liveness = record.members[node]?.liveness, liveness != .alive else { continue }
+      others += 1
       self.presence[node]?.downSince = nil
       self.presence[node]?.isLost = false
       self.presence[node]?.probe = nil
-      if record.members[node]?.liveness == .down { record.members[node]?.liveness = .suspect }
+      record.members[node]?.liveness = .suspect
     }
     guard others > 0 else { return [] }
     record.version += 1

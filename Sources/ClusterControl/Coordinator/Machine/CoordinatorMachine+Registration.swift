@@ -78,7 +78,12 @@ extension CoordinatorMachine {
     guard wanted != known || isFirst && wanted > 1 else { return [] }
     record.replicationFactors[service] = wanted
     triggerRebalance("service \(service) wants \(wanted) copies of each shard", at: now)
-    guard !isFirst else { return [] }
+    // The first node of a service contradicts nobody.
+    guard
+      record.members.values.contains(where: {
+        $0.service == service && $0.node != registration.info.node
+      })
+    else { return [] }
     return [
       .report(
         "service \(service) wants \(wanted) \(wanted == 1 ? "copy" : "copies") of each shard, as node "
