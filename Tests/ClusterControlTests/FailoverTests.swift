@@ -15,6 +15,7 @@ import Testing
     harness.configuration.livenessTimeout = .seconds(120)
     harness.configuration.suspectTimeout = .seconds(100)
     harness.configuration.rebalancing.lostAfter = .seconds(600)
+    harness.configuration.rebalancing.progressTimeout = .seconds(600)
     harness.configuration.rebalancing.delay = .seconds(600)
     let coordinator = try await harness.startCoordinator()
     let first = try await harness.startNode("a", copies: 2)

@@ -82,6 +82,15 @@ struct HighAvailabilityTests {
     try await eventually("the restart is written", within: .seconds(30)) {
       (0..<3).contains { coordinators.log($0).contains("node cart-1 restarted") }
     }
+    // The coordinator says so before etcd has it, and only then the others learn where cart-1 is now.
+    try await eventually("the others reach it", within: .seconds(30)) {
+      for (node, user) in cluster.nodes.flatMap({ node in (0..<20).map { (node, $0) } }) {
+        let result = try await runTool(
+          "cs-send", ["-s", node.address, "ShoppingCart/GetCart", #"{"userId":"u\#(user)"}"#])
+        guard result.status == .code(0) else { return false }
+      }
+      return true
+    }
     let plan = try await coordinators.planNumber(member: 1)
     let term = try await coordinators.term(member: 1)
     let load = SteadyLoad(cluster)
