@@ -19,6 +19,13 @@ package enum HostText {
     return ipv4(host)?.allSatisfy { $0 == 0 } ?? ipv6(host)?.allSatisfy { $0 == 0 } ?? false
   }
 
+  /// The host of `HOST:PORT`, behind a scheme or without one.
+  package static func host(of address: some StringProtocol) -> String {
+    let start = address.firstRange(of: "://")?.upperBound ?? address.startIndex
+    let host = address[start...]
+    return String(host.lastIndex(of: ":").map { host[..<$0] } ?? host)
+  }
+
   private static func withoutBrackets(_ host: String) -> Substring {
     host.hasPrefix("[") && host.hasSuffix("]") ? host.dropFirst().dropLast() : host[...]
   }

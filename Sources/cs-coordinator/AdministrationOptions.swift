@@ -54,20 +54,8 @@ struct AdminAddress {
   var port: Int
 
   /// Begins to serve, with a loud word where others than this machine may reach it.
-  func serve(_ coordinator: Coordinator, logger: Logger) async throws -> AdminServer {
-    announced(
-      try await AdminServer.start(
-        host: host, port: port, coordinator: coordinator, logger: logger), logger: logger)
-  }
-
-  /// Likewise for coordinators that take turns.
   func serve(_ desk: AdminDesk, logger: Logger) async throws -> AdminServer {
-    announced(
-      try await AdminServer.start(host: host, port: port, desk: desk, logger: logger),
-      logger: logger)
-  }
-
-  private func announced(_ server: AdminServer, logger: Logger) -> AdminServer {
+    let server = try await AdminServer.start(host: host, port: port, desk: desk, logger: logger)
     logger.info("administration at \(server.address)")
     if !HostText.isLoopback(host) {
       logger.warning(

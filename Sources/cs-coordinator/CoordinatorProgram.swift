@@ -155,7 +155,7 @@ struct CoordinatorProgram: AsyncParsableCommand {
     ) { continuation.yield($0) }
     var admin: AdminServer?
     do {
-      admin = try await adminAddress?.serve(coordinator, logger: logger)
+      admin = try await adminAddress?.serve(AdminDesk(coordinator), logger: logger)
       try announce(bus, admin, logger: logger)
       for await failure in ends {
         if let failure { throw failure }

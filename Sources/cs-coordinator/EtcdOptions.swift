@@ -1,4 +1,5 @@
 import ArgumentParser
+import CloudstateModel
 import ClusterControl
 import CommandLineKit
 import EtcdClient
@@ -95,15 +96,14 @@ struct EtcdOptions: ParsableArguments {
   /// An endpoint that means another machine for each who reads it would be shared by several coordinators, which take
   /// each other's leadership for what is left of their own.
   private func checkReach(of endpoint: String) throws(ProgramError) {
-    let everywhere = ["//0.0.0.0:", "//[::]:", "//*:"]
-    if everywhere.contains(where: endpoint.contains) {
+    let host = HostText.host(of: endpoint)
+    if host == "*" || HostText.isUnspecified(host) {
       throw wrong(
         "nodes cannot connect to \(endpoint); name the endpoint at which they reach this coordinator, such as "
           + "--advertise tcp://10.0.0.1:5100")
     }
-    let here = ["//127.", "//localhost:", "//[::1]:"]
-    func isHere(_ text: some StringProtocol) -> Bool { here.contains { text.contains($0) } }
-    if isHere(endpoint), let etcd, !etcd.split(separator: ",").allSatisfy({ isHere($0) }) {
+    let members = etcd?.split(separator: ",").map(HostText.host) ?? []
+    if HostText.isLoopback(host), !members.allSatisfy(HostText.isLoopback) {
       throw wrong(
         "the etcd is for several machines, and nodes on the others cannot reach \(endpoint); let --bus listen where "
           + "they can, or name that with --advertise")

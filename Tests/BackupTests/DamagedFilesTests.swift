@@ -10,25 +10,6 @@ import Testing
 /// is what it held. Nothing is dropped without a word.
 @Suite(.serialized) struct DamagedFilesTests {
   private static let shardCount: UInt32 = 2
-  /// How often each kind of file is harmed in each way, at random places; `CS_DAMAGE_ROUNDS` for more.
-  private static let rounds =
-    ProcessInfo.processInfo.environment["CS_DAMAGE_ROUNDS"].flatMap(Int.init) ?? 2
-
-  /// Kinds of files that RocksDB keeps, by how their names begin or end.
-  enum Kind: String, CaseIterable {
-    case log, table, manifest, current, options, identity
-
-    func matches(_ name: String) -> Bool {
-      switch self {
-      case .log: name.hasSuffix(".log")
-      case .table: name.hasSuffix(".sst")
-      case .manifest: name.hasPrefix("MANIFEST")
-      case .current: name == "CURRENT"
-      case .options: name.hasPrefix("OPTIONS")
-      case .identity: name == "IDENTITY"
-      }
-    }
-  }
 
   private let place: TemporaryDirectory
   private let logger = Logger(label: "test") { _ in SwiftLogNoOpLogHandler() }
@@ -51,12 +32,12 @@ import Testing
     let sound = try content(of: copy(image))
     #expect(sound.values.allSatisfy { $0.count == 60 })
     let names = try FileManager.default.contentsOfDirectory(atPath: image).sorted()
-    for kind in Kind.allCases {
+    for kind in DatabaseFileKind.allCases {
       let own = names.filter(kind.matches)
       try #require(!own.isEmpty)
       for harm in FileHarm.allCases {
         var random = SeededGenerator(seed: testSeed("damaged files, \(kind) \(harm)"))
-        for round in 0..<max(Self.rounds, Self.rounds / 2 * min(own.count, 4)) {
+        for round in 0..<max(FileHarm.rounds, FileHarm.rounds / 2 * min(own.count, 4)) {
           let name = own[round % own.count]
           let data = try copy(image)
           let file = URL(fileURLWithPath: "\(data)/\(name)")
@@ -77,7 +58,9 @@ import Testing
     let sound = try content(of: copy(image))
     let names = try FileManager.default.contentsOfDirectory(atPath: image)
     for name in names {
-      guard let kind = Kind.allCases.first(where: { $0.matches(name) }) else { continue }
+      guard let kind = DatabaseFileKind.allCases.first(where: { $0.matches(name) }) else {
+        continue
+      }
       let data = try copy(image)
       try FileManager.default.removeItem(atPath: "\(data)/\(name)")
       let others = try FileManager.default.contentsOfDirectory(atPath: data).filter {
@@ -104,7 +87,8 @@ import Testing
     try await makeImage(image)
     let sound = try content(of: copy(image))
     let name = try #require(
-      try FileManager.default.contentsOfDirectory(atPath: image).first(where: Kind.manifest.matches)
+      try FileManager.default.contentsOfDirectory(atPath: image).first(
+        where: DatabaseFileKind.manifest.matches)
     )
     let whole = [UInt8](try Data(contentsOf: URL(fileURLWithPath: "\(image)/\(name)")))
     let ends = recordEnds(in: whole).dropLast()
@@ -131,7 +115,7 @@ import Testing
   }
 
   private func check(
-    _ data: String, _ name: String, _ what: Comment, against sound: Content, kind: Kind,
+    _ data: String, _ name: String, _ what: Comment, against sound: Content, kind: DatabaseFileKind,
     harm: FileHarm
   ) throws {
     let found: Content

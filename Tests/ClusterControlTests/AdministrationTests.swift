@@ -133,7 +133,7 @@ import Testing
     let members = [try await harness.startNode("a"), try await harness.startNode("b")]
     try await eventually("the plan is there") { members.allSatisfy { $0.snapshot.isFullyAssigned } }
     let server = try await AdminServer.start(
-      host: "127.0.0.1", port: 0, coordinator: coordinator, logger: quietLogger())
+      host: "127.0.0.1", port: 0, desk: AdminDesk(coordinator), logger: quietLogger())
     let port = try #require(server.address.split(separator: ":").last.flatMap { Int($0) })
 
     let nodes = try await http(.GET, "/nodes", port).document(NodesDocument.self)

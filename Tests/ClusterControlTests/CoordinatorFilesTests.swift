@@ -8,26 +8,6 @@ import Testing
 /// Damage of any file of the coordinator's database is found and named, or what it holds is what it held: no plan is
 /// made from what only looks like the newest one.
 @Suite(.serialized) struct CoordinatorFilesTests {
-  /// How often each kind of file is harmed in each way, at random places; `CS_DAMAGE_ROUNDS` for more.
-  private static let rounds =
-    ProcessInfo.processInfo.environment["CS_DAMAGE_ROUNDS"].flatMap(Int.init) ?? 2
-
-  /// Kinds of files that RocksDB keeps.
-  private enum Kind: CaseIterable {
-    case log, table, manifest, current, options, identity
-
-    func matches(_ name: String) -> Bool {
-      switch self {
-      case .log: name.hasSuffix(".log")
-      case .table: name.hasSuffix(".sst")
-      case .manifest: name.hasPrefix("MANIFEST")
-      case .current: name == "CURRENT"
-      case .options: name.hasPrefix("OPTIONS")
-      case .identity: name == "IDENTITY"
-      }
-    }
-  }
-
   private let place: TemporaryDirectory
   private let image: String
   private let records: [CoordinatorRecord]
@@ -70,12 +50,12 @@ import Testing
   @Test("Every kind of file, harmed in every way")
   func harmed() throws {
     #expect(try load(copy()) == records.last)
-    for kind in Kind.allCases {
+    for kind in DatabaseFileKind.allCases {
       let own = try names.filter(kind.matches)
       try #require(!own.isEmpty)
       for harm in FileHarm.allCases {
         var random = SeededGenerator(seed: testSeed("damaged coordinator files, \(kind) \(harm)"))
-        for round in 0..<max(Self.rounds, own.count) {
+        for round in 0..<max(FileHarm.rounds, own.count) {
           let name = own[round % own.count]
           let data = try copy()
           let file = URL(fileURLWithPath: "\(data)/\(name)")
@@ -97,7 +77,7 @@ import Testing
 
   @Test("Files that are missing")
   func missing() throws {
-    for name in try names where Kind.allCases.contains(where: { $0.matches(name) }) {
+    for name in try names where DatabaseFileKind.allCases.contains(where: { $0.matches(name) }) {
       let data = try copy()
       try FileManager.default.removeItem(atPath: "\(data)/\(name)")
       // The log is named nowhere while it is written.

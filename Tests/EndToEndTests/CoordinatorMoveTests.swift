@@ -36,17 +36,8 @@ import Testing
     "The leading coordinator is killed while it moves shards, and the next one ends what it began",
     .enabled(if: etcdProgram != nil && etcdctlProgram != nil, etcdIsMissing))
   func elected() async throws {
-    let coordinators = try await ElectedCoordinators(
-      lease: "2s", arguments: Self.coordinatorArguments)
-    let cluster = try await TestCluster(
-      function: .embedded, shards: 48, nodeArguments: ["--replication", "2"],
-      otherCoordinators: coordinators)
-    try await cluster.waitUntilInSync()
-    let load = SteadyLoad(cluster)
-    let watch = PlanWatch(coordinators.adminAddresses)
+    let (coordinators, cluster, load, watch) = try await movingWithEtcd(shards: 48)
     let first = try await coordinators.leader()
-    try await drain("cart-3", of: cluster)
-    try await waitForMove(in: cluster)
     var processes = coordinators.processes.compactMap(\.self)
     try await coordinators.kill(first)
     let second = try await coordinators.leader(otherThan: first, within: .seconds(8))
@@ -65,17 +56,8 @@ import Testing
     "Without etcd data with copies flows on, and the moves end when it is back",
     .enabled(if: etcdProgram != nil && etcdctlProgram != nil, etcdIsMissing))
   func etcdLost() async throws {
-    let coordinators = try await ElectedCoordinators(
-      lease: "2s", arguments: Self.coordinatorArguments)
-    let cluster = try await TestCluster(
-      function: .embedded, shards: 24, nodeArguments: ["--replication", "2"],
-      otherCoordinators: coordinators)
-    try await cluster.waitUntilInSync()
-    let load = SteadyLoad(cluster)
-    let watch = PlanWatch(coordinators.adminAddresses)
+    let (coordinators, cluster, load, watch) = try await movingWithEtcd(shards: 24)
     let first = try await coordinators.leader()
-    try await drain("cart-3", of: cluster)
-    try await waitForMove(in: cluster)
     for member in 0..<3 { try await coordinators.etcd.kill(member) }
     try await coordinators.processes[first]?.waitForLine(
       containing: "does not lead any more", within: .seconds(10))
@@ -96,6 +78,23 @@ import Testing
   }
 
   // MARK: Parts
+
+  /// Three coordinators that share an etcd, and a cluster under load that gives up a node, with a shard on its way.
+  private func movingWithEtcd(
+    shards: Int
+  ) async throws -> (ElectedCoordinators, TestCluster, SteadyLoad, PlanWatch) {
+    let coordinators = try await ElectedCoordinators(
+      lease: "2s", arguments: Self.coordinatorArguments)
+    let cluster = try await TestCluster(
+      function: .embedded, shards: shards, nodeArguments: ["--replication", "2"],
+      otherCoordinators: coordinators)
+    try await cluster.waitUntilInSync()
+    let load = SteadyLoad(cluster)
+    let watch = PlanWatch(coordinators.adminAddresses)
+    try await drain("cart-3", of: cluster)
+    try await waitForMove(in: cluster)
+    return (coordinators, cluster, load, watch)
+  }
 
   private func drain(_ node: String, of cluster: TestCluster) async throws {
     let result = try await cluster.administer(["drain", node])

@@ -38,15 +38,21 @@ extension ShardMachineTests {
     #expect(!actions.contains { if case .send(let send) = $0 { send.startsOver } else { false } })
   }
 
-  @Test("An empty primary makes no copy anew that holds something")
-  func emptyPrimarySparesLearner() {
+  /// An empty primary under epoch 2 that has just asked b, a learner, where it ends.
+  private func emptyWithLearner() -> (ShardMachine, ask: CopySend) {
     var machine = serving([])
     var actions: [ShardAction] = []
     machine.assigned(assignment(a, [b], epoch: 2), move: nil, now: 0, into: &actions)
     machine.opened(
       .success(end(0, epoch: 0)), epoch: Epoch(2), promisedUntil: 0, now: 0, into: &actions)
-    let ask = sends(actions, to: b)[0]
-    actions = []
+    return (machine, sends(actions, to: b)[0])
+  }
+
+  @Test("An empty primary makes no copy anew that holds something")
+  func emptyPrimarySparesLearner() {
+    let (made, ask) = emptyWithLearner()
+    var machine = made
+    var actions: [ShardAction] = []
     machine.answered(
       CopyAnswer(tag: ask.tag, outcome: .mismatch(end(6, epoch: 1))), by: b, now: 1,
       into: &actions)
@@ -75,12 +81,9 @@ extension ShardMachineTests {
 
   @Test("Offers end with the assignment under which they were made")
   func offersOfLastPlan() {
-    var machine = serving([])
     var actions: [ShardAction] = []
-    machine.assigned(assignment(a, [b], epoch: 2), move: nil, now: 0, into: &actions)
-    machine.opened(
-      .success(end(0, epoch: 0)), epoch: Epoch(2), promisedUntil: 0, now: 0, into: &actions)
-    let ask = sends(actions, to: b)[0]
+    let (made, ask) = emptyWithLearner()
+    var machine = made
     machine.answered(
       CopyAnswer(tag: ask.tag, outcome: .appended(.start)), by: b, now: 1, into: &actions)
     #expect(machine.report(now: 1)?.caughtUp == [b])

@@ -1,6 +1,12 @@
+import Foundation
+
 /// What happens to files on disks that fail.
 package enum FileHarm: String, CaseIterable, Sendable {
   case bitFlip, truncation, growth, swappedBytes, zeroedBlock
+
+  /// How often each kind of file is harmed in each way, at random places; `CS_DAMAGE_ROUNDS` for more.
+  package static let rounds =
+    ProcessInfo.processInfo.environment["CS_DAMAGE_ROUNDS"].flatMap(Int.init) ?? 2
 
   /// Does it to the content of a file, at a random place.
   ///

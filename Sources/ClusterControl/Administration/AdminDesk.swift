@@ -1,4 +1,5 @@
 import CloudstateModel
+import MessageBus
 import NIOCore
 import Synchronization
 
@@ -17,7 +18,7 @@ package final class AdminDesk: Sendable {
   package init() {}
 
   /// A coordinator without others.
-  init(_ coordinator: Coordinator) { state.withLock { $0.coordinator = coordinator } }
+  package init(_ coordinator: Coordinator) { state.withLock { $0.coordinator = coordinator } }
 
   /// The coordinator of this process leads from now on, until ``yield()``, which must come before it stops.
   func lead(_ coordinator: Coordinator) { state.withLock { $0.coordinator = coordinator } }
@@ -72,16 +73,9 @@ package final class AdminDesk: Sendable {
   /// Whether the address means the same listener here as on the leader's machine: one of the loopback interface
   /// does where the leader is on this machine, and then its bus has such an address, too.
   private static func isReachable(_ admin: String, of leader: LeaderCard) -> Bool {
-    let host = host(of: admin)
+    let host = HostText.host(of: admin)
     if HostText.isUnspecified(host) { return false }
     guard HostText.isLoopback(host) else { return true }
-    let bus = leader.endpoint
-    guard let scheme = bus.firstRange(of: "://") else { return false }
-    return bus.hasPrefix("ipc://") || HostText.isLoopback(self.host(of: bus[scheme.upperBound...]))
-  }
-
-  /// `HOST:PORT` without the port.
-  private static func host(of address: some StringProtocol) -> String {
-    address.lastIndex(of: ":").map { String(address[..<$0]) } ?? String(address)
+    return !BusExposure.isOpen(leader.endpoint)
   }
 }

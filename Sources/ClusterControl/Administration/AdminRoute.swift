@@ -49,8 +49,7 @@ enum AdminRoute: Hashable {
     case "scale" where path == ["scale", "history"]:
       return (.scaleHistory(limit: try limit(query)), "GET")
     case "drain" where path.count == 2:
-      return
-        (.change(.drain(try node(path[1]), force: query["force"] == "true")), "POST")
+      return (.change(.drain(try node(path[1]), force: query["force"] == "true")), "POST")
     case "undrain" where path.count == 2: return (.change(.undrain(try node(path[1]))), "POST")
     case "shards" where path.count == 4 && path[3] == "accept-loss":
       guard let service = ServiceName(path[1]), let index = UInt32(path[2]) else {

@@ -25,17 +25,7 @@ package final class AdminServer: Sendable {
     self.address = address
   }
 
-  /// Listens for one coordinator, which must outlive the server.
-  ///
-  /// - Parameter port: 0 takes a free one.
-  /// - Throws: ``ClusterError`` with `.invalidConfiguration` if the address cannot be used.
-  package static func start(
-    host: String, port: Int, coordinator: Coordinator, logger: Logger
-  ) async throws -> AdminServer {
-    try await start(host: host, port: port, desk: AdminDesk(coordinator), logger: logger)
-  }
-
-  /// Listens for whoever is at the desk.
+  /// Listens for whoever is at the desk; a coordinator that is there from the start must outlive the server.
   ///
   /// - Parameter port: 0 takes a free one.
   /// - Throws: ``ClusterError`` with `.invalidConfiguration` if the address cannot be used.

@@ -23,15 +23,6 @@ extension CoordinatorMachine {
     (scaling[service]?.recorded.autoscaler.state ?? .stable).name
   }
 
-  /// With which a recording of the service's autoscaler begins.
-  func scalingStart(of service: ServiceName) -> AutoscalerRecord? {
-    scaling[service]?.recorded.start
-  }
-
-  mutating func recall(_ decisions: [ScaleDecision], of service: ServiceName) {
-    scaling[service]?.recall(decisions)
-  }
-
   func scaleHistoryDocument(limit: Int) -> ScaleHistoryDocument {
     let all = scaling.values.flatMap(\.decisions)
       .sorted { ($0.wallMilliseconds, $0.service) > ($1.wallMilliseconds, $1.service) }

@@ -43,7 +43,7 @@ extension Coordinator {
   ) {
     let period = configuration.settings.tickPeriod.timeAmount
     for (service, scaler) in scalers.sorted(by: { $0.key < $1.key }) {
-      state.value.machine.recall(earlier[service] ?? [], of: service)
+      state.value.machine.remember(earlier[service] ?? [], of: service)
       state.value.scaling[service] = ScalingDesk(scaler: scaler, recorder: recorders[service])
       writeRecording(service)
       state.value.scaling[service]?.ticks = loop.eventLoop.scheduleRepeatedTask(
@@ -75,26 +75,38 @@ extension Coordinator {
     of service: ServiceName, _ configuration: AutoscalingConfiguration, at now: Duration
   ) {
     guard let desk = state.value.scaling[service], !desk.isBusy else { return }
-    let scaler = desk.scaler
     if let wanted = desk.wanted {
       state.value.scaling[service]?.wanted = nil
-      run(service, "ask for \(wanted) nodes") {
-        try await scaler.request(wanted)
-        return nil
-      }
+      run(.request(wanted), of: service, by: desk.scaler)
     } else if desk.mustObserve(at: now, every: configuration.observationPeriod) {
-      run(service, "see the scale") { try await scaler.observe() }
+      run(.observe, of: service, by: desk.scaler)
     }
   }
 
-  /// - Parameter work: answers the scale if it was to look at that.
-  private func run(
-    _ service: ServiceName, _ what: String,
-    _ work: @escaping @Sendable () async throws -> DeploymentScale?
-  ) {
+  private enum ScalerTask: Equatable {
+    case request(Int)
+    case observe
+
+    /// For people.
+    var words: String {
+      switch self {
+      case .request(let nodes): "ask for \(nodes) nodes"
+      case .observe: "see the scale"
+      }
+    }
+  }
+
+  private func run(_ task: ScalerTask, of service: ServiceName, by scaler: any Scaler) {
     state.value.scaling[service]?.isBusy = true
     loop.began()
-    loop.eventLoop.makeFutureWithTask(work).whenComplete { [self] result in
+    loop.eventLoop.makeFutureWithTask { () -> DeploymentScale? in
+      switch task {
+      case .request(let nodes):
+        try await scaler.request(nodes)
+        return nil
+      case .observe: return try await scaler.observe()
+      }
+    }.whenComplete { [self] result in
       let now = Moment.now().uptime
       state.value.scaling[service]?.isBusy = false
       switch result {
@@ -105,8 +117,8 @@ extension Coordinator {
         let reason = (error as? ScalerError)?.message ?? "\(error)"
         let isNews =
           state.value.scaling[service]?.failed(
-            reason, isObserving: what == "see the scale", at: now) == true
-        if isNews { logger.warning("the scaler of \(service) cannot \(what): \(reason)") }
+            reason, isObserving: task == .observe, at: now) == true
+        if isNews { logger.warning("the scaler of \(service) cannot \(task.words): \(reason)") }
       }
       loop.ended()
     }

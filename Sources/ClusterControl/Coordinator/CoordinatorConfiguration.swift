@@ -65,7 +65,6 @@ package struct CoordinatorConfiguration: Hashable, Sendable {
     rebalancing = RebalancingConfiguration()
     rebalancing.lostAfter = max(rebalancing.lostAfter, livenessTimeout * 2)
     rebalancing.progressTimeout = max(rebalancing.progressTimeout, livenessTimeout * 2)
-    rebalancing.progressTimeout = max(rebalancing.progressTimeout, livenessTimeout * 2)
   }
 
   /// How often the coordinator looks at its clocks: often enough that a timeout is seen at most a

@@ -31,46 +31,46 @@ extension RocksDBCoordinatorStore.Connection {
   }
 
   func services() throws(ClusterError) -> [ServiceName: StoredService] {
-    var services: [ServiceName: StoredService] = [:]
-    var iterator = DatabaseIterator(
-      over: family, of: database, from: Array(CoordinatorKey.servicePrefix.utf8),
-      to: Array("service0".utf8))
-    iterator.seekToFirst()
-    while iterator.isValid {
-      let key = iterator.withKey { String(decoding: Array(copying: $0), as: UTF8.self) }
-      let sealed = iterator.withValue { Array(copying: $0) }
-      let bytes = try SealedRecord.open(sealed, name: key)
-      guard bytes.count == 4 || bytes.count == 8,
-        let name = ServiceName(String(key.dropFirst(CoordinatorKey.servicePrefix.count)))
-      else { throw ClusterError(.corruptRecord, "record \(key) is malformed") }
-      services[name] = StoredService(
+    try records(under: CoordinatorKey.servicePrefix) { (key, bytes) throws(ClusterError) in
+      guard bytes.count == 4 || bytes.count == 8 else { throw malformedRecord(key) }
+      return StoredService(
         shardCount: littleEndian(bytes[..<4]),
         replicationFactor: bytes.count == 8 ? max(1, littleEndian(bytes[4...])) : 1)
-      iterator.next()
     }
-    do throws(RocksDBError) { try iterator.checkFailure() } catch { throw readingFailure(error) }
-    return services
   }
 
   func autoscalers() throws(ClusterError) -> [ServiceName: ScalingRecord] {
-    var records: [ServiceName: ScalingRecord] = [:]
+    try records(under: CoordinatorKey.autoscalerPrefix) { (key, bytes) throws(ClusterError) in
+      try restoring(key) { () throws(ClusterError) in try ScalingRecord(storedBytes: bytes) }
+    }
+  }
+
+  /// The records of services under a prefix, which ends with a slash.
+  private func records<Value>(
+    under prefix: String, read: (_ key: String, [UInt8]) throws(ClusterError) -> Value
+  ) throws(ClusterError) -> [ServiceName: Value] {
+    var records: [ServiceName: Value] = [:]
     var iterator = DatabaseIterator(
-      over: family, of: database, from: Array(CoordinatorKey.autoscalerPrefix.utf8),
-      to: Array("autoscaler0".utf8))
+      over: family, of: database, from: Array(prefix.utf8),
+      // The byte after the slash.
+      to: Array(prefix.dropLast().utf8) + [UInt8(ascii: "0")])
     iterator.seekToFirst()
     while iterator.isValid {
       let key = iterator.withKey { String(decoding: Array(copying: $0), as: UTF8.self) }
       let sealed = iterator.withValue { Array(copying: $0) }
       let bytes = try SealedRecord.open(sealed, name: key)
-      guard let name = ServiceName(String(key.dropFirst(CoordinatorKey.autoscalerPrefix.count)))
-      else { throw ClusterError(.corruptRecord, "record \(key) is malformed") }
-      records[name] = try restoring(key) { () throws(ClusterError) in
-        try ScalingRecord(storedBytes: bytes)
+      guard let name = ServiceName(String(key.dropFirst(prefix.count))) else {
+        throw malformedRecord(key)
       }
+      records[name] = try read(key, bytes)
       iterator.next()
     }
     do throws(RocksDBError) { try iterator.checkFailure() } catch { throw readingFailure(error) }
     return records
+  }
+
+  private func malformedRecord(_ key: String) -> ClusterError {
+    ClusterError(.corruptRecord, "record \(key) is malformed")
   }
 
   /// The numbers in the last keys of a range, the newest first, at most `limit`.

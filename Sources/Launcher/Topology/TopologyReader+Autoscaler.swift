@@ -84,7 +84,6 @@ extension TopologyReader {
         at: values["minimum"] ?? node)
     }
     for service in services where read.services.contains(service.name) {
-      let least = max(read.minimum ?? 1, service.copies.replication ?? 1)
       if service.nodes > maximum {
         fields.report(
           "service '\(service.name)' starts with \(service.nodes) nodes, more than maximum of autoscaler, "
@@ -93,7 +92,7 @@ extension TopologyReader {
       if let copies = service.copies.replication, copies > read.minimum ?? 1 {
         fields.report(
           "service '\(service.name)' keeps \(copies) copies, and autoscaler could leave it fewer nodes; write "
-            + "minimum: \(least)", at: values["minimum"] ?? node)
+            + "minimum: \(copies)", at: values["minimum"] ?? node)
       }
     }
     let window = read.window ?? .seconds(60)

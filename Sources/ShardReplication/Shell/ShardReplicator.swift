@@ -89,21 +89,22 @@ package final class ShardReplicator: Sendable {
   }
 
   /// The shards that this node has copies of.
-  func heldShards() async -> [ShardID] {
-    var all: [ShardID] = []
-    for (loop, shards) in zip(loops, shards) {
-      all += (try? await loop.submit { shards.value.held }.get()) ?? []
-    }
-    return all
-  }
+  func heldShards() async -> [ShardID] { await collect { $0.held } }
 
   /// What the coordinator has to know of the shards that this node is primary of.
   package func reports() async -> [ShardReport] {
-    var all: [ShardReport] = []
+    await collect { $0.reports() }.sorted { $0.shard < $1.shard }
+  }
+
+  /// What all loops answer; nothing of one that has ended.
+  private func collect<Element: Sendable>(
+    _ body: @escaping @Sendable (LoopShards) -> [Element]
+  ) async -> [Element] {
+    var all: [Element] = []
     for (loop, shards) in zip(loops, shards) {
-      all += (try? await loop.submit { shards.value.reports() }.get()) ?? []
+      all += (try? await loop.submit { body(shards.value) }.get()) ?? []
     }
-    return all.sorted { $0.shard < $1.shard }
+    return all
   }
 
   /// Whether every shard that this node is primary of is served, or cannot be.

@@ -14,8 +14,9 @@ package import CloudstateModel
 /// * Nodes that warm up or get shards do not count as capacity, and their samples count for nothing; but as nodes
 ///   that are there they keep more from being asked for. When the settled members change, older samples are dropped
 ///   and new ones gathered for the rate window.
-/// * Nodes are given up only while no shard moves, by samples from after the last move, and only if the rest stays below the targets by a margin. So at a
-///   constant load there is a number of nodes with which nothing changes any more.
+/// * Nodes are given up only while no shard moves, by samples from after the last move, and only if the rest stays
+///   below the targets by a margin. So at a constant load there is a number of nodes with which nothing changes any
+///   more.
 /// * What is asked for already is not asked for less by a scale-up, nor for more by a scale-down.
 package struct Autoscaler: Hashable, Sendable, Codable {
   package let service: ServiceName

@@ -27,7 +27,7 @@ struct ServiceScaling: Sendable {
   }
 
   /// Decisions of an earlier process, in their order.
-  mutating func recall(_ earlier: [ScaleDecision]) {
+  mutating func remember(_ earlier: [ScaleDecision]) {
     decisions = Array((earlier + decisions).suffix(Self.retainedDecisions))
   }
 

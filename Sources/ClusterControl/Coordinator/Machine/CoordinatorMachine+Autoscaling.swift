@@ -23,6 +23,16 @@ extension CoordinatorMachine {
     return Dictionary(pairs) { first, _ in first }
   }
 
+  /// With which a recording of the service's autoscaler begins.
+  func scalingStart(of service: ServiceName) -> AutoscalerRecord? {
+    scaling[service]?.recorded.start
+  }
+
+  /// What an earlier process decided, for people to look back at.
+  mutating func remember(_ decisions: [ScaleDecision], of service: ServiceName) {
+    scaling[service]?.remember(decisions)
+  }
+
   /// Takes a node's measurement to its service's autoscaler.
   mutating func take(_ sample: NodeSample, of service: ServiceName, at now: Moment) -> [Directive] {
     guard let record = scaling[service]?.recorded.receive(sample, at: now) else { return [] }

@@ -185,8 +185,7 @@ extension CoordinatorMachine {
     guard let member = record.members[node], !ownsShards(node), record.rebalance?.isOpen != true,
       member.isDraining || presence[node]?.isLost == true
     else { return [] }
-    record.members[node] = nil
-    presence[node] = nil
+    forget(node)
     if !record.members.values.contains(where: { $0.service == member.service }),
       !record.plan.shards.contains(where: { $0.shard.service == member.service })
     {

@@ -201,9 +201,9 @@ extension CoordinatorMachine {
         false
       )
     }
-    let none = ShardKnowledge.CopyEnd(epoch: .none, position: .start)
+    let nothing = ShardKnowledge.CopyEnd(epoch: .none, position: .start)
     // The first by name among equals.
-    let copy = copies.max { (ends[$0] ?? none) < (ends[$1] ?? none) }
+    let copy = copies.max { ends[$0, default: nothing] < ends[$1, default: nothing] }
     let holders = ([assignment.primary] + assignment.replicas).sorted()
     guard copy != nil || (allowsEmpty && lost.isSuperset(of: holders)) else {
       let names = holders.map(\.text)

@@ -179,9 +179,15 @@ extension CoordinatorMachine {
     guard record.members.count >= configuration.maximumMembers, let node = unneededMember else {
       return
     }
+    forget(node)
+  }
+
+  /// The node is no member any more.
+  mutating func forget(_ node: NodeID) {
     record.members[node] = nil
     presence[node] = nil
     memberSince[node] = nil
+    knowledge.forget(node)
   }
 
   /// The nodes of a service that may be given shards now.
