@@ -43,6 +43,23 @@ import Testing
     store.close()
   }
 
+  @Test func aServiceThatWasForgottenDoesNotComeBack() throws {
+    let folder = try TemporaryDirectory()
+    var store = try RocksDBCoordinatorStore(path: folder.path)
+    try store.save(record(version: 1, plan: 1))
+    store.close()
+    store = try RocksDBCoordinatorStore(path: folder.path)
+    var record = try #require(try store.load())
+    record.version = 2
+    record.services[try service("users")] = nil
+    record.members[try node("u")] = nil
+    try store.save(record)
+    store.close()
+    store = try RocksDBCoordinatorStore(path: folder.path)
+    #expect(try store.load() == record)
+    store.close()
+  }
+
   @Test func theHistoryIsOrderedAndBounded() throws {
     let folder = try TemporaryDirectory()
     let store = try RocksDBCoordinatorStore(path: folder.path)

@@ -38,6 +38,8 @@ package final class RocksDBCoordinatorStore: CoordinatorStore {
     /// The newest plan and the newest rebalance the database holds.
     var storedPlan: UInt64 = 0
     var storedRebalance: Rebalance?
+    /// Services that have records.
+    var storedServices: Set<ServiceName> = []
   }
 
   /// Opens the database in the folder `path`, creating it and its parents as needed.
@@ -92,6 +94,7 @@ package final class RocksDBCoordinatorStore: CoordinatorStore {
       connection.storedPlan = view.plan.number
       connection.storedRebalance = try connection.rebalances(limit: 1).first
       let services = try connection.services()
+      connection.storedServices = Set(services.keys)
       let record = CoordinatorRecord(
         coordinatorID: view.coordinatorID, version: view.version,
         services: services.mapValues(\.shardCount),
@@ -114,6 +117,10 @@ package final class RocksDBCoordinatorStore: CoordinatorStore {
       batch.put(
         Array(CoordinatorKey.state.utf8),
         SealedRecord.seal(state.storedBytes, name: CoordinatorKey.state), in: family)
+      // The record may have forgotten a service.
+      for service in connection.storedServices where record.services[service] == nil {
+        batch.delete(Array(CoordinatorKey.service(service).utf8), in: family)
+      }
       for (service, shardCount) in record.services {
         let key = CoordinatorKey.service(service)
         let numbers = [shardCount, record.replicationFactors[service] ?? 1]
@@ -148,6 +155,7 @@ package final class RocksDBCoordinatorStore: CoordinatorStore {
       }
       connection.storedPlan = max(connection.storedPlan, number)
       connection.storedRebalance = record.rebalance
+      connection.storedServices = Set(record.services.keys)
     }
   }
 
