@@ -9,9 +9,6 @@ import NIOCore
 extension ClusterMembership {
   /// Requests of the coordinator that may wait for a view to be saved; more are refused.
   static let maximumWaitingAcknowledgements = 16
-  /// The pause after a view is saved. While shards move many views come in a row; to sync each would keep the disk
-  /// from the shards, and a restart with one that is a little older only has to ask the coordinator.
-  static let savePause: Duration = .milliseconds(100)
 
   /// Acknowledges a view once a restart of this node would find it, or a later one.
   func acknowledgeWhenSaved(_ version: UInt64, _ request: BusRequest) {
@@ -29,26 +26,31 @@ extension ClusterMembership {
     return saved.coordinatorID == view.coordinatorID && saved.version >= version
   }
 
-  /// Saves the newest view that is not saved yet, unless a save is under way or has just ended; then the next
-  /// begins a little later. A failed save is tried again with the next heartbeat or delivery.
+  /// Saves the newest view that is not saved yet, unless a save is under way; then that one's end begins the next. After
+  /// many in a row it waits (``SavePace``). A failed save is tried again with the next heartbeat or delivery.
   func saveIfIdle() {
     guard !state.value.isSaving, let view = state.value.unsaved else { return }
     state.value.isSaving = true
+    let now = uptime
+    let delay = state.value.savePace.delay(at: now)
+    guard delay == .zero else {
+      loop.eventLoop.scheduleTask(in: delay.timeAmount) { [self] in
+        guard !state.value.isStopped else { return }
+        state.value.isSaving = false
+        saveIfIdle()
+      }
+      return
+    }
+    state.value.savePace.began(at: now)
     state.value.unsaved = nil
     loop.onDisk { [saveView] in
       try saveView(SealedRecord.seal(view.message.storedBytes, name: Self.documentName))
     } completion: { [self] result in
+      state.value.isSaving = false
       guard !state.value.isStopped else { return }
       switch result {
-      case .success:
-        saved(view)
-        loop.eventLoop.scheduleTask(in: Self.savePause.timeAmount) { [self] in
-          state.value.isSaving = false
-          saveIfIdle()
-        }
-      case .failure(let error):
-        state.value.isSaving = false
-        saveFailed(view, error)
+      case .success: saved(view)
+      case .failure(let error): saveFailed(view, error)
       }
     }
   }
@@ -63,6 +65,7 @@ extension ClusterMembership {
       state.value.acknowledgedPlan = view.plan.number
       bus.publish(.planAcknowledgement(nodeID), payload: payload)
     }
+    saveIfIdle()
   }
 
   private func saveFailed(_ view: ClusterView, _ error: any Error) {

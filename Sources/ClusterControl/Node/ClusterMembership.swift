@@ -38,7 +38,9 @@ package final class ClusterMembership: ClusterHandle {
     var lastSample: Duration?
     /// The newest view that is not saved yet.
     var unsaved: ClusterView?
+    /// A save is under way, or waits for its turn.
     var isSaving = false
+    var savePace = SavePace()
     var saved: ClusterView?
     var waiting: [(version: UInt64, request: BusRequest)] = []
     var acknowledgedPlan: UInt64 = 0
