@@ -64,9 +64,9 @@ import Testing
           try Data(bytes).write(to: file)
           // Such an end of the log is what a crash leaves.
           let looksLikeCrash = kind == .log && (harm == .truncation || harm == .zeroedBlock)
-          // A list of files that ends early is taken for what a crash has left, and written anew before what is
-          // missing shows.
-          let isCutList = kind == .manifest && harm == .truncation
+          // A list of files that ends early, or in zeros, is taken for what a crash has left, and written anew
+          // before what is missing shows.
+          let isCutList = kind == .manifest && (harm == .truncation || harm == .zeroedBlock)
           try check(
             data, "\(name): \(done)", keeps: isCutList ? nil : name, mayMissEnd: looksLikeCrash)
           try FileManager.default.removeItem(atPath: data)

@@ -203,7 +203,7 @@ package final class RocksDBCoordinatorStore: CoordinatorStore {
         }
         if version == Self.layoutVersion { return }
       } else if try connection.read(CoordinatorKey.state) != nil {
-        throw ClusterError(.corruptRecord, "\(path) has a state but no layout version")
+        throw damaged(path, "it has a state but no layout version")
       }
       var batch = WriteBatch(for: connection.database)
       batch.put(
