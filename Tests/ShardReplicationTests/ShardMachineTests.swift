@@ -504,5 +504,16 @@ struct ShardMachineTests {
     actions = []
     machine.assigned(assignment(a, [b], epoch: 2), move: nil, now: 2, into: &actions)
     #expect(actions.isEmpty && machine.phase == .idle)
+    // Newer ones that leave it with nothing find nothing.
+    machine.assigned(assignment(b, [c], epoch: 4), move: nil, now: 3, into: &actions)
+    #expect(actions.isEmpty && machine.phase == .idle)
+  }
+
+  @Test("After a start, what an earlier run has left is dropped where the plan wants nothing")
+  func dropsLeftovers() {
+    var machine = ShardMachine(shard: shard, nodeID: a, settings: ShardReplicationSettings())
+    var actions: [ShardAction] = []
+    machine.assigned(assignment(b, [], epoch: 3), move: nil, now: 1, into: &actions)
+    #expect(actions == [.drop(Epoch(3))])
   }
 }

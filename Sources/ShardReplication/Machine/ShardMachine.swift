@@ -135,6 +135,8 @@ package struct ShardMachine: Sendable {
   ) {
     let wasPrimary = isPrimary
     let wasReplicated = assignment?.replicas.isEmpty == false
+    // Only the first plan after a start may find what no plan since has removed.
+    let mayHoldRecords = assignment == nil || phase != .idle
     assignment = new
     pending = []
     seenEpoch = .none
@@ -168,7 +170,7 @@ package struct ShardMachine: Sendable {
       if damage != nil { actions.append(.drop(new.epoch)) }
     } else {
       phase = .idle
-      actions.append(.drop(new.epoch))
+      if mayHoldRecords { actions.append(.drop(new.epoch)) }
     }
     damage = nil
   }
