@@ -9,6 +9,8 @@ struct EntityShards: ShardHosting {
   /// Commands that wait for the shard may try again.
   let served: @Sendable (ShardID) -> Void
 
+  func expect(_ shard: ShardID) { runtime.expect(shard) }
+
   func serve(_ shard: ShardID, epoch: Epoch, leaseEnd: UInt64) {
     runtime.serve(shard, epoch: epoch, leaseEnd: leaseEnd)
     served(shard)

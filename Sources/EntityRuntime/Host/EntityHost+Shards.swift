@@ -1,18 +1,45 @@
 import CloudstateModel
+import DequeModule
+import NIOCore
+
+/// A command that came before its shard.
+struct EarlyCommand {
+  let command: EntityCommand
+  let completion: EntityHost.Completion
+}
 
 // The shards of a host come and go.
 extension EntityHost {
+  /// The shard is being opened here: its commands are kept until it is served, but not for long.
+  func expect(_ shard: ShardID) {
+    guard shards[shard]?.phase != .serving else { return }
+    let due = early.expect(shard, now: now())
+    let host = NIOLoopBound(self, eventLoop: eventLoop)
+    eventLoop.scheduleTask(deadline: .uptimeNanoseconds(due)) {
+      let host = host.value
+      host.refuse(host.early.overdue(shard, now: host.now()), of: shard)
+    }
+  }
+
+  private func refuse(_ commands: Deque<EarlyCommand>, of shard: ShardID) {
+    let refusal = refusal(of: shard)
+    for command in commands { command.completion(.error(refusal)) }
+  }
+
   /// Takes commands of the shard from now on, or goes on under a higher epoch. Entities of a hand-over that
   /// has not ended still end; until then their commands are refused.
   func serve(_ shard: ShardID, epoch: Epoch, leaseEnd: UInt64) {
     refusals[shard] = nil
-    guard let known = shards[shard] else {
+    if let known = shards[shard] {
+      known.epoch = epoch
+      known.phase = .serving
+      extendLease(of: shard, to: leaseEnd)
+    } else {
       shards[shard] = HostedShard(shard, epoch: epoch, leaseEnd: leaseEnd)
-      return
     }
-    known.epoch = epoch
-    known.phase = .serving
-    extendLease(of: shard, to: leaseEnd)
+    for command in early.take(shard) {
+      submit(command.command, shard: shard, completion: command.completion)
+    }
   }
 
   /// Answers may be given until then. Those held back go out, in order.
@@ -25,6 +52,7 @@ extension EntityHost {
   /// Takes no new commands, ends the entities, and calls `completion` on the loop when they are gone and all
   /// answers given.
   func handOver(_ shard: ShardID, completion: @escaping @Sendable () -> Void) {
+    refuse(early.take(shard), of: shard)
     guard let hosted = shards[shard] else {
       completion()
       return
@@ -45,6 +73,7 @@ extension EntityHost {
   /// Ends everything of the shard at once, or says why it cannot be served.
   func giveUp(_ shard: ShardID, because reason: String) {
     refusals[shard] = reason
+    refuse(early.take(shard), of: shard)
     guard let hosted = shards.removeValue(forKey: shard) else { return }
     // Callers may come back from within; the shard is gone for them.
     for instance in hosted.removeAll() {

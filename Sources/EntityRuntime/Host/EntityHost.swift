@@ -24,6 +24,7 @@ final class EntityHost: StoppableHost {
   var shards: [ShardID: HostedShard] = [:]
   /// Why shards that were here, or belong here, are not served.
   var refusals: [ShardID: String] = [:]
+  var early = EarlyCommands<EarlyCommand>()
   /// Over all shards.
   private var entityCount = 0
   private var waitingCallers: [CommandTicket: Completion] = [:]
@@ -68,7 +69,9 @@ final class EntityHost: StoppableHost {
       return
     }
     guard let hosted = shards[shard], hosted.phase == .serving else {
-      completion(.error(refusal(of: shard)))
+      if !early.keep(EarlyCommand(command: command, completion: completion), for: shard) {
+        completion(.error(refusal(of: shard)))
+      }
       return
     }
     guard hosted.lease.held.count < configuration.heldAnswers else {
@@ -83,7 +86,7 @@ final class EntityHost: StoppableHost {
     instance(for: command, in: hosted).receive(command, ticket: ticket)
   }
 
-  private func refusal(of shard: ShardID) -> CommandError {
+  func refusal(of shard: ShardID) -> CommandError {
     let reason =
       shards[shard] == nil
       ? refusals[shard] ?? "this node does not run it (yet); retry"
@@ -180,6 +183,7 @@ final class EntityHost: StoppableHost {
   func stop(completion: @escaping () -> Void) {
     isStopping = true
     stopped.append(completion)
+    for command in early.takeAll() { command.completion(.error(EntityMachine.stopping)) }
     for instance in shards.values.flatMap(\.entities.values) { instance.stop() }
     finishIfQuiet()
   }

@@ -54,6 +54,10 @@ package final class EntityRuntime: Sendable {
 
   // MARK: Shards
 
+  /// The shard is being opened: commands that come before it is served wait for it, unless that takes long or there are
+  /// very many. On ``eventLoop(of:)``.
+  package func expect(_ shard: ShardID) { hosts[slot(of: shard)].value.expect(shard) }
+
   /// Takes commands of the shard from now on, or, if it does already, goes on under a higher epoch without
   /// interruption. The shard is open in the store for this epoch, behind everything submitted before. On
   /// ``eventLoop(of:)``.

@@ -39,6 +39,7 @@ extension LoopShards {
   }
 
   private func open(_ shard: ShardID, epoch: Epoch, isReplicated: Bool) {
+    if machines[shard]?.phase == .opening { environment.hosting.expect(shard) }
     if isReplicated {
       outcomes.hold(shard)
       environment.store.cover(shard)

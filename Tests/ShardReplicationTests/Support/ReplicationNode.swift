@@ -88,7 +88,7 @@ extension ShardReplicationSettings {
 
 /// Entities and consumers, as far as replication knows them.
 final class PlayedHost: ShardHosting, ConsumerHosting {
-  enum Event: Equatable { case serve, handOver, giveUp, startConsumers, stopConsumers }
+  enum Event: Equatable { case expect, serve, handOver, giveUp, startConsumers, stopConsumers }
 
   private let state = Mutex<(events: [Event], stops: [@Sendable () -> Void])>(([], []))
 
@@ -98,6 +98,8 @@ final class PlayedHost: ShardHosting, ConsumerHosting {
   var stops: [@Sendable () -> Void] { state.withLock { $0.stops } }
 
   private func note(_ event: Event) { state.withLock { $0.events.append(event) } }
+
+  func expect(_ shard: ShardID) { note(.expect) }
 
   func serve(_ shard: ShardID, epoch: Epoch, leaseEnd: UInt64) { note(.serve) }
 
