@@ -13,7 +13,7 @@ struct RebalancingOptions: ParsableArguments {
   var lostAfter: Duration?
   @Option(help: "Shards that may be on their way at one time.") var maximumConcurrentMoves = 8
   @Option(help: "Shards that may be on their way from one node, and to one node.")
-  var maximumMovesPerNode = 2
+  var maximumMovesPerNode = 1
   @Option(
     help: ArgumentHelp(
       "A move or a new copy that has not got on for this long is given up, and the next one begins; default: 60s, or "

@@ -340,7 +340,8 @@ private func move(
   @Test("A move whose target dies is taken back; one whose source dies ends in a failover")
   func deaths() throws {
     var cluster = try RunningCluster(
-      ["a", "b", "c"], copies: 1, shards: [("a", [], []), ("b", [], []), ("b", [], [])])
+      ["a", "b", "c"], copies: 1, shards: [("a", [], []), ("b", [], []), ("b", [], [])]
+    ) { $0.rebalancing.maximumMovesPerNode = 2 }
     cluster.trace.rebalance(
       [try move(0, "a", "c"), try move(1, "b", "a"), try move(2, "b", "a")], at: at(cluster.now))
     try cluster.report("b", 1) { $0.caughtUp = [try! node("a")] }
@@ -382,7 +383,10 @@ private func move(
     var cluster = try RunningCluster(
       ["a", "b", "c", "d"], copies: 1,
       shards: Array(repeating: ("a", [], []), count: 4) + Array(repeating: ("b", [], []), count: 4)
-    ) { $0.rebalancing.maximumConcurrentMoves = 3 }
+    ) {
+      $0.rebalancing.maximumConcurrentMoves = 3
+      $0.rebalancing.maximumMovesPerNode = 2
+    }
     cluster.trace.rebalance(
       try (0..<4).map { try move($0, "a", $0 < 3 ? "c" : "d") }
         + (4..<8).map { try move($0, "b", "d") }, at: at(cluster.now))

@@ -12,8 +12,9 @@ package struct RebalancingConfiguration: Hashable, Sendable {
   /// Shards that may be on their way at one time. Default 8. Higher rebalances sooner and burdens the nodes
   /// more.
   package var maximumConcurrentMoves = 8
-  /// Shards on their way from one node, and to one node, at one time. Default 2.
-  package var maximumMovesPerNode = 2
+  /// Shards on their way from one node, and to one node, at one time. Default 1: clients of a shard that moves wait
+  /// for the work of the other moves, too, and one at a time hardly takes longer.
+  package var maximumMovesPerNode = 1
   /// A primary that has been told to fence and says nothing for this long counts as one that could not.
   /// Default 10 s.
   package var fenceTimeout: Duration = .seconds(10)
