@@ -25,6 +25,7 @@ extension DataReader {
     state.shard = shard.index
     state.epoch = assignment.epoch.number
     try refusing { () throws(StoreError) in try fill(&state, entity, in: shard) }
+    state = try stillOwned(shard, state)
     guard state.lastSequence > 0 else { throw Self.unknown(entity) }
     return state
   }
@@ -45,11 +46,12 @@ extension DataReader {
     let (shard, _) = try owned(entity.shardIndex(shardCount: shardCount))
     let from = SequenceNumber(max(1, request.fromSequence))
     let limit = request.limit == 0 ? Self.maximumPageEvents : Int(request.limit)
-    let stored = try refusing { () throws(StoreError) in
+    var stored = try refusing { () throws(StoreError) in
       try store.events(
         of: entity, in: shard, after: SequenceNumber(from.number - 1),
         byteLimit: Self.maximumPageBytes)
     }
+    stored = try stillOwned(shard, stored)
     if stored.isEmpty {
       // Behind the last event is a legal place; an entity without events is none.
       let first = try refusing { () throws(StoreError) in

@@ -56,7 +56,7 @@ struct DataReader: Sendable {
 
   // MARK: Shards
 
-  /// The assignment of a shard that this node owns.
+  /// The assignment of a shard that this node owns. What is read after it is only good with ``stillOwned(_:_:)``.
   func owned(_ index: UInt32) throws(DataRefusal) -> (ShardID, ShardAssignment) {
     let shard = ShardID(service: service, index: index)
     // What has changed since the call was sent here is found by trying again.
@@ -66,11 +66,20 @@ struct DataReader: Sendable {
     return (shard, assignment)
   }
 
+  /// What was read from the store of a shard. This node may have been paused, and another be its primary by now: only a
+  /// lease that lasts tells that nothing newer was there.
+  func stillOwned<Answer>(_ shard: ShardID, _ answer: Answer) throws(DataRefusal) -> Answer {
+    guard topology.mayAnswer(for: shard) else {
+      throw DataRefusal(.unavailable, "shard \(shard) is not served by this node now; try again")
+    }
+    return answer
+  }
+
   private func shard(
     _ request: Cloudstate_Admin_ShardStateRequest
   ) throws(DataRefusal) -> Cloudstate_Admin_ShardState {
     let (shard, assignment) = try owned(request.shard)
-    return try refusing { () throws(StoreError) in
+    let state = try refusing { () throws(StoreError) -> Cloudstate_Admin_ShardState in
       // Before the end: what they have done is never behind it.
       let consumers = try copies.consumerPositions(of: shard)
       let end = try store.lastPosition(of: shard)
@@ -92,6 +101,7 @@ struct DataReader: Sendable {
         }
       }
     }
+    return try stillOwned(shard, state)
   }
 
   /// What stands at a position; `nil` if nothing does.
@@ -118,7 +128,7 @@ struct DataReader: Sendable {
     guard request.upTo >= after.number, request.upTo < .max else {
       throw DataRefusal(.invalidArgument, "positions \(after) to \(request.upTo) are no range")
     }
-    return try refusing { () throws(StoreError) in
+    let page = try refusing { () throws(StoreError) -> Cloudstate_Admin_ShardDeltas in
       let end = try store.lastPosition(of: shard)
       guard end.number >= request.upTo else {
         throw StoreError(
@@ -142,6 +152,7 @@ struct DataReader: Sendable {
           .map { Data($0.sealed(in: shard)) }
       }
     }
+    return try stillOwned(shard, page)
   }
 
   // MARK: Replicated entities

@@ -10,6 +10,8 @@ package protocol DataTopology: Sendable {
   var members: [DataMember] { get }
   /// The current assignment of a shard, or `nil` while it is unassigned.
   func assignment(of shard: UInt32) -> ShardAssignment?
+  /// Whether this node serves the shard now, and no other can have become its primary.
+  func mayAnswer(for shard: ShardID) -> Bool
 }
 
 /// One node of the service.

@@ -80,8 +80,10 @@ extension CloudstateNode {
 
     let streams = startStreams(
       spec, store: store, bus: bus, cluster: cluster, reader: reader, loop: loops[0])
+    let leases = ShardLeases()
     let data = startData(
-      spec, store: store, copies: database, bus: bus, cluster: cluster, reader: reader, teardown)
+      spec, store: store, copies: database, bus: bus, cluster: cluster, leases: leases,
+      reader: reader, teardown)
     let report: @Sendable (String) -> Void = { [logger] text in
       logger.warning("\(text)")
       function.report(text)
@@ -101,7 +103,8 @@ extension CloudstateNode {
       spec, caller: EventCallRunner(runner: runner, actionTimeout: commandTimeout, report: report),
       store: store, runtime: runtime, loops: loops, reader: reader, teardown)
     let shards = try await startShards(
-      store, runtime: runtime, consumers: consumers, router: router, bus: bus, loops: shardLoops,
+      store, runtime: runtime, leases: leases, consumers: consumers, router: router, bus: bus,
+      loops: shardLoops,
       reader: reader, damage: damage, verifier: database, teardown)
     replication.set(shards.replicator)
     let door = try await openFrontDoor(

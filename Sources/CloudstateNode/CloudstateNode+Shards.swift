@@ -27,7 +27,8 @@ extension CloudstateNode {
   private static let settlingLimit: Duration = .seconds(15)
 
   func startShards(
-    _ store: ConfirmingStore, runtime: EntityRuntime, consumers: EventConsumers,
+    _ store: ConfirmingStore, runtime: EntityRuntime, leases: ShardLeases,
+    consumers: EventConsumers,
     router: CommandRouter, bus: any MessageBus, loops: [any EventLoop], reader: NIOThreadPool,
     damage: DamageReports, verifier: any ShardVerifying, _ teardown: Teardown
   ) async throws -> NodeShards {
@@ -35,7 +36,7 @@ extension CloudstateNode {
     let tell: @Sendable () -> Void = { continuation.yield() }
     let replicator = try await ShardReplicator.start(
       service: configuration.service, settings: configuration.replication.copies, store: store,
-      bus: bus, hosting: EntityShards(runtime: runtime) { router.shardChanged($0) },
+      bus: bus, hosting: EntityShards(runtime: runtime, leases: leases) { router.shardChanged($0) },
       consumers: ConsumedShards(consumers: consumers),
       loops: loops, slot: { runtime.slot(of: $0) }, reader: reader, logger: logger, changed: tell)
     damage.send { [weak replicator] in replicator?.foundDamage($0, $1) }

@@ -126,6 +126,7 @@ final class Topology: DataTopology {
   let members: [DataMember]
   private let service: ServiceName
   private let owners: Mutex<[UInt32: NodeID]>
+  private let withoutLease = Mutex<Set<ShardID>>([])
 
   init(service: ServiceName, nodes: [NodeID]) {
     self.service = service
@@ -145,6 +146,11 @@ final class Topology: DataTopology {
         shard: ShardID(service: service, index: shard), primary: $0, epoch: Epoch(1))
     }
   }
+
+  func mayAnswer(for shard: ShardID) -> Bool { !withoutLease.withLock { $0.contains(shard) } }
+
+  /// The lease of a shard has ended: another node may be its primary.
+  func endLease(of shard: ShardID) { withoutLease.withLock { _ = $0.insert(shard) } }
 
   func setOwner(_ node: NodeID?, of shard: UInt32) { owners.withLock { $0[shard] = node } }
 }

@@ -175,6 +175,27 @@ import Testing
     #expect(try await end(of: 2, at: 0).position == 0)
   }
 
+  @Test("A node whose lease has ended says nothing: another may have taken over, and know more")
+  func leases() async throws {
+    try await cluster.commit(cart, sequence: 1)
+    let index = cart.shardIndex(shardCount: Cluster.shardCount)
+    let mark = try await end(of: index)
+    cluster.topology.endLease(of: cluster.shard(index))
+    let words = "not served by this node now"
+    await expectRefusal(.unavailable, saying: words) { _ = try await end(of: index) }
+    await expectRefusal(.unavailable, saying: words) { _ = try await entity("carts", "ada") }
+    await expectRefusal(.unavailable, saying: words) {
+      let request = Cloudstate_Admin_EntityEventsRequest.with {
+        $0.type = "carts"
+        $0.entityID = "ada"
+      }
+      let _: Cloudstate_Admin_EntityEvents = try await cluster.call(0, "events", request)
+    }
+    await expectRefusal(.unavailable, saying: words) {
+      _ = try await deltas(index, after: .init(), upTo: mark.position, at: 0)
+    }
+  }
+
   @Test(
     "Copies of replicated entities are given in pages, bucket by bucket, by the node that is named")
   func replicas() async throws {

@@ -14,12 +14,13 @@ import ShardStore
 extension CloudstateNode {
   func startData(
     _ spec: ServiceSpec, store: any ShardStore, copies: any ShardCopies, bus: any MessageBus,
-    cluster: ClusterReference, reader: NIOThreadPool, _ teardown: Teardown
+    cluster: ClusterReference, leases: ShardLeases, reader: NIOThreadPool, _ teardown: Teardown
   ) -> DataService {
     let pool = spec.pool
     let data = DataService(
       service: configuration.service, shardCount: configuration.shardCount, store: store,
-      copies: copies, bus: bus, topology: ClusterDataTopology(cluster: cluster), pool: reader,
+      copies: copies, bus: bus, topology: ClusterDataTopology(cluster: cluster, leases: leases),
+      pool: reader,
       types: spec.entities.compactMap(DataEntityType.init),
       json: { typeURL, value in
         guard let slash = typeURL.lastIndex(of: "/") else { return nil }
@@ -65,6 +66,7 @@ extension DataEntityType {
 /// The cluster as the administration of data sees it.
 struct ClusterDataTopology: DataTopology {
   let cluster: ClusterReference
+  let leases: ShardLeases
 
   var planNumber: UInt64 { cluster.handle?.snapshot.planNumber ?? 0 }
 
@@ -78,4 +80,6 @@ struct ClusterDataTopology: DataTopology {
   func assignment(of shard: UInt32) -> ShardAssignment? {
     cluster.handle?.snapshot.owner(of: shard)
   }
+
+  func mayAnswer(for shard: ShardID) -> Bool { leases.isHeld(shard) }
 }

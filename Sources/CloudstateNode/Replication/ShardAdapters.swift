@@ -6,6 +6,7 @@ import ShardReplication
 /// The node's entities as replication sees them.
 struct EntityShards: ShardHosting {
   let runtime: EntityRuntime
+  let leases: ShardLeases
   /// Commands that wait for the shard may try again.
   let served: @Sendable (ShardID) -> Void
 
@@ -13,18 +14,22 @@ struct EntityShards: ShardHosting {
 
   func serve(_ shard: ShardID, epoch: Epoch, leaseEnd: UInt64) {
     runtime.serve(shard, epoch: epoch, leaseEnd: leaseEnd)
+    leases.set(shard, to: leaseEnd)
     served(shard)
   }
 
   func extendLease(of shard: ShardID, to leaseEnd: UInt64) {
     runtime.extendLease(of: shard, to: leaseEnd)
+    leases.set(shard, to: leaseEnd)
   }
 
   func handOver(_ shard: ShardID, completion: @escaping @Sendable () -> Void) {
+    leases.end(shard)
     runtime.handOver(shard, completion: completion)
   }
 
   func giveUp(_ shard: ShardID, because reason: String) {
+    leases.end(shard)
     runtime.giveUp(shard, because: reason)
   }
 }

@@ -50,6 +50,15 @@ struct AdminClient: Sendable {
   struct Answer {
     let body: [UInt8]
 
+    init(body: [UInt8]) { self.body = body }
+
+    /// A document that was made of an answer.
+    init(_ document: some Encodable) throws {
+      let encoder = JSONEncoder()
+      encoder.outputFormatting = [.sortedKeys, .withoutEscapingSlashes]
+      body = Array(try encoder.encode(document))
+    }
+
     var json: String { String(decoding: body, as: UTF8.self) }
 
     /// - Throws: ``ProgramError`` for another document than was asked for.

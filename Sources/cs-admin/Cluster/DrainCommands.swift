@@ -48,7 +48,11 @@ struct DrainCommand: AsyncParsableCommand {
       if mine.primaries + mine.replicas == 0 {
         return options.console.info("node \(node) holds nothing any more")
       }
-      let line = "node \(node) has \(mine.primaries) primaries and \(mine.replicas) replicas left"
+      var line = "node \(node) has \(mine.primaries) primaries and \(mine.replicas) replicas left"
+      let rebalance = try await client.get("/plan").decoded(PlanDocument.self).rebalance
+      if let rebalance, rebalance.state == "proposed" {
+        line += "; rebalance \(rebalance.id) waits for: cs-admin plan approve"
+      }
       if line != told { options.console.info(line) }
       told = line
       if let deadline, ContinuousClock.now >= deadline {

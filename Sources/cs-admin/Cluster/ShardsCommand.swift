@@ -34,20 +34,22 @@ struct ShardListCommand: AsyncParsableCommand {
         unavailable        the primary is lost, and nobody has taken over
 
       EXIT STATUS
-        0 listed   2 wrong argument   3 the coordinator does not answer
+        0 listed   5 no such node   2 wrong argument   3 the coordinator does not answer
       """)
 
   @Option(help: "Only shards with a copy on this node.") var node: String?
   @OptionGroup var options: ClusterOptions
 
   func run() async throws {
-    let answer = try await options.client().get("/shards")
+    let client = try options.client()
+    var answer = try await client.get("/shards")
+    if let node { answer = try await only(node, of: answer, client) }
     try options.print(answer) {
       var table = TextTable([
         ("SHARD", .left), ("PRIMARY", .left), ("REPLICAS", .left), ("IN-SYNC", .left),
         ("EPOCH", .right), ("POSITION", .right), ("SIZE", .right), ("STATE", .left),
       ])
-      for shard in try answer.decoded(ShardsDocument.self).shards where isMeant(shard) {
+      for shard in try answer.decoded(ShardsDocument.self).shards {
         let move = shard.move.map { " to \($0.target), \($0.phase)" } ?? ""
         table.add(
           shard.shard, shard.primary, listed(shard.replicas), listed(shard.inSync),
@@ -58,9 +60,18 @@ struct ShardListCommand: AsyncParsableCommand {
     }
   }
 
-  private func isMeant(_ shard: ShardDocument) -> Bool {
-    guard let node else { return true }
-    return shard.primary == node || shard.replicas.contains(node)
+  private func only(
+    _ node: String, of answer: AdminClient.Answer, _ client: AdminClient
+  ) async throws -> AdminClient.Answer {
+    let members = try await client.get("/nodes").decoded(NodesDocument.self).nodes.map(\.node)
+    guard members.contains(node) else {
+      throw ProgramError(
+        "there is no node \(node) in the cluster; there is \(listed(members))",
+        hint: "cs-admin nodes", status: .notFound)
+    }
+    var document = try answer.decoded(ShardsDocument.self)
+    document.shards.removeAll { $0.primary != node && !$0.replicas.contains(node) }
+    return try AdminClient.Answer(document)
   }
 }
 
