@@ -102,7 +102,10 @@ final class RunningTopology {
       processes.append(
         RunState.Process(
           name: plan.name, role: plan.role.rawValue, service: plan.service, pid: slot.pid,
-          state: Self.word(for: supervisor.states[index]), restarts: supervisor.restarts[index],
+          state: Self.word(for: supervisor.states[index]),
+          waitsFor: supervisor.states[index] == .waiting
+            ? supervisor.missing(for: index).map { slots[$0].plan.name } : nil,
+          restarts: supervisor.restarts[index],
           isCutOff: plan.role != .function && cuts.concerns(plan.name) ? true : nil,
           publicAddress: plan.publicAddress.map(\.description),
           usesTLS: plan.publicAddress.map { _ in plan.usesTLS },

@@ -105,11 +105,14 @@ import Testing
     #expect(String(decoding: answer.body, as: UTF8.self).contains("c1 at tcp://10.0.0.1:5100"))
   }
 
-  @Test("While nobody leads they are asked to come again")
+  @Test("While nobody leads they are asked to come again, and told why this one does not")
   func election() {
     let answer = referral(nil)
     #expect(answer.status == 421)
     #expect(answer.retryAfter == 1)
+    let reason = "etcd has not renewed the lease for 5000 ms"
+    let lost = AdminDesk.referral(to: nil, because: reason, target: "/status")
+    #expect(String(decoding: lost.body, as: UTF8.self).contains(reason))
   }
 
   @Test(

@@ -21,6 +21,11 @@ struct AdministrationTests {
     let shards = try await admin("shards", "-o", "json")
     let document = try #require(try shards.jsonLines().first)
     #expect((document["shards"] as? [Any])?.count == 16)
+    let own = try await admin("shards", "--node", "cart-1", "-o", "json")
+    #expect((try own.jsonLines().first?["shards"] as? [Any])?.count == 8)
+    let unknown = try await admin("shards", "--node", "nobody")
+    #expect(unknown.status == .code(5))
+    #expect(unknown.talk.contains("there is cart-1,cart-2"))
     let status = try await admin("status")
     #expect(
       status.output.hasPrefix("OK") || status.output.hasPrefix("DEGRADED"), "\(status.output)")
@@ -32,6 +37,9 @@ struct AdministrationTests {
     try await eventually("a rebalance is proposed") {
       try await admin("plan", "show").output.contains("proposed")
     }
+    let waited = try await admin("drain", "cart-2", "--wait", "--within", "300ms")
+    #expect(waited.status == .code(3))
+    #expect(waited.talk.contains("waits for: cs-admin plan approve"))
     #expect(try await admin("plan", "dry-run").output.contains("cart-2"))
     #expect(try await admin("plan", "abort").status == .code(0))
     #expect(try await admin("plan", "abort").status == .code(5))

@@ -10,6 +10,8 @@ package final class AdminDesk: Sendable {
     var coordinator: Coordinator?
     /// Who leads as far as is known.
     var leader: LeaderCard?
+    /// Why the coordinator of this process led no more, while nobody else is known to.
+    var lastReason: String?
   }
 
   private let state = Mutex(State())
@@ -21,13 +23,30 @@ package final class AdminDesk: Sendable {
   package init(_ coordinator: Coordinator) { state.withLock { $0.coordinator = coordinator } }
 
   /// The coordinator of this process leads from now on, until ``yield()``, which must come before it stops.
-  func lead(_ coordinator: Coordinator) { state.withLock { $0.coordinator = coordinator } }
+  func lead(_ coordinator: Coordinator) {
+    state.withLock { state in
+      state.coordinator = coordinator
+      state.lastReason = nil
+    }
+  }
 
   /// The coordinator of this process leads no more.
-  func yield() { state.withLock { $0.coordinator = nil } }
+  ///
+  /// - Parameter reason: for people, such as that etcd cannot be reached; `nil` if it just stops.
+  func yield(_ reason: String? = nil) {
+    state.withLock { state in
+      state.coordinator = nil
+      state.lastReason = reason
+    }
+  }
 
   /// Who leads as far as is known.
-  func follow(_ card: LeaderCard?) { state.withLock { $0.leader = card } }
+  func follow(_ card: LeaderCard?) {
+    state.withLock { state in
+      state.leader = card
+      if card != nil { state.lastReason = nil }
+    }
+  }
 
   /// - Parameter target: the request target, for whoever is sent elsewhere with it.
   func respond(
@@ -38,14 +57,17 @@ package final class AdminDesk: Sendable {
       if let coordinator = state.coordinator {
         return coordinator.respond(to: route).hop(to: eventLoop)
       }
-      return eventLoop.makeSucceededFuture(Self.referral(to: state.leader, target: target))
+      return eventLoop.makeSucceededFuture(
+        Self.referral(to: state.leader, because: state.lastReason, target: target))
     }
   }
 
   /// Sends an operator to the leader: 307 with its address (RFC 9110, section 15.4.8), or 421 (section 15.5.20)
   /// where no address is known that leads there.
-  static func referral(to leader: LeaderCard?, target: String) -> AdminResponse {
-    let here = "this coordinator does not lead"
+  static func referral(
+    to leader: LeaderCard?, because reason: String? = nil, target: String
+  ) -> AdminResponse {
+    let here = "this coordinator does not lead" + (reason.map { " any more (\($0))" } ?? "")
     guard let leader else {
       var answer = AdminResponse(
         error: "\(here), and who does is not known yet: ask again soon, or another coordinator",

@@ -83,7 +83,7 @@ package final class ElectedCoordinator: Sendable {
         }
       case .election(.yield(let reason)):
         logger.notice("does not lead any more: \(reason)")
-        desk.yield()
+        desk.yield(reason)
         try await leading?.coordinator.stop()
         leading = nil
         elector.yielded()

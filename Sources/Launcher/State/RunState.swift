@@ -17,6 +17,8 @@ package struct RunState: Hashable, Sendable, Codable {
     package var pid: Int32?
     /// One word, as `cs-up ps` shows it.
     package var state: String
+    /// What a process that waits waits for; `nil` for all others.
+    package var waitsFor: [String]?
     package var restarts: Int
     /// Whether `cs-up partition` has cut it off, in any direction; `nil` means no.
     package var isCutOff: Bool?
@@ -49,7 +51,9 @@ package struct RunState: Hashable, Sendable, Codable {
         ("name", .string(process.name)), ("role", .string(process.role)),
         ("service", .optional(process.service)),
         ("pid", process.pid.map { .integer(Int64($0)) } ?? .null),
-        ("state", .string(process.state)), ("restarts", .integer(Int64(process.restarts))),
+        ("state", .string(process.state)),
+        ("waitsFor", .array((process.waitsFor ?? []).map(JSONText.string))),
+        ("restarts", .integer(Int64(process.restarts))),
         ("isCutOff", .bool(process.isCutOff == true)),
         ("publicAddress", .optional(process.publicAddress)),
         ("usesTLS", process.usesTLS.map(JSONText.bool) ?? .null),

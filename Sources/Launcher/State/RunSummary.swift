@@ -40,8 +40,7 @@ extension RunState {
   package func table(console: Console) -> String {
     let rows = processes.map { process in
       [
-        process.name, process.role,
-        process.isCutOff == true ? "\(process.state), cut off" : process.state,
+        process.name, process.role, process.condition,
         process.pid.map(String.init) ?? "-",
         String(process.restarts), process.publicAddress ?? "-", process.managementAddress ?? "-",
       ]
@@ -49,6 +48,15 @@ extension RunState {
     return textTable(
       header: ["NAME", "ROLE", "STATE", "PID", "RESTARTS", "PUBLIC", "MANAGEMENT"], rows: rows
     ).joined(separator: "\n")
+  }
+}
+
+extension RunState.Process {
+  /// The state, with what explains it.
+  fileprivate var condition: String {
+    if isCutOff == true { return "\(state), cut off" }
+    guard let waitsFor, !waitsFor.isEmpty else { return state }
+    return "\(state) for \(waitsFor.joined(separator: ", "))"
   }
 }
 

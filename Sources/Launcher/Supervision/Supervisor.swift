@@ -232,10 +232,14 @@ package struct Supervisor: Sendable {
     }
   }
 
+  /// What has to be ready before a process is started, and is not.
+  package func missing(for index: Int) -> [Int] {
+    processes[index].dependencies.filter { !states[$0].isReady }
+  }
+
   private mutating func startWaiting(_ now: Duration, _ actions: inout [Action]) {
     for index in states.indices where states[index] == .waiting {
-      let mayStart = processes[index].dependencies.allSatisfy { states[$0].isReady }
-      guard mayStart else { continue }
+      guard missing(for: index).isEmpty else { continue }
       states[index] = .starting(since: now)
       if wasStarted[index] { restarts[index] += 1 }
       wasStarted[index] = true

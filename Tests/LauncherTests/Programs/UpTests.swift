@@ -186,6 +186,19 @@ struct UpTests {
     #expect(standIns.journal.last == "stop coordinator")
   }
 
+  @Test("ps says what a process waits for")
+  func waiting() async throws {
+    let standIns = try StandIns()
+    try standIns.control("coordinator.silent")
+    let up = try start(standIns)
+    try await eventually("the node waits") {
+      let (exit, ps) = try await run("ps", standIns.topology)
+      return exit == .code(0) && ps.output.contains("waiting for coordinator")
+    }
+    up.send(SIGINT)
+    _ = try await up.end()
+  }
+
   @Test("a failed launch in the background is told of although its folder is gone")
   func ephemeralFailure() async throws {
     let standIns = try StandIns()

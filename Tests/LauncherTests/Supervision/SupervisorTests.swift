@@ -28,7 +28,9 @@ struct SupervisorTests {
   func launch() {
     var machine = supervisor()
     #expect(machine.handle(.tick, at: .zero) == [.start(0), .start(1)])
+    #expect(machine.missing(for: 2) == [0, 1])
     #expect(machine.handle(.ready(1), at: .milliseconds(10)) == [])
+    #expect(machine.missing(for: 2) == [0])
     #expect(machine.handle(.ready(0), at: .milliseconds(20)) == [.start(2)])
     #expect(!machine.hasLaunched)
     #expect(machine.handle(.ready(2), at: .milliseconds(30)) == [.launched])
