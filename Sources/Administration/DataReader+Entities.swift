@@ -46,20 +46,19 @@ extension DataReader {
     let (shard, _) = try owned(entity.shardIndex(shardCount: shardCount))
     let from = SequenceNumber(max(1, request.fromSequence))
     let limit = request.limit == 0 ? Self.maximumPageEvents : Int(request.limit)
-    var stored = try refusing { () throws(StoreError) in
+    let stored = try refusing { () throws(StoreError) in
       try store.events(
         of: entity, in: shard, after: SequenceNumber(from.number - 1),
         byteLimit: Self.maximumPageBytes)
     }
-    stored = try stillOwned(shard, stored)
     if stored.isEmpty {
       // Behind the last event is a legal place; an entity without events is none.
       let first = try refusing { () throws(StoreError) in
         try store.events(of: entity, in: shard, after: .none, byteLimit: 1).first
       }
-      guard first != nil else { throw Self.unknown(entity) }
+      guard try stillOwned(shard, first) != nil else { throw Self.unknown(entity) }
     }
-    let page = stored.prefix(min(limit, Self.maximumPageEvents))
+    let page = try stillOwned(shard, stored).prefix(min(limit, Self.maximumPageEvents))
     return .with {
       $0.type = type.message
       $0.entityID = request.entityID

@@ -56,14 +56,14 @@ struct DataReader: Sendable {
 
   // MARK: Shards
 
-  /// The assignment of a shard that this node owns. What is read after it is only good with ``stillOwned(_:_:)``.
+  /// The assignment of a shard that this node serves. What is read after it is only good with ``stillOwned(_:_:)``.
   func owned(_ index: UInt32) throws(DataRefusal) -> (ShardID, ShardAssignment) {
     let shard = ShardID(service: service, index: index)
     // What has changed since the call was sent here is found by trying again.
     guard let assignment = topology.assignment(of: index), assignment.primary == nodeID else {
       throw DataRefusal(.unavailable, "shard \(index) is not at this node; try again")
     }
-    return (shard, assignment)
+    return try stillOwned(shard, (shard, assignment))
   }
 
   /// What was read from the store of a shard. This node may have been paused, and another be its primary by now: only a

@@ -3,8 +3,8 @@ package import CloudstateModel
 /// What runs the entities of a node's shards, as replication sees it. All members are called on the shard's
 /// event loop.
 package protocol ShardHosting: Sendable {
-  /// The shard is being opened: ``serve(_:epoch:leaseEnd:)`` or ``giveUp(_:because:)`` follows, so that commands may wait
-  /// for it.
+  /// The shard is being opened: ``serve(_:epoch:leaseEnd:)`` or ``giveUp(_:because:)`` usually follows soon, so that
+  /// commands may wait for it.
   func expect(_ shard: ShardID)
 
   /// Takes commands of the shard from now on, or, if it does already, goes on under a higher epoch without

@@ -14,13 +14,13 @@ struct EntityShards: ShardHosting {
 
   func serve(_ shard: ShardID, epoch: Epoch, leaseEnd: UInt64) {
     runtime.serve(shard, epoch: epoch, leaseEnd: leaseEnd)
-    leases.set(shard, to: leaseEnd)
+    leases.begin(shard, until: leaseEnd)
     served(shard)
   }
 
   func extendLease(of shard: ShardID, to leaseEnd: UInt64) {
     runtime.extendLease(of: shard, to: leaseEnd)
-    leases.set(shard, to: leaseEnd)
+    leases.change(shard, to: leaseEnd)
   }
 
   func handOver(_ shard: ShardID, completion: @escaping @Sendable () -> Void) {

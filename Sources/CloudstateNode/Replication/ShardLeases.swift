@@ -7,9 +7,18 @@ import Synchronization
 final class ShardLeases: Sendable {
   private let ends = Mutex<[ShardID: UInt64]>([:])
 
+  /// The shard is served.
+  ///
   /// - Parameter end: in nanoseconds of the monotonic clock.
-  func set(_ shard: ShardID, to end: UInt64) { ends.withLock { $0[shard] = end } }
+  func begin(_ shard: ShardID, until end: UInt64) { ends.withLock { $0[shard] = end } }
 
+  /// The lease is longer or shorter now. Nothing where the shard is not served any more: copies confirm a lease also while
+  /// the shard is handed over.
+  func change(_ shard: ShardID, to end: UInt64) {
+    ends.withLock { if $0[shard] != nil { $0[shard] = end } }
+  }
+
+  /// The shard is not served any more.
   func end(_ shard: ShardID) { ends.withLock { $0[shard] = nil } }
 
   func isHeld(_ shard: ShardID) -> Bool {

@@ -13,7 +13,9 @@ import DequeModule
 ///
 /// Who comes while a shard has a line stands behind the others, so that no command overtakes another. The first
 /// is tried alone: an owner that begins or ceases to serve would otherwise take some of many and refuse those
-/// before them. A refusal takes no time, so one that has not come after a moment will not come.
+/// before them. A refusal takes no time, so one that has not come after a moment means that the command was taken, or is
+/// kept by an owner that is about to serve, which keeps the order. Only where a shard moves on before that owner has
+/// served it may a later command overtake the one that it gives back.
 struct HeldCommands<Command> {
   /// Bounds and waits.
   struct Settings {

@@ -134,8 +134,8 @@ final class SimShards {
       process.note("opens \(shard.index) under epoch \(epoch)")
       run.store.open(shard, epoch: epoch, isReplicated: isReplicated, leases: run.leases)
     case .close: run.store.close(shard)
-    case .drop(let epoch):
-      run.store.drop(shard, epoch: epoch, atOnce: machines[shard]?.phase == .copy)
+    case .drop(let epoch, let mayBeEmpty):
+      run.store.drop(shard, epoch: epoch, atOnce: !mayBeEmpty)
     case .confirm(let position): confirm(shard, upTo: position)
     case .failUnconfirmed(let reason): run.store.failUnconfirmed(shard, because: reason)
     case .serve(let epoch, let leaseEnd):

@@ -52,8 +52,8 @@ extension EntityHost {
   /// Takes no new commands, ends the entities, and calls `completion` on the loop when they are gone and all
   /// answers given.
   func handOver(_ shard: ShardID, completion: @escaping @Sendable () -> Void) {
-    refuse(early.take(shard), of: shard)
     guard let hosted = shards[shard] else {
+      refuse(early.take(shard), of: shard)
       completion()
       return
     }
@@ -73,8 +73,9 @@ extension EntityHost {
   /// Ends everything of the shard at once, or says why it cannot be served.
   func giveUp(_ shard: ShardID, because reason: String) {
     refusals[shard] = reason
+    let hosted = shards.removeValue(forKey: shard)
     refuse(early.take(shard), of: shard)
-    guard let hosted = shards.removeValue(forKey: shard) else { return }
+    guard let hosted else { return }
     // Callers may come back from within; the shard is gone for them.
     for instance in hosted.removeAll() {
       forget(instance)

@@ -69,9 +69,10 @@ final class EntityHost: StoppableHost {
       return
     }
     guard let hosted = shards[shard], hosted.phase == .serving else {
-      if !early.keep(EarlyCommand(command: command, completion: completion), for: shard) {
-        completion(.error(refusal(of: shard)))
-      }
+      let isKept = early.keep(
+        EarlyCommand(command: command, completion: completion), bytes: command.payload.count,
+        deadline: command.deadline, for: shard)
+      if !isKept { completion(.error(refusal(of: shard))) }
       return
     }
     guard hosted.lease.held.count < configuration.heldAnswers else {

@@ -9,8 +9,9 @@ package enum ShardAction: Hashable, Sendable {
   case open(Epoch, isReplicated: Bool)
   /// End writing to the shard.
   case close
-  /// Delete this node's copy, which a plan has given up.
-  case drop(Epoch)
+  /// Delete this node's copy, which a plan has given up, and take nothing of lower epochs from then on. With
+  /// `mayBeEmpty`, only if there is anything.
+  case drop(Epoch, mayBeEmpty: Bool)
   /// Outcomes up to this position may be given out.
   case confirm(Position)
   /// Outcomes that are still held will not be confirmed here.

@@ -135,8 +135,10 @@ package struct ShardMachine: Sendable {
   ) {
     let wasPrimary = isPrimary
     let wasReplicated = assignment?.replicas.isEmpty == false
-    // Only the first plan after a start may find what no plan since has removed.
-    let mayHoldRecords = assignment == nil || phase != .idle
+    let wasIdle = phase == .idle
+    // The first plan after a start may find what an earlier run has left; a plan that did not come here may have made this
+    // node a replica, of which only the primary has heard.
+    let mayHaveLeftovers = assignment.map { new.epoch.number > $0.epoch.number + 1 } ?? true
     assignment = new
     pending = []
     seenEpoch = .none
@@ -167,10 +169,12 @@ package struct ShardMachine: Sendable {
     copies = [:]
     if new.replicas.contains(nodeID) {
       phase = .copy
-      if damage != nil { actions.append(.drop(new.epoch)) }
+      if damage != nil { actions.append(.drop(new.epoch, mayBeEmpty: false)) }
     } else {
       phase = .idle
-      if mayHoldRecords { actions.append(.drop(new.epoch)) }
+      if !wasIdle || mayHaveLeftovers {
+        actions.append(.drop(new.epoch, mayBeEmpty: wasIdle))
+      }
     }
     damage = nil
   }

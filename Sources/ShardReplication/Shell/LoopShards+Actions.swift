@@ -14,7 +14,7 @@ extension LoopShards {
       outcomes.forget(shard)
       store.hide(shard)
       store.inner.closeShard(shard) {}
-    case .drop(let epoch): drop(shard, epoch: epoch)
+    case .drop(let epoch, let mayBeEmpty): drop(shard, epoch: epoch, mayBeEmpty: mayBeEmpty)
     case .confirm(let position):
       if outcomes.isHeld(shard) { store.show(shard, upTo: position) }
       outcomes.release(shard, upTo: position)
@@ -60,7 +60,7 @@ extension LoopShards {
     }
   }
 
-  private func drop(_ shard: ShardID, epoch: Epoch) {
+  private func drop(_ shard: ShardID, epoch: Epoch, mayBeEmpty: Bool) {
     let (store, logger) = (environment.store.inner, environment.logger)
     environment.store.hide(shard)
     let drop: @Sendable () -> Void = {
@@ -73,8 +73,9 @@ extension LoopShards {
         }
       }
     }
-    // A damaged copy goes before the new primary's first append is taken.
-    if machines[shard]?.phase == .copy { return drop() }
+    // A damaged copy goes before the new primary's first append is taken, and what an old primary has on its way to a copy
+    // that was given up is refused.
+    guard mayBeEmpty else { return drop() }
     environment.reader.submit { state in
       guard state == .active else { return }
       // Where there is nothing the disk is left in peace; what cannot be read is removed all the same.

@@ -17,7 +17,9 @@ import Testing
     var early = EarlyCommands<Int>()
     var count: Int { early.count }
     func expect(_ shard: ShardID, now: UInt64 = 0) -> UInt64 { early.expect(shard, now: now) }
-    func keep(_ number: Int, for shard: ShardID) -> Bool { early.keep(number, for: shard) }
+    func keep(
+      _ number: Int, bytes: Int = 1, deadline: UInt64? = nil, for shard: ShardID
+    ) -> Bool { early.keep(number, bytes: bytes, deadline: deadline, for: shard) }
     func take(_ shard: ShardID) -> [Int] { Array(early.take(shard)) }
     func overdue(_ shard: ShardID, now: UInt64) -> [Int] { Array(early.overdue(shard, now: now)) }
     func takeAll() -> [Int] { early.takeAll() }
@@ -61,6 +63,27 @@ import Testing
     #expect(room.takeAll().count == all / 2 + 1)
     #expect(room.count == 0)
     #expect(!room.keep(1, for: other))
+  }
+
+  @Test("The room is bounded in bytes, too")
+  func bytes() {
+    let (room, all) = (Room(), EarlyCommands<Int>.maximumBytes)
+    _ = room.expect(shard)
+    #expect(room.keep(1, bytes: all - 1, for: shard))
+    #expect(!room.keep(2, bytes: 2, for: shard))
+    #expect(room.keep(3, bytes: 1, for: shard))
+    #expect(room.take(shard) == [1, 3])
+    _ = room.expect(shard)
+    #expect(room.keep(4, bytes: all, for: shard))
+  }
+
+  @Test("What could not be refused in time is refused at once")
+  func deadlines() {
+    let room = Room()
+    let due = room.expect(shard)
+    let soonest = due + EarlyCommands<Int>.answerTime
+    #expect(!room.keep(1, deadline: soonest - 1, for: shard))
+    #expect(room.keep(2, deadline: soonest, for: shard))
   }
 
   // MARK: With entities
