@@ -117,20 +117,20 @@ import Testing
     try await withRuntime(configuration: configuration) { harness in
       _ = await harness.send("add", to: "a")
       try await harness.withFunction { $0.isSilent = true }
-      let first = try await withThrowingTaskGroup(of: String.self) { group in
-        group.addTask { await harness.send("add", to: "a").text }
-        let clients = Task {
-          while !Task.isCancelled {
-            harness.submit("add", to: "a")
-            // The pace of clients, not a wait for anything.
-            try await Task.sleep(for: .milliseconds(5))
-          }
+      let first = FirstAnswer()
+      // Before those of the others, which are queued behind it and end with the entity.
+      harness.submit("add", to: "a") { first.set($0.text) }
+      let clients = Task {
+        while !Task.isCancelled {
+          harness.submit("add", to: "a")
+          // The pace of clients, not a wait for anything.
+          try await Task.sleep(for: .milliseconds(5))
         }
-        defer { clients.cancel() }
-        return try await group.next()
       }
+      defer { clients.cancel() }
+      try await eventually("the first command is answered") { first.value != nil }
       try await harness.withFunction { $0.isSilent = false }
-      #expect(first == "error: timeout")
+      #expect(first.value == "error: timeout")
     }
   }
 
@@ -270,4 +270,10 @@ import Testing
     // Only now: a command that comes when its loop is gone gets no answer.
     try await harness.stop()
   }
+}
+
+private final class FirstAnswer: Sendable {
+  private let text = Mutex<String?>(nil)
+  var value: String? { text.withLock { $0 } }
+  func set(_ answer: String) { text.withLock { $0 = answer } }
 }
