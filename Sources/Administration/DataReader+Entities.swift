@@ -25,7 +25,7 @@ extension DataReader {
     state.shard = shard.index
     state.epoch = assignment.epoch.number
     try refusing { () throws(StoreError) in try fill(&state, entity, in: shard) }
-    state = try stillOwned(shard, state)
+    try requireService(of: shard)
     guard state.lastSequence > 0 else { throw Self.unknown(entity) }
     return state
   }
@@ -51,14 +51,16 @@ extension DataReader {
         of: entity, in: shard, after: SequenceNumber(from.number - 1),
         byteLimit: Self.maximumPageBytes)
     }
-    if stored.isEmpty {
+    var exists = !stored.isEmpty
+    if !exists {
       // Behind the last event is a legal place; an entity without events is none.
-      let first = try refusing { () throws(StoreError) in
-        try store.events(of: entity, in: shard, after: .none, byteLimit: 1).first
+      exists = try refusing { () throws(StoreError) in
+        try !store.events(of: entity, in: shard, after: .none, byteLimit: 1).isEmpty
       }
-      guard try stillOwned(shard, first) != nil else { throw Self.unknown(entity) }
     }
-    let page = try stillOwned(shard, stored).prefix(min(limit, Self.maximumPageEvents))
+    try requireService(of: shard)
+    guard exists else { throw Self.unknown(entity) }
+    let page = stored.prefix(min(limit, Self.maximumPageEvents))
     return .with {
       $0.type = type.message
       $0.entityID = request.entityID

@@ -56,23 +56,24 @@ struct DataReader: Sendable {
 
   // MARK: Shards
 
-  /// The assignment of a shard that this node serves. What is read after it is only good with ``stillOwned(_:_:)``.
+  /// The assignment of a shard that this node serves. What is read after it is good only if
+  /// ``requireService(of:)`` holds then.
   func owned(_ index: UInt32) throws(DataRefusal) -> (ShardID, ShardAssignment) {
     let shard = ShardID(service: service, index: index)
     // What has changed since the call was sent here is found by trying again.
     guard let assignment = topology.assignment(of: index), assignment.primary == nodeID else {
       throw DataRefusal(.unavailable, "shard \(index) is not at this node; try again")
     }
-    return try stillOwned(shard, (shard, assignment))
+    try requireService(of: shard)
+    return (shard, assignment)
   }
 
-  /// What was read from the store of a shard. This node may have been paused, and another be its primary by now: only a
-  /// lease that lasts tells that nothing newer was there.
-  func stillOwned<Answer>(_ shard: ShardID, _ answer: Answer) throws(DataRefusal) -> Answer {
+  /// What was read from the store of a shard may be given out. This node may have been paused, and another be its primary
+  /// by now: only a lease that lasts tells that nothing newer was there.
+  func requireService(of shard: ShardID) throws(DataRefusal) {
     guard topology.mayAnswer(for: shard) else {
       throw DataRefusal(.unavailable, "shard \(shard) is not served by this node now; try again")
     }
-    return answer
   }
 
   private func shard(
@@ -101,7 +102,8 @@ struct DataReader: Sendable {
         }
       }
     }
-    return try stillOwned(shard, state)
+    try requireService(of: shard)
+    return state
   }
 
   /// What stands at a position; `nil` if nothing does.
@@ -152,7 +154,8 @@ struct DataReader: Sendable {
           .map { Data($0.sealed(in: shard)) }
       }
     }
-    return try stillOwned(shard, page)
+    try requireService(of: shard)
+    return page
   }
 
   // MARK: Replicated entities

@@ -104,8 +104,7 @@ extension CloudstateNode {
       store: store, runtime: runtime, loops: loops, reader: reader, teardown)
     let shards = try await startShards(
       store, runtime: runtime, leases: leases, consumers: consumers, router: router, bus: bus,
-      loops: shardLoops,
-      reader: reader, damage: damage, verifier: database, teardown)
+      loops: shardLoops, reader: reader, damage: damage, verifier: database, teardown)
     replication.set(shards.replicator)
     let door = try await openFrontDoor(
       spec, bindings: bindings, methods: methods, runner: runner, streams: streams,

@@ -28,9 +28,9 @@ extension CloudstateNode {
 
   func startShards(
     _ store: ConfirmingStore, runtime: EntityRuntime, leases: ShardLeases,
-    consumers: EventConsumers,
-    router: CommandRouter, bus: any MessageBus, loops: [any EventLoop], reader: NIOThreadPool,
-    damage: DamageReports, verifier: any ShardVerifying, _ teardown: Teardown
+    consumers: EventConsumers, router: CommandRouter, bus: any MessageBus,
+    loops: [any EventLoop], reader: NIOThreadPool, damage: DamageReports,
+    verifier: any ShardVerifying, _ teardown: Teardown
   ) async throws -> NodeShards {
     let (news, continuation) = AsyncStream<Void>.makeStream(bufferingPolicy: .bufferingNewest(1))
     let tell: @Sendable () -> Void = { continuation.yield() }

@@ -38,8 +38,9 @@ struct EarlyCommands<Command> {
   mutating func keep(
     _ command: Command, bytes size: Int, deadline: UInt64?, for shard: ShardID
   ) -> Bool {
-    guard let line = lines[shard], count < Self.maximumCount, bytes + size <= Self.maximumBytes,
-      deadline.map({ $0 >= line.due + Self.answerTime }) ?? true
+    // Not the line: a second reference would have each command copy those before it.
+    guard let due = lines[shard]?.due, count < Self.maximumCount,
+      bytes + size <= Self.maximumBytes, deadline.map({ $0 >= due + Self.answerTime }) ?? true
     else { return false }
     lines[shard]?.commands.append(command)
     lines[shard]?.bytes += size

@@ -1,6 +1,4 @@
 import CloudstateModel
-import ShardStore
-import Synchronization
 import TestSupport
 import Testing
 
@@ -90,25 +88,22 @@ import Testing
 
   /// A runtime whose shard was given up and is expected again, and two commands that wait for it.
   private func withEarly(
-    _ body: (EntityRuntimeHarness, EarlyAnswers) async throws -> Void
+    _ body: (EntityRuntimeHarness, Answers) async throws -> Void
   ) async throws {
-    let harness = try await EntityRuntimeHarness(store: try InMemoryShardStore())
     let shard = shard
-    do {
+    try await EntityRuntimeHarness.run { harness in
       try await harness.withRuntime {
         $0.giveUp(shard, because: "it moves")
         $0.expect(shard)
       }
-      let answers = EarlyAnswers()
-      for number in 1...2 { harness.submit("add", to: "a") { answers.add(number, $0.text) } }
+      let answers = Answers()
+      for number in 1...2 {
+        harness.submit("add", to: "a") { answers.add("\(number): \($0.text)") }
+      }
       _ = try await harness.withRuntime { _ in }
-      #expect(answers.all.isEmpty)
+      #expect(answers.texts.isEmpty)
       try await body(harness, answers)
-    } catch {
-      try await harness.stop()
-      throw error
     }
-    try await harness.stop()
   }
 
   @Test("Early commands run in their order as soon as the shard is served")
@@ -117,7 +112,7 @@ import Testing
     try await withEarly { harness, answers in
       try await harness.withRuntime { $0.serve(shard, epoch: Epoch(1), leaseEnd: .max) }
       #expect(await harness.send("add", to: "a").text == "3")
-      #expect(answers.all == ["1: 1", "2: 2"])
+      #expect(answers.texts == ["1: 1", "2: 2"])
     }
   }
 
@@ -130,7 +125,7 @@ import Testing
       try await withEarly { harness, answers in
         try await harness.withRuntime(ends)
         let refusal = "error: shard-unavailable"
-        #expect(answers.all == ["1: \(refusal)", "2: \(refusal)"])
+        #expect(answers.texts == ["1: \(refusal)", "2: \(refusal)"])
         #expect(await harness.send("add", to: "a").text == refusal, "it is not expected any more")
       }
     }
@@ -139,8 +134,8 @@ import Testing
   @Test("Early commands are refused when the shard takes too long")
   func overdue() async throws {
     try await withEarly { harness, answers in
-      try await eventually("they are refused") { answers.all.count == 2 }
-      #expect(answers.all.allSatisfy { $0.hasSuffix("error: shard-unavailable") })
+      try await eventually("they are refused") { answers.texts.count == 2 }
+      #expect(answers.texts.allSatisfy { $0.hasSuffix("error: shard-unavailable") })
       #expect(await harness.send("add", to: "a").text == "error: shard-unavailable")
     }
   }
@@ -149,14 +144,7 @@ import Testing
   func stopping() async throws {
     try await withEarly { harness, answers in
       await harness.runtime.stop(grace: .seconds(5))
-      #expect(answers.all == ["1: error: stopping", "2: error: stopping"])
+      #expect(answers.texts == ["1: error: stopping", "2: error: stopping"])
     }
   }
-}
-
-/// Answers in the order in which they came.
-private final class EarlyAnswers: Sendable {
-  private let answers = Mutex<[String]>([])
-  var all: [String] { answers.withLock { $0 } }
-  func add(_ number: Int, _ text: String) { answers.withLock { $0.append("\(number): \(text)") } }
 }

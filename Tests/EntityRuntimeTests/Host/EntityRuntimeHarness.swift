@@ -47,6 +47,24 @@ final class EntityRuntimeHarness: Sendable {
     }
   }
 
+  /// Runs `body` with a runtime, which is stopped in any case.
+  ///
+  /// - Parameter store: default: a new one in memory.
+  static func run(
+    store: (any ShardStore)? = nil, configuration: EntityRuntimeConfiguration = .init(),
+    _ body: (EntityRuntimeHarness) async throws -> Void
+  ) async throws {
+    let harness = try await EntityRuntimeHarness(
+      store: try store ?? InMemoryShardStore(), configuration: configuration)
+    do {
+      try await body(harness)
+    } catch {
+      try await harness.stop()
+      throw error
+    }
+    try await harness.stop()
+  }
+
   func stop() async throws {
     await runtime.stop(grace: .seconds(5))
     try await reader.shutdownGracefully()
@@ -106,4 +124,11 @@ extension CommandAnswer {
     case .forward(let call): "forward: \(call)"
     }
   }
+}
+
+/// Texts of answers in the order in which they came.
+final class Answers: Sendable {
+  private let all = Mutex<[String]>([])
+  var texts: [String] { all.withLock { $0 } }
+  func add(_ text: String) { all.withLock { $0.append(text) } }
 }

@@ -24,21 +24,6 @@ import Testing
     strangers = names.filter { EntityRuntimeHarness.shard(of: $0) == other }
   }
 
-  private func withRuntime(
-    store: InMemoryShardStore? = nil, configuration: EntityRuntimeConfiguration = .init(),
-    _ body: (EntityRuntimeHarness) async throws -> Void
-  ) async throws {
-    let harness = try await EntityRuntimeHarness(
-      store: try store ?? InMemoryShardStore(), configuration: configuration)
-    do {
-      try await body(harness)
-    } catch {
-      try await harness.stop()
-      throw error
-    }
-    try await harness.stop()
-  }
-
   /// Counts calls.
   private final class Calls: Sendable {
     private let number = Atomic(0)
@@ -72,7 +57,7 @@ import Testing
   @Test("Entities live on through a change of epoch")
   func epochs() async throws {
     let store = try InMemoryShardStore()
-    try await withRuntime(store: store) { harness in
+    try await EntityRuntimeHarness.run(store: store) { harness in
       let first = await harness.send("add", to: "a")
       #expect(first.commitment?.epoch == Epoch(1))
       try store.openShard(shard, epoch: Epoch(2))
@@ -87,7 +72,7 @@ import Testing
   @Test("A batch under an epoch that is over is refused as not started, and the entity recovers")
   func staleEpoch() async throws {
     let store = try InMemoryShardStore()
-    try await withRuntime(store: store) { harness in
+    try await EntityRuntimeHarness.run(store: store) { harness in
       _ = await harness.send("add", to: "a")
       try store.openShard(shard, epoch: Epoch(2))
       #expect(await harness.send("add", to: "a").text == "error: shard-unavailable")
@@ -100,7 +85,7 @@ import Testing
 
   @Test("A hand-over finishes what is with the function, sends the rest back, and then is complete")
   func handOver() async throws {
-    try await withRuntime { harness in
+    try await EntityRuntimeHarness.run { harness in
       try await harness.withFunction { $0.isHolding = true }
       async let running = harness.send("add", to: "a")
       try await atFunction(harness, 1)
@@ -125,7 +110,7 @@ import Testing
 
   @Test("A shard without entities, or that is not served, is handed over at once")
   func nothingToHandOver() async throws {
-    try await withRuntime { harness in
+    try await EntityRuntimeHarness.run { harness in
       for _ in 0..<2 {
         let calls = try await handOver(harness)
         #expect(calls.count == 1)
@@ -135,7 +120,7 @@ import Testing
 
   @Test("A shard that comes back before its hand-over is complete runs each entity once")
   func servedAgain() async throws {
-    try await withRuntime { harness in
+    try await EntityRuntimeHarness.run { harness in
       try await harness.withFunction { $0.isHolding = true }
       async let running = harness.send("add", to: "a")
       try await atFunction(harness, 1)
@@ -165,7 +150,7 @@ import Testing
   func giveUp() async throws {
     let store = try InMemoryShardStore(committing: .whenTold)
     let shard = shard
-    try await withRuntime(store: store) { harness in
+    try await EntityRuntimeHarness.run(store: store) { harness in
       async let submitted = harness.send("add", to: "a")
       try await eventually("the entity is active") {
         try await harness.withFunction { $0.open } == 1
@@ -197,7 +182,7 @@ import Testing
 
   @Test("A hand-over is complete when the shard is given up")
   func giveUpHandingOver() async throws {
-    try await withRuntime { harness in
+    try await EntityRuntimeHarness.run { harness in
       try await harness.withFunction { $0.isHolding = true }
       async let running = harness.send("add", to: "a")
       try await atFunction(harness, 1)
@@ -220,7 +205,7 @@ import Testing
     configuration.maximumStreams = 1
     configuration.waitingEntities = 3
     let shard = shard
-    try await withRuntime(configuration: configuration) { harness in
+    try await EntityRuntimeHarness.run(configuration: configuration) { harness in
       for _ in 0..<3 {
         try await harness.withFunction { $0.isHolding = true }
         async let holder = harness.send("add", to: "a")
@@ -247,7 +232,7 @@ import Testing
     configuration.maximumStreams = 1
     configuration.waitingEntities = 3
     let shard = shard
-    try await withRuntime(configuration: configuration) { harness in
+    try await EntityRuntimeHarness.run(configuration: configuration) { harness in
       try await harness.withFunction { $0.isHolding = true }
       async let holder = harness.send("add", to: strangers[0])
       try await atFunction(harness, 1)

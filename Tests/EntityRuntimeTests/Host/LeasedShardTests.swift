@@ -2,7 +2,6 @@ import CloudstateModel
 import EntityRuntime
 import NIOCore
 import ShardStore
-import Synchronization
 import TestSupport
 import Testing
 
@@ -15,16 +14,10 @@ import Testing
     configuration: EntityRuntimeConfiguration = .init(),
     _ body: (EntityRuntimeHarness) async throws -> Void
   ) async throws {
-    let harness = try await EntityRuntimeHarness(
-      store: try InMemoryShardStore(), configuration: configuration)
-    try await harness.withRuntime { $0.serve(Self.shard, epoch: Epoch(1), leaseEnd: 1) }
-    do {
+    try await EntityRuntimeHarness.run(configuration: configuration) { harness in
+      try await harness.withRuntime { $0.serve(Self.shard, epoch: Epoch(1), leaseEnd: 1) }
       try await body(harness)
-    } catch {
-      try await harness.stop()
-      throw error
     }
-    try await harness.stop()
   }
 
   /// Sends commands to entity `a` and waits until the function has answered them all.
@@ -37,12 +30,6 @@ import Testing
       try await harness.withFunction { $0.replies } == methods.count
     }
     return answers
-  }
-
-  private final class Answers: Sendable {
-    private let all = Mutex<[String]>([])
-    var texts: [String] { all.withLock { $0 } }
-    func add(_ text: String) { all.withLock { $0.append(text) } }
   }
 
   private var farAway: UInt64 { (NIODeadline.now() + .hours(1)).uptimeNanoseconds }
