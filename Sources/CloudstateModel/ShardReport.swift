@@ -3,6 +3,18 @@
 /// Reports are repeated until a plan answers them, so each says all that is true now, and one that was lost
 /// does no harm.
 package struct ShardReport: Hashable, Sendable {
+  /// How far a copy has come that comes to be.
+  package struct CopyGrowth: Hashable, Sendable {
+    package var position: Position
+    /// What it was sent so far.
+    package var bytes: UInt64
+
+    package init(position: Position, bytes: UInt64 = 0) {
+      self.position = position
+      self.bytes = bytes
+    }
+  }
+
   package var shard: ShardID
   /// The epoch it is about; reports of other epochs than the plan's are of no use.
   package var epoch: Epoch
@@ -30,14 +42,14 @@ package struct ShardReport: Hashable, Sendable {
   /// Commands taken since the last report of the shard.
   package var commands: UInt64
   /// How far the copies of replicas outside the in-sync set are known to have come.
-  package var copied: [NodeID: Position]
+  package var copied: [NodeID: CopyGrowth]
 
   package init(
     shard: ShardID, epoch: Epoch, isServing: Bool = false, caughtUp: Set<NodeID> = [],
     lagging: Set<NodeID> = [], isFenced: Bool = false, fenceFailed: Bool = false,
     seenEpoch: Epoch = .none, unusable: String? = nil, lastPosition: Position = .start,
     lastEpoch: Epoch = .none, bytes: UInt64 = 0, commands: UInt64 = 0,
-    copied: [NodeID: Position] = [:]
+    copied: [NodeID: CopyGrowth] = [:]
   ) {
     self.shard = shard
     self.epoch = epoch

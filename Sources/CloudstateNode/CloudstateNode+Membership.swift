@@ -63,7 +63,6 @@ extension CloudstateNode {
         try await self.followPlans(
           changes, cluster: cluster, shards: shards, publicAddress: publicAddress)
       }
-      group.addTask { try await self.reportShards(shards, to: cluster) }
       group.addTask { try await shards.scrubber.run() }
       group.addTask {
         try await self.followFunction(function, spec: spec, transcoder: transcoder)

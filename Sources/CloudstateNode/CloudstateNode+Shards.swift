@@ -10,19 +10,14 @@ import ShardReplication
 import ShardStore
 import Synchronization
 
-/// The shards of a node, and what the coordinator is to hear of them.
+/// The shards of a node, and who looks over their files.
 struct NodeShards: Sendable {
   let replicator: ShardReplicator
   let scrubber: Scrubber
-  /// Yields when there is news for the coordinator.
-  let news: AsyncStream<Void>
-  let tell: @Sendable () -> Void
 }
 
 // How a node serves its shards, and tells the coordinator of them.
 extension CloudstateNode {
-  /// How often the coordinator hears of all shards, whether there is news or not.
-  private static let reportInterval: Duration = .seconds(1)
   /// How long a node waits for its shards before it says that it is ready all the same.
   private static let settlingLimit: Duration = .seconds(15)
 
@@ -32,47 +27,27 @@ extension CloudstateNode {
     loops: [any EventLoop], reader: NIOThreadPool, damage: DamageReports,
     verifier: any ShardVerifying, _ teardown: Teardown
   ) async throws -> NodeShards {
-    let (news, continuation) = AsyncStream<Void>.makeStream(bufferingPolicy: .bufferingNewest(1))
-    let tell: @Sendable () -> Void = { continuation.yield() }
     let replicator = try await ShardReplicator.start(
       service: configuration.service, settings: configuration.replication.copies, store: store,
       bus: bus, hosting: EntityShards(runtime: runtime, leases: leases) { router.shardChanged($0) },
       consumers: ConsumedShards(consumers: consumers),
-      loops: loops, slot: { runtime.slot(of: $0) }, reader: reader, logger: logger, changed: tell)
+      loops: loops, slot: { runtime.slot(of: $0) }, reader: reader, logger: logger)
     damage.send { [weak replicator] in replicator?.foundDamage($0, $1) }
     let scrubber = Scrubber(
       settings: configuration.replication.scrubbing, store: verifier, replicator: replicator,
       logger: logger)
     teardown.add("scrubbing") { try await scrubber.stop() }
-    return NodeShards(replicator: replicator, scrubber: scrubber, news: news, tell: tell)
+    return NodeShards(replicator: replicator, scrubber: scrubber)
   }
 
-  /// Follows the plans of the cluster with the node's shards.
+  /// Follows the plans of the cluster with the node's shards, and tells the coordinator of them.
   func follow(_ cluster: any ClusterHandle, with shards: NodeShards) {
     let follower = Mutex(PlanFollower())
     cluster.addListener { change in
       shards.replicator.follow(
         follower.withLock { $0.assignments(after: change) }, moves: change.snapshot.moves)
     }
-  }
-
-  /// Tells the coordinator of the node's shards until the task is cancelled: at once when there is news, and from time
-  /// to time.
-  func reportShards(_ shards: NodeShards, to cluster: any ClusterHandle) async throws {
-    try await withThrowingTaskGroup(of: Void.self) { group in
-      group.addTask {
-        while true {
-          try await Task.sleep(for: Self.reportInterval)
-          shards.tell()
-        }
-      }
-      group.addTask {
-        for await _ in shards.news {
-          await cluster.report(await shards.replicator.reports())
-        }
-      }
-      try await group.waitForAll()
-    }
+    shards.replicator.report { cluster.report($0, heard: $1) }
   }
 
   /// Waits until the node's shards are served, or cannot be, but not for ever.

@@ -17,6 +17,9 @@ package protocol ShardHosting: Sendable {
   /// Answers may be given until then. Those held back because the last lease had ended go out.
   func extendLease(of shard: ShardID, to leaseEnd: UInt64)
 
+  /// How many commands of the shard were taken since the last call.
+  func takeCommandCount(of shard: ShardID) -> UInt64
+
   /// Takes no new commands of the shard (they are refused as not started), gives back what is queued likewise,
   /// finishes what is with the user function, and calls `completion` on the loop when nothing of the shard is
   /// left in memory.

@@ -1,8 +1,8 @@
 import NIOCore
 
-/// The command of the benchmark: `AddItem` of the shopping cart sample, about 60 bytes.
+/// Commands of the shopping cart sample in wire format.
 enum CartMessages {
-  /// A message for cart number `cart`: fields 1 to 4 of `AddLineItem` in wire format.
+  /// `AddItem` for cart number `cart`, about 60 bytes: fields 1 to 4 of `AddLineItem`.
   static func addItem(cart: Int, product: Int) -> ByteBuffer {
     var buffer = ByteBuffer()
     append("user-\(cart)", field: 1, to: &buffer)
@@ -10,6 +10,13 @@ enum CartMessages {
     append("A product with a name of usual length", field: 3, to: &buffer)
     buffer.writeInteger(UInt8(4 << 3))
     buffer.writeInteger(UInt8(1))
+    return buffer
+  }
+
+  /// `GetCart` of cart number `cart`: field 1 of `GetShoppingCart`.
+  static func getCart(_ cart: Int) -> ByteBuffer {
+    var buffer = ByteBuffer()
+    append("user-\(cart)", field: 1, to: &buffer)
     return buffer
   }
 

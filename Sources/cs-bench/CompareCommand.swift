@@ -44,11 +44,15 @@ struct CompareCommand: AsyncParsableCommand {
     for inFlight in options.inFlight.values {
       report.add(
         try await UnaryLoad.run(
-          name: "transport: unary echo", target: echo.address, path: "/bench.Echo/echo",
-          inFlight: inFlight, warmUp: .seconds(1),
+          name: "transport: unary echo", target: echo.address, inFlight: inFlight,
+          warmUp: .seconds(1),
           duration: .nanoseconds(Int64(options.seconds * 1e9)),
           on: MultiThreadedEventLoopGroup.singleton.next()
-        ) { number in CartMessages.addItem(cart: number % 1000, product: 1) })
+        ) { number in
+          UnaryCall(
+            path: "/bench.Echo/echo",
+            message: CartMessages.addItem(cart: number % 1000, product: 1))
+        })
     }
   }
 

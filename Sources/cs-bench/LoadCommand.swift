@@ -47,7 +47,8 @@ struct LoadCommand: AsyncParsableCommand {
         warmUp: .seconds(1), duration: duration, on: eventLoop, makeMessage: message)
     }
     return try await UnaryLoad.run(
-      name: name, target: target, client: client, path: workload.path, inFlight: inFlight,
-      warmUp: .seconds(1), duration: duration, on: eventLoop, makeMessage: message)
+      name: name, target: target, client: client, inFlight: inFlight, warmUp: .seconds(1),
+      duration: duration, on: eventLoop
+    ) { UnaryCall(path: workload.path, message: message($0)) }
   }
 }

@@ -3,12 +3,17 @@ import Logging
 import NIOCore
 import NIOPosix
 
+/// One call of a load.
+struct UnaryCall {
+  var path: String
+  var message: ByteBuffer
+}
+
 /// A closed loop of unary calls: each of `inFlight` callers sends its next call when its last was answered.
 /// Runs on one event loop, over one connection. Loop-bound.
 final class UnaryLoad {
   private let connection: GRPCClientConnection
-  private let path: String
-  private let makeMessage: (Int) -> ByteBuffer
+  private let makeCall: (Int) -> UnaryCall
   private let end: NIODeadline
   private let measureFrom: NIODeadline
   private var sent = 0
@@ -19,12 +24,11 @@ final class UnaryLoad {
   private let done: (UnaryLoad) -> Void
 
   private init(
-    connection: GRPCClientConnection, path: String, warmUp: TimeAmount, duration: TimeAmount,
-    makeMessage: @escaping (Int) -> ByteBuffer, done: @escaping (UnaryLoad) -> Void
+    connection: GRPCClientConnection, warmUp: TimeAmount, duration: TimeAmount,
+    makeCall: @escaping (Int) -> UnaryCall, done: @escaping (UnaryLoad) -> Void
   ) {
     self.connection = connection
-    self.path = path
-    self.makeMessage = makeMessage
+    self.makeCall = makeCall
     self.measureFrom = .now() + warmUp
     self.end = measureFrom + duration
     self.done = done
@@ -34,9 +38,9 @@ final class UnaryLoad {
   /// Runs the load and answers what it found.
   static func run(
     name: String, target: GRPCAddress,
-    client: GRPCClientConfiguration = GRPCClientConfiguration(), path: String, inFlight: Int,
+    client: GRPCClientConfiguration = GRPCClientConfiguration(), inFlight: Int,
     warmUp: TimeAmount, duration: TimeAmount, on eventLoop: any EventLoop,
-    makeMessage: @escaping @Sendable (Int) -> ByteBuffer
+    makeCall: @escaping @Sendable (Int) -> UnaryCall
   ) async throws -> LatencySummary {
     let promise = eventLoop.makePromise(of: LatencySummary.self)
     eventLoop.execute {
@@ -44,8 +48,7 @@ final class UnaryLoad {
         target: target, eventLoop: eventLoop, configuration: client,
         logger: Logger(label: "cs-bench") { _ in SwiftLogNoOpLogHandler() })
       let load = UnaryLoad(
-        connection: connection, path: path, warmUp: warmUp, duration: duration,
-        makeMessage: makeMessage
+        connection: connection, warmUp: warmUp, duration: duration, makeCall: makeCall
       ) { load in
         load.connection.close()
         if let error = load.firstError, load.latencies.isEmpty {
@@ -65,12 +68,12 @@ final class UnaryLoad {
 
   private func sendNext() {
     let start = NIODeadline.now()
-    let message = makeMessage(sent)
+    let call = makeCall(sent)
     sent += 1
     open += 1
     _ = connection.unary(
-      path: path, metadata: GRPCMetadata(), message: message, deadline: start + .seconds(30),
-      waitForReady: true
+      path: call.path, metadata: GRPCMetadata(), message: call.message,
+      deadline: start + .seconds(30), waitForReady: true
     ) { [self] result in
       open -= 1
       let now = NIODeadline.now()

@@ -261,7 +261,7 @@ private final class ChangingCluster: ClusterHandle {
 
   func addListener(_ listener: @escaping @Sendable (ClusterChange) -> Void) {}
 
-  func report(_ reports: [ShardReport]) async {}
+  func report(_ reports: [ShardReport], heard: @escaping @Sendable () -> Void) { heard() }
 }
 
 extension CommandAnswer {

@@ -74,20 +74,20 @@ import Testing
     let shard = try #require(handle.snapshot.owner(of: 1)).shard
     let changes = Mutex<[ClusterChange]>([])
     handle.addListener { change in changes.withLock { $0.append(change) } }
-    func report(under epoch: UInt64, seen: UInt64) async {
-      await handle.report([
+    func report(under epoch: UInt64, seen: UInt64) {
+      handle.report([
         ShardReport(shard: shard, epoch: Epoch(epoch), seenEpoch: Epoch(seen))
-      ])
+      ]) {}
     }
-    await report(under: 1, seen: 0)
-    await report(under: 7, seen: 9)
+    report(under: 1, seen: 0)
+    report(under: 7, seen: 9)
     #expect(changes.withLock { $0.count } == 1)
-    await report(under: 1, seen: 40)
+    report(under: 1, seen: 40)
     #expect(handle.snapshot.owner(of: 1)?.epoch == Epoch(41))
     #expect(handle.snapshot.owner(of: 2)?.epoch == Epoch(1))
     #expect(changes.withLock { $0.last?.assignments.map(\.shard) } == [shard])
     // Reports are repeated; one of before changes nothing.
-    await report(under: 1, seen: 40)
+    report(under: 1, seen: 40)
     #expect(changes.withLock { $0.count } == 2)
   }
 }

@@ -269,7 +269,7 @@ private func move(
     #expect(try cluster.assignment(0).epoch == Epoch(4))
     try cluster.report("a", 0) {
       $0.caughtUp = [try! node("b")]
-      $0.bytes = 1234
+      $0.copied = [try! node("b"): ShardReport.CopyGrowth(position: Position(7), bytes: 1234)]
     }
     // The plan in which b is in-sync is followed by the one that fences a.
     #expect(try cluster.phase(0) == .fenced)
@@ -283,7 +283,7 @@ private func move(
     #expect(try cluster.assignment(0).replicas == nodes("a"))
     #expect(try cluster.assignment(0).epoch == Epoch(6))
     cluster.now += 0.03
-    try cluster.report("b", 0) { $0.bytes = 1234 }
+    try cluster.report("b", 0) { _ in }
     #expect(try cluster.phase(0) == nil)
     #expect(try cluster.assignment(0).replicas == [])
     #expect(try cluster.assignment(0).epoch == Epoch(7))
@@ -306,6 +306,34 @@ private func move(
     #expect(try cluster.assignment(0).replicas == nodes("a"))
     #expect(try cluster.assignment(0).epoch == Epoch(4))
     #expect(cluster.rebalance?.state == .done)
+  }
+
+  @Test("One shard is fenced at a time, and new copies wait, but not for a fence that takes long")
+  func precedence() throws {
+    var cluster = try RunningCluster(
+      ["a", "b", "c", "d"], copies: 2,
+      shards: [("a", ["c"], ["c"]), ("b", ["d"], ["d"]), ("c", ["a"], ["a"]), ("d", [], [])])
+    cluster.trace.rebalance(
+      [
+        try move(0, "a", "c"), try move(1, "b", "d"), try move(2, "c", "a"),
+        RebalanceStep(shard: try shard(3), action: .add(try node("b"))),
+      ], at: at(cluster.now))
+    #expect(try cluster.phase(0) == .fenced)
+    #expect(try cluster.phase(1) == .caughtUp && cluster.phase(2) == .caughtUp)
+    try cluster.report("d", 3) { $0.caughtUp = [try! node("b")] }
+    #expect(try cluster.assignment(3).inSync == [])
+    cluster.now += 0.1
+    try cluster.report("a", 0) { $0.isFenced = true }
+    #expect(try cluster.phase(0) == .promoted)
+    #expect(try cluster.phase(1) == .caughtUp)
+    try cluster.report("c", 0) { _ in }
+    // What ends the first move fences the second.
+    #expect(try cluster.phase(0) == nil)
+    #expect(try cluster.phase(1) == .fenced && cluster.phase(2) == .caughtUp)
+    #expect(try cluster.assignment(3).inSync == [])
+    try cluster.pass(0.5)
+    #expect(try cluster.phase(1) == .fenced && cluster.phase(2) == .fenced)
+    #expect(try cluster.assignment(3).inSync == nodes("b"))
   }
 
   @Test("A fence that fails is tried again after growing pauses, and then the move is given up")

@@ -25,17 +25,17 @@ import Testing
     }
     let lagging = try #require(first.snapshot.shardMap[0])
     let primary = lagging.primary == first.nodeID ? first : second
-    await primary.report([
+    primary.report([
       ShardReport(
         shard: lagging.shard, epoch: lagging.epoch, isServing: true, lagging: Set(lagging.inSync))
-    ])
+    ]) {}
     try await eventually("the replica is out") { first.snapshot.shardMap[0]?.inSync == [] }
     let changed = try #require(first.snapshot.shardMap[0])
-    await primary.report([
+    primary.report([
       ShardReport(
         shard: changed.shard, epoch: changed.epoch, isServing: true,
         caughtUp: Set(changed.replicas))
-    ])
+    ]) {}
     try await eventually("the replica is in again") {
       first.snapshot.shardMap[0]?.inSync == changed.replicas
     }

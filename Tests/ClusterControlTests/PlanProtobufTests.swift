@@ -64,7 +64,10 @@ private typealias WireView = Cloudstate_Internal_Cluster_ClusterView
       lagging: [try node("d")], isFenced: true, fenceFailed: true, seenEpoch: Epoch(9),
       unusable: "a flipped bit", lastPosition: Position(11), lastEpoch: Epoch(8), bytes: 12,
       commands: 13,
-      copied: [try node("e"): Position(10), try node("f"): .start])
+      copied: [
+        try node("e"): ShardReport.CopyGrowth(position: Position(10), bytes: 640),
+        try node("f"): ShardReport.CopyGrowth(position: .start),
+      ])
     var message = ShardsReport(
       node: try node("a"), incarnation: 5,
       shards: [report, ShardReport(shard: try shard(4), epoch: Epoch(1))])

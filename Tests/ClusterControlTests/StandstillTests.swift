@@ -30,7 +30,7 @@ import Testing
     #expect(cluster.plan.moves.map(\.shard.index) == [0])
     for _ in 0..<2 {
       try cluster.report("a", 0) {
-        $0.copied = [try! node("c"): Position(70)]
+        $0.copied = [try! node("c"): ShardReport.CopyGrowth(position: Position(70))]
         $0.lastPosition = Position(100)
       }
       try cluster.pass(9.5)
@@ -56,14 +56,20 @@ import Testing
     var cluster = try cluster([("a", [], [])])
     cluster.trace.rebalance([try move(0, "a", "c")], at: at(cluster.now))
     for position in 1...5 {
-      try cluster.report("a", 0) { $0.copied = [try! node("c"): Position(UInt64(position))] }
+      try cluster.report("a", 0) {
+        $0.copied = [
+          try! node("c"): ShardReport.CopyGrowth(position: Position(UInt64(position)))
+        ]
+      }
       try cluster.pass(15)
       #expect(try cluster.phase(0) == .copying)
     }
     var rounds = 0
     while try cluster.phase(0) != nil, rounds < 20 {
       for position in [0, 9] as [UInt64] {
-        try cluster.report("a", 0) { $0.copied = [try! node("c"): Position(position)] }
+        try cluster.report("a", 0) {
+          $0.copied = [try! node("c"): ShardReport.CopyGrowth(position: Position(position))]
+        }
         try cluster.pass(5)
       }
       rounds += 1

@@ -204,6 +204,9 @@ struct ShardMachineTests {
     machine.answered(
       CopyAnswer(tag: copy.tag, outcome: .appended(Position(9))), by: b, now: 10, into: &actions)
     #expect(machine.report(now: 10)?.caughtUp == [b])
+    #expect(
+      machine.report(now: 10)?.copied[b]
+        == ShardReport.CopyGrowth(position: Position(9), bytes: 90))
   }
 
   @Test("No learner is offered before its epoch is on the primary's own disk")

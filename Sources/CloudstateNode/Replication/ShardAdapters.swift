@@ -23,6 +23,8 @@ struct EntityShards: ShardHosting {
     leases.change(shard, to: leaseEnd)
   }
 
+  func takeCommandCount(of shard: ShardID) -> UInt64 { runtime.takeCommandCount(of: shard) }
+
   func handOver(_ shard: ShardID, completion: @escaping @Sendable () -> Void) {
     leases.end(shard)
     runtime.handOver(shard, completion: completion)

@@ -538,6 +538,9 @@ package nonisolated struct Cloudstate_Internal_Cluster_CopyPosition: Sendable {
 
   package var position: UInt64 = 0
 
+  /// How much it was sent to come there.
+  package var bytes: UInt64 = 0
+
   package var unknownFields = SwiftProtobuf.UnknownStorage()
 
   package init() {}
@@ -1854,7 +1857,7 @@ nonisolated extension Cloudstate_Internal_Cluster_ShardReport: SwiftProtobuf.Mes
 
 nonisolated extension Cloudstate_Internal_Cluster_CopyPosition: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
   package static let protoMessageName: String = _protobuf_package + ".CopyPosition"
-  package static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{3}node_id\0\u{1}position\0")
+  package static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{3}node_id\0\u{1}position\0\u{1}bytes\0")
 
   package mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
     while let fieldNumber = try decoder.nextFieldNumber() {
@@ -1864,6 +1867,7 @@ nonisolated extension Cloudstate_Internal_Cluster_CopyPosition: SwiftProtobuf.Me
       switch fieldNumber {
       case 1: try { try decoder.decodeSingularStringField(value: &self.nodeID) }()
       case 2: try { try decoder.decodeSingularUInt64Field(value: &self.position) }()
+      case 3: try { try decoder.decodeSingularUInt64Field(value: &self.bytes) }()
       default: break
       }
     }
@@ -1876,12 +1880,16 @@ nonisolated extension Cloudstate_Internal_Cluster_CopyPosition: SwiftProtobuf.Me
     if self.position != 0 {
       try visitor.visitSingularUInt64Field(value: self.position, fieldNumber: 2)
     }
+    if self.bytes != 0 {
+      try visitor.visitSingularUInt64Field(value: self.bytes, fieldNumber: 3)
+    }
     try unknownFields.traverse(visitor: &visitor)
   }
 
   package static func ==(lhs: Cloudstate_Internal_Cluster_CopyPosition, rhs: Cloudstate_Internal_Cluster_CopyPosition) -> Bool {
     if lhs.nodeID != rhs.nodeID {return false}
     if lhs.position != rhs.position {return false}
+    if lhs.bytes != rhs.bytes {return false}
     if lhs.unknownFields != rhs.unknownFields {return false}
     return true
   }

@@ -16,9 +16,11 @@ package protocol ClusterHandle: Sendable {
   /// it hops to the loops it concerns. It stays registered for the life of the handle.
   func addListener(_ listener: @escaping @Sendable (ClusterChange) -> Void)
 
-  /// Tells the coordinator what this node knows of its shards, and returns when it has heard, or could not be
-  /// reached. To be repeated.
-  func report(_ reports: [ShardReport]) async
+  /// Tells the coordinator what this node knows of its shards, in the order of the calls. A message that is lost is
+  /// not repeated here: the caller reports again, with what is true then, until a plan answers it. Does not block.
+  ///
+  /// - Parameter heard: called once, on any thread, when the coordinator has heard or could not be reached.
+  func report(_ reports: [ShardReport], heard: @escaping @Sendable () -> Void)
 }
 
 /// What changed, and the state after it.

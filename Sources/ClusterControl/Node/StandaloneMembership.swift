@@ -47,7 +47,8 @@ package final class StandaloneMembership: ClusterHandle {
   }
 
   /// Gives shards whose stores have seen higher epochs higher ones.
-  package func report(_ reports: [ShardReport]) async {
+  package func report(_ reports: [ShardReport], heard: @escaping @Sendable () -> Void) {
+    defer { heard() }
     state.withLock { state in
       var isChanged = false
       for report in reports {

@@ -71,7 +71,8 @@ package struct RebalanceStep: Hashable, Sendable {
   package var outcome: String
   package var startedAt: Timestamp?
   package var endedAt: Timestamp?
-  /// What was transferred, as the primary told; only with state done.
+  /// What was transferred to make the copy, as the primary told; 0 before it was complete, and where there was one
+  /// already.
   package var bytes: UInt64
   /// How long commands may have waited: from the fence until the new primary was heard to serve. `nil` where nothing
   /// had to wait, or where this coordinator's process did not see all of it.

@@ -64,8 +64,11 @@ package struct ShardsReportAnswer: Hashable, Sendable {
 
 extension ShardReport {
   fileprivate init(_ message: Cloudstate_Internal_Cluster_ShardReport) throws(ClusterError) {
-    var copied: [NodeID: Position] = [:]
-    for copy in message.copied { copied[try nodeID(copy.nodeID)] = Position(copy.position) }
+    var copied: [NodeID: CopyGrowth] = [:]
+    for copy in message.copied {
+      copied[try nodeID(copy.nodeID)] = CopyGrowth(
+        position: Position(copy.position), bytes: copy.bytes)
+    }
     self.init(
       shard: ShardID(service: try serviceName(message.service), index: message.shard),
       epoch: Epoch(message.epoch), isServing: message.serving,
@@ -96,10 +99,11 @@ extension ShardReport {
     message.lastEpoch = lastEpoch.number
     message.bytes = bytes
     message.commands = commands
-    message.copied = copied.sorted { $0.key < $1.key }.map { node, position in
+    message.copied = copied.sorted { $0.key < $1.key }.map { node, growth in
       var copy = Cloudstate_Internal_Cluster_CopyPosition()
       copy.nodeID = node.text
-      copy.position = position.number
+      copy.position = growth.position.number
+      copy.bytes = growth.bytes
       return copy
     }
     return message

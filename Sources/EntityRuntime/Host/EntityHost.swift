@@ -81,6 +81,7 @@ final class EntityHost: StoppableHost {
       return
     }
     counters.commands.add(1, ordering: .relaxed)
+    hosted.commandCount += 1
     lastTicket += 1
     let ticket = CommandTicket(lastTicket)
     waitingCallers[ticket] = completion

@@ -76,6 +76,12 @@ package final class EntityRuntime: Sendable {
     hosts[slot(of: shard)].value.extendLease(of: shard, to: leaseEnd)
   }
 
+  /// How many commands of the shard were taken since the last call, or since it is served here. On
+  /// ``eventLoop(of:)``.
+  package func takeCommandCount(of shard: ShardID) -> UInt64 {
+    hosts[slot(of: shard)].value.shards[shard]?.takeCommandCount() ?? 0
+  }
+
   /// Takes no new commands of the shard (they are refused as not started), gives back what is queued likewise,
   /// finishes what is with the user function, and calls `completion` on the loop, once, when nothing of the
   /// shard as it is now is left in memory. On ``eventLoop(of:)``.

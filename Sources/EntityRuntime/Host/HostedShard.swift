@@ -17,6 +17,8 @@ final class HostedShard {
   var phase = Phase.serving
   var lease: AnswerLease
   var entities: [EntityKey: EntityInstance] = [:]
+  /// Commands taken since they were last asked for.
+  var commandCount: UInt64 = 0
   /// Entities that were told to hand over and are not gone.
   private var leaving = 0
   private var handOvers: [@Sendable () -> Void] = []
@@ -25,6 +27,11 @@ final class HostedShard {
     self.id = id
     self.epoch = epoch
     lease = AnswerLease(end: leaseEnd)
+  }
+
+  func takeCommandCount() -> UInt64 {
+    defer { commandCount = 0 }
+    return commandCount
   }
 
   /// Ends the service. `completion` is called when what is in memory now is gone; the shard may be served again

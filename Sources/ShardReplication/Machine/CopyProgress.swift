@@ -37,6 +37,8 @@ struct CopyProgress: Hashable, Sendable {
   var session: UInt64 = 0
   var inFlight = 0
   var inFlightBytes = 0
+  /// What was sent while no plan had the copy in-sync.
+  var copiedBytes: UInt64 = 0
   /// When the newest append was sent that the copy has answered under this epoch; grants the lease.
   var confirmedAt: Uptime?
   var lastSentAt: Uptime?

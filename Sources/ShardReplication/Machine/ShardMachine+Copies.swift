@@ -63,6 +63,7 @@ extension ShardMachine {
       consumers: includesConsumers ? consumersVersion : nil, releasesLease: isFenceTarget)
     copy.inFlight += 1
     copy.inFlightBytes += bytes
+    if assignment?.inSync.contains(node) == false { copy.copiedBytes += UInt64(bytes) }
     copy.lastSentAt = now
     actions.append(
       .send(

@@ -21,10 +21,11 @@ extension ShardMachine {
   }
 
   /// How far those have come that nobody relies on yet.
-  private var copied: [NodeID: Position] {
-    var copied: [NodeID: Position] = [:]
+  private var copied: [NodeID: ShardReport.CopyGrowth] {
+    var copied: [NodeID: ShardReport.CopyGrowth] = [:]
     for (node, copy) in copies where assignment?.inSync.contains(node) == false {
-      copied[node] = copy.acknowledged
+      guard let position = copy.acknowledged else { continue }
+      copied[node] = ShardReport.CopyGrowth(position: position, bytes: copy.copiedBytes)
     }
     return copied
   }

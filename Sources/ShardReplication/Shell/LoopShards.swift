@@ -16,8 +16,6 @@ struct ShardEnvironment: Sendable {
   let budget: ReadBudget
   let hosting: any ShardHosting
   let consumers: any ConsumerHosting
-  /// Something that the coordinator waits for has changed.
-  let changed: @Sendable () -> Void
   let nodeID: NodeID
   let logger: Logger
 }
@@ -25,25 +23,19 @@ struct ShardEnvironment: Sendable {
 /// The shards of one event loop: feeds their ``ShardMachine``s and carries out what they ask for. Only its loop may
 /// touch it.
 final class LoopShards {
-  /// How old the sizes of shards and the ends of copies may be that are reported.
-  private static let sizeInterval: UInt64 = 5_000_000_000
-
   let eventLoop: any EventLoop
   let environment: ShardEnvironment
   let outcomes: LoopOutcomes
   var machines: [ShardID: ShardMachine] = [:]
-  private var reported: [ShardID: UInt64] = [:]
   var dirtyConsumers: Set<ShardID> = []
   var turns: [ShardID: UInt64] = [:]
-  private var sizes: [ShardID: UInt64] = [:]
-  private var ends: [ShardID: ShardEnd] = [:]
-  private var sizedAt: Uptime = 0
+  var desk = ReportDesk()
   var outbox: AppendOutbox?
   /// Actions still to be carried out; what happens meanwhile adds its own behind them.
   private var actions: Deque<(shard: ShardID, action: ShardAction)> = []
   private var isPerforming = false
   private var ticks: RepeatedTask?
-  private var isStopped = false
+  private(set) var isStopped = false
 
   init(
     eventLoop: any EventLoop, outcomes: LoopOutcomes, environment: ShardEnvironment,
@@ -106,47 +98,6 @@ final class LoopShards {
     }
   }
 
-  /// What the coordinator should know. Sizes, and the ends of copies, are those of some seconds ago.
-  func reports() -> [ShardReport] {
-    let now = now
-    let reports = machines.keys.sorted().compactMap { shard -> ShardReport? in
-      guard let machine = machines[shard] else { return nil }
-      guard
-        var report = machine.report(now: now)
-          ?? ends[shard].flatMap({ machine.report(ofCopyEndingAt: $0) })
-      else { return nil }
-      report.bytes = sizes[shard] ?? 0
-      return report
-    }
-    if now.since(sizedAt) >= Self.sizeInterval {
-      sizedAt = now
-      measure(
-        primaries: machines.values.filter(\.isPrimary).map(\.shard),
-        copies: machines.values.filter { $0.phase == .copy }.map(\.shard))
-    }
-    return reports
-  }
-
-  /// Asks for the sizes of shards and the ends of copies where that may block.
-  private func measure(primaries: [ShardID], copies: [ShardID]) {
-    let store = environment.store.inner
-    let (own, eventLoop) = (NIOLoopBound(self, eventLoop: eventLoop), eventLoop)
-    environment.reader.submit { state in
-      guard state == .active else { return }
-      let sizes = Dictionary(
-        uniqueKeysWithValues: primaries.map { ($0, store.approximateBytes(of: $0)) })
-      // What cannot be read is no copy that could take over.
-      let ends = Dictionary(
-        uniqueKeysWithValues: copies.compactMap { shard in
-          (try? store.end(of: shard)).map { (shard, $0) }
-        })
-      eventLoop.execute {
-        own.value.sizes = sizes
-        own.value.ends = ends
-      }
-    }
-  }
-
   /// Shards of this node that are served or cannot be, and how many there are.
   var settled: (settled: Int, all: Int) {
     let own = machines.values.filter(\.isPrimary)
@@ -157,6 +108,8 @@ final class LoopShards {
     isStopped = true
     ticks?.cancel()
     ticks = nil
+    desk.timer?.cancel()
+    desk = ReportDesk()
     outcomes.stopListening()
     outbox = nil
     for shard in machines.keys.sorted() { outcomes.end(shard, because: "the node is stopping") }
@@ -178,10 +131,7 @@ final class LoopShards {
       while let next = actions.popFirst() { perform(next.action, of: next.shard) }
       isPerforming = false
     }
-    if let revision = machines[shard]?.reportRevision, reported[shard] != revision {
-      reported[shard] = revision
-      environment.changed()
-    }
+    noteNews(of: shard)
     keepTicking()
   }
 

@@ -31,19 +31,18 @@ package final class ShardReplicator: Sendable {
   ///   - loops: the event loops of the node's shards, the same as those of `store`.
   ///   - slot: the number of a shard's loop among them.
   ///   - reader: threads for reads of the store; stopped after ``stop()``.
-  ///   - changed: called whenever ``reports()`` has news for the coordinator; any thread, must not block.
   package static func start(
     service: ServiceName, settings: ShardReplicationSettings, store: ConfirmingStore,
     bus: any MessageBus, hosting: any ShardHosting, consumers: any ConsumerHosting,
     loops: [any EventLoop], slot: @escaping @Sendable (UInt32) -> Int, reader: NIOThreadPool,
-    logger: Logger, changed: @escaping @Sendable () -> Void
+    logger: Logger
   ) async throws -> ShardReplicator {
     let leases = LeaseBook(settings: settings, now: NIODeadline.now().uptimeNanoseconds)
     let environment = ShardEnvironment(
       service: service, settings: settings, store: store, reader: reader,
       fetcher: CopyFetcher(service: service, bus: bus, store: store.inner, settings: settings),
       leases: leases, budget: ReadBudget(bytesPerSecond: settings.catchUpBytesPerSecond),
-      hosting: hosting, consumers: consumers, changed: changed, nodeID: bus.nodeID, logger: logger)
+      hosting: hosting, consumers: consumers, nodeID: bus.nodeID, logger: logger)
     var shards: [NIOLoopBound<LoopShards>] = []
     for (index, loop) in loops.enumerated() {
       shards.append(
@@ -91,8 +90,16 @@ package final class ShardReplicator: Sendable {
   /// The shards that this node has copies of.
   func heldShards() async -> [ShardID] { await collect { $0.held } }
 
-  /// What the coordinator has to know of the shards that this node is primary of.
-  package func reports() async -> [ShardReport] {
+  /// Tells the coordinator of the shards from now on: of each at once when there is news of it, of all every second.
+  /// Called once.
+  package func report(to reporter: @escaping ShardReporter) {
+    for (loop, shards) in zip(loops, shards) {
+      loop.execute { shards.value.report(to: reporter) }
+    }
+  }
+
+  /// What the coordinator has to know of the shards that this node has.
+  func reports() async -> [ShardReport] {
     await collect { $0.reports() }.sorted { $0.shard < $1.shard }
   }
 

@@ -88,6 +88,10 @@ final class BenchCluster {
     _ = try await ask("drain/\(name)", method: "POST")
   }
 
+  func undrain(_ name: String) async throws {
+    _ = try await ask("undrain/\(name)", method: "POST")
+  }
+
   func members() async throws -> [NodeDocument] {
     try JSONDecoder().decode(NodesDocument.self, from: try await ask("nodes")).nodes
   }
@@ -108,7 +112,7 @@ final class BenchCluster {
       let held = members.filter { drained.contains($0.node) }.map { $0.primaries + $0.replicas }
       let shares = members.filter { !drained.contains($0.node) }.map(\.primaries)
       guard held.allSatisfy({ $0 == 0 }), shares.reduce(0, +) == shards,
-        (shares.max() ?? 0) - (shares.min() ?? 0) <= 1
+        shares.allSatisfy({ $0 > 0 }), try await rebalances().allSatisfy({ $0.state == "done" })
       else { continue }
       return
     }

@@ -14,22 +14,26 @@ final class MoveLoad {
     var latencies: [UInt64] = []
     /// The longest wait of each shard since the last reset, in nanoseconds.
     var longest: [UInt32: UInt64] = [:]
+    /// Events stored in each shard since the beginning.
+    var events: [UInt32: Int] = [:]
   }
 
   private let eventLoop: any EventLoop
-  private let shards: UInt32
-  private let carts: Int
+  private let mix: CartMix
   private var connections: [GRPCClientConnection] = []
   private var timer: RepeatedTask?
   private var number = 0
   /// Commands that are due and not sent.
   private var due = 0.0
   private var result = Result()
+  private var events: [UInt32: Int] = [:]
 
-  init(eventLoop: any EventLoop, shards: UInt32, carts: Int) {
+  /// - Parameter before: how many calls of the mix were made already.
+  init(eventLoop: any EventLoop, mix: CartMix, before: Int) {
     self.eventLoop = eventLoop
-    self.shards = shards
-    self.carts = carts
+    self.mix = mix
+    number = before
+    for call in 0..<before where mix.stores(call) { events[mix.shard(of: call), default: 0] += 1 }
   }
 
   /// Uses these nodes from now on.
@@ -68,19 +72,18 @@ final class MoveLoad {
   /// What was seen since the last call.
   func take() -> Result {
     defer { result = Result() }
+    result.events = events
     return result
   }
 
   private func send() {
     guard !connections.isEmpty else { return }
+    let call = mix.call(number)
+    let (shard, stores) = (mix.shard(of: number), mix.stores(number))
     number += 1
-    let cart = number % carts
-    let shard = EntityKey(persistenceID: "shopping-cart", entityID: "user-\(cart)").shardIndex(
-      shardCount: shards)
-    let message = CartMessages.addItem(cart: cart, product: number / carts % 5)
     let start = NIODeadline.now()
     _ = connections[number % connections.count].unary(
-      path: Workload.durableEvents.path, metadata: GRPCMetadata(), message: message,
+      path: call.path, metadata: GRPCMetadata(), message: call.message,
       deadline: start + .seconds(30), waitForReady: true
     ) { [self] answer in
       let took = UInt64((NIODeadline.now() - start).nanoseconds)
@@ -88,6 +91,8 @@ final class MoveLoad {
       if case .failure(let status) = answer {
         result.errors += 1
         result.firstError = result.firstError ?? status
+      } else if stores {
+        events[shard, default: 0] += 1
       }
       result.latencies.append(took)
       result.longest[shard] = max(result.longest[shard] ?? 0, took)

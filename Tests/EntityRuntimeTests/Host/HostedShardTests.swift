@@ -108,6 +108,19 @@ import Testing
     }
   }
 
+  @Test("The commands of a shard are counted, each once")
+  func counts() async throws {
+    try await EntityRuntimeHarness.run { harness in
+      let shard = shard
+      var counts: [UInt64] = []
+      for entities in [["a", "b", "a"], [], ["a"]] {
+        for entity in entities { _ = await harness.send("add", to: entity) }
+        counts.append(try await harness.withRuntime { $0.takeCommandCount(of: shard) })
+      }
+      #expect(counts == [3, 0, 1])
+    }
+  }
+
   @Test("A shard without entities, or that is not served, is handed over at once")
   func nothingToHandOver() async throws {
     try await EntityRuntimeHarness.run { harness in

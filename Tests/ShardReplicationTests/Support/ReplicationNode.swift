@@ -45,8 +45,7 @@ final class ReplicationNode: Sendable {
     replicator = try await ShardReplicator.start(
       service: #require(ServiceName("cart")), settings: settings, store: store, bus: bus,
       hosting: host, consumers: host, loops: [loop], slot: { _ in 0 }, reader: reader,
-      logger: logger
-    ) {}
+      logger: logger)
   }
 
   func follow(_ assignment: ShardAssignment, move: ShardMove? = nil) {
@@ -104,6 +103,8 @@ final class PlayedHost: ShardHosting, ConsumerHosting {
   func serve(_ shard: ShardID, epoch: Epoch, leaseEnd: UInt64) { note(.serve) }
 
   func extendLease(of shard: ShardID, to leaseEnd: UInt64) {}
+
+  func takeCommandCount(of shard: ShardID) -> UInt64 { 0 }
 
   func handOver(_ shard: ShardID, completion: @escaping @Sendable () -> Void) {
     note(.handOver)

@@ -12,6 +12,20 @@ extension CoordinatorMachine {
     var pauseUntil: Duration?
   }
 
+  /// While a shard is fenced its commands wait, and everything else that is decided takes disks and processors that they
+  /// wait for: one shard is fenced at a time, and other steps wait for it. A fence that takes longer than this holds
+  /// nothing up.
+  static let fencePrecedence: Duration = .milliseconds(200)
+
+  /// Whether commands of a shard wait for the next steps of its move.
+  func isFencing(_ draft: PlanDraft, at now: Duration) -> Bool {
+    draft.moves.contains { move in
+      guard move.phase == .fenced || move.phase == .promoted, let since = fences[move.shard]?.since
+      else { return false }
+      return now - since < Self.fencePrecedence
+    }
+  }
+
   /// Takes each move and each new replica one step further, where it can go.
   mutating func advanceMoves(_ draft: inout PlanDraft, at now: Moment) -> [Directive] {
     var directives: [Directive] = []
@@ -74,6 +88,7 @@ extension CoordinatorMachine {
   private mutating func fence(_ move: ShardMove, _ draft: inout PlanDraft, at now: Duration) {
     guard isAlive(move.source), isAlive(move.target) else { return }
     if let pause = fences[move.shard]?.pauseUntil, now < pause { return }
+    guard !isFencing(draft, at: now) else { return }
     fences[move.shard, default: Fence()].since = now
     draft.setPhase(.fenced, of: move.shard, "node \(move.source) is to fence")
   }

@@ -53,6 +53,14 @@ extension CoordinatorMachine {
     return []
   }
 
+  /// A copy is complete: this is what the step that wanted it has transferred.
+  mutating func noteTransfer(_ bytes: UInt64, of shard: ShardID, to node: NodeID) {
+    let place = runningSteps.first {
+      record.rebalance?.steps[$0].shard == shard && record.rebalance?.steps[$0].target == node
+    }
+    if let place { record.rebalance?.steps[place].bytes = bytes }
+  }
+
   // MARK: No progress
 
   private static let advice =
@@ -64,7 +72,7 @@ extension CoordinatorMachine {
   ) -> String? {
     let report = knowledge.report(under: assignment)
     var own = standing[assignment.shard] ?? Standing(movedAt: now)
-    if let position = report?.copied[node] { own.note(position, at: now) }
+    if let growth = report?.copied[node] { own.note(growth.position, at: now) }
     standing[assignment.shard] = own
     guard let age = tooLong(since: own.movedAt, at: now) else { return nil }
     guard let report else {

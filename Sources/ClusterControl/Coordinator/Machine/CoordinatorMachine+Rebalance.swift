@@ -24,9 +24,6 @@ extension CoordinatorMachine {
     record.rebalance?.steps[place].state = state
     record.rebalance?.steps[place].outcome = outcome
     record.rebalance?.steps[place].endedAt = now.wall
-    if state == .done, step.addedTarget {
-      record.rebalance?.steps[place].bytes = knowledge.bytes(of: step.shard)
-    }
   }
 
   // MARK: Beginning steps

@@ -14,9 +14,10 @@ extension CoordinatorMachine {
     var directives = failOver(&draft, at: now)
     shrinkInSync(&draft)
     withdrawOffers(&draft)
-    growInSync(&draft, at: now.uptime)
+    // What can wait is decided when the fence is over: see `fencePrecedence`.
+    if !isFencing(draft, at: now.uptime) { growInSync(&draft, at: now.uptime) }
     directives += advanceMoves(&draft, at: now)
-    directives += beginSteps(&draft, at: now)
+    if !isFencing(draft, at: now.uptime) { directives += beginSteps(&draft, at: now) }
     directives += endRebalanceIfDone()
     if draft.isChanged {
       adopt(draft.plan(createdAt: now.wall))
@@ -189,6 +190,9 @@ extension CoordinatorMachine {
         guard !isUnusable(node, assignment.shard) else { continue }
         draft.assign(assignment.shard, "node \(node) is in-sync for") { next in
           next.inSync.append(node)
+        }
+        if let bytes = report.copied[node]?.bytes {
+          noteTransfer(bytes, of: assignment.shard, to: node)
         }
       }
     }
