@@ -52,22 +52,16 @@ extension CommitCycle where Backend: ~Copyable {
 
   // MARK: Opening
 
-  /// - Precondition: everything is settled.
+  /// Stages a higher epoch and takes batches under it.
+  ///
+  /// - Precondition: everything of the shard is settled.
   mutating func open(_ shard: ShardID, epoch: Epoch) throws(StoreError) -> ShardEnd {
     let slot = try load(shard)
     let seen = ledger.epoch(of: slot)
     guard epoch >= seen else { throw .stale(shard, epoch, seen: seen) }
-    if epoch > seen {
-      backend.stage(epoch, of: shard)
-      do throws(StoreError) {
-        try backend.writeStaged()
-      } catch {
-        ledger.stop(shard)
-        throw error
-      }
-    }
+    if epoch > seen { raise(slot, of: shard, to: epoch) }
     ledger.open(slot, epoch: epoch)
-    return ledger.committedEnd(of: slot)
+    return ledger.end(of: slot)
   }
 
   // MARK: Following

@@ -54,14 +54,22 @@ struct CommitCycle<Backend: CommitBackend & ~Copyable>: ~Copyable {
         if let replica { incompleteReplicas.insert(replica) }
         reports.append(.failure(error), token: token, to: sink)
       case .open(let shard, let epoch, let completion):
-        // What was queued before belongs to the old epoch and is settled under it.
-        settle()
-        completion(Result { () throws(StoreError) in try open(shard, epoch: epoch) })
+        // What was queued before belongs to the old epoch and is settled under it. Where there is nothing of the
+        // kind, the shard shares the sync of the others: after a failover many are opened at once.
+        if isUnsettled(shard) { settle() }
+        let result = Result { () throws(StoreError) in try open(shard, epoch: epoch) }
+        reports.append(result, to: completion)
       case .close(let shard, let completion):
         if let slot = ledger.slot(of: shard) { ledger.close(slot) }
         reports.append(.success(())) { _ in completion() }
       case .append(let append, let completion):
-        reports.append(admit(append), to: completion)
+        let result = admit(append)
+        // An append that leaves nothing to sync, such as one that renews or ends a lease, waits for no sync.
+        if isUnsettled(append.shard) {
+          reports.append(result, to: completion)
+        } else {
+          completion(result)
+        }
       case .drop(let shard, let epoch, let completion):
         let result = Result { () throws(StoreError) in try drop(shard, epoch: epoch) }
         reports.append(result, to: completion)
@@ -80,6 +88,11 @@ struct CommitCycle<Backend: CommitBackend & ~Copyable>: ~Copyable {
     }
     settle()
     expireIdempotencyRecords(now: configuration.now())
+  }
+
+  /// Whether something of the shard is staged.
+  private mutating func isUnsettled(_ shard: ShardID) -> Bool {
+    ledger.slot(of: shard).map { ledger.isUnsettled($0) } ?? false
   }
 
   // MARK: Committing

@@ -76,6 +76,9 @@ package struct CommitLedger: Sendable {
 
   package func isOpen(_ slot: Slot) -> Bool { shards[slot.index].isOpen }
 
+  /// Whether something of the shard is gathered.
+  package func isUnsettled(_ slot: Slot) -> Bool { shards[slot.index].isUnsettled }
+
   /// The highest epoch seen for a shard, durable or about to be.
   package func epoch(of slot: Slot) -> Epoch { shards[slot.index].epoch }
 

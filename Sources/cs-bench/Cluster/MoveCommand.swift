@@ -81,7 +81,11 @@ struct MoveCommand: AsyncParsableCommand {
         all.append(phase)
       }
     }
-    try await phase("no move") { try await Task.sleep(for: .seconds(5)) }
+    // Without moves, as a measure for the waits with them: more nodes on one machine share its processors and its disk.
+    func rest(_ nodes: String) async throws {
+      try await phase("\(nodes) at rest") { try await Task.sleep(for: .seconds(3)) }
+    }
+    try await rest("three nodes")
     for round in 1...rounds {
       let (fourth, fifth) = ("bench-\(round * 2 + 2)", "bench-\(round * 2 + 3)")
       try await phase("three nodes to five") {
@@ -89,11 +93,13 @@ struct MoveCommand: AsyncParsableCommand {
         try await cluster.add(fifth)
         try await cluster.waitUntilBalanced()
       }
+      try await rest("five nodes")
       let leaving = [fifth, fourth, "bench-3"]
       try await phase("five nodes to two") {
         for name in leaving { try await cluster.drain(name) }
         try await cluster.waitUntilBalanced(drained: Set(leaving))
       }
+      try await rest("two nodes")
       guard round < rounds else { break }
       cluster.remove(fifth)
       cluster.remove(fourth)

@@ -1,5 +1,6 @@
 import CloudstateModel
 import ShardStore
+import Synchronization
 import TestSupport
 import Testing
 
@@ -47,6 +48,72 @@ struct CopyEpochTests {
     }
     #expect(stopped.code == .shardStopped)
     #expect(try await storeFailure { try await store.drop(own, epoch: 3) }.code == .shardStopped)
+  }
+
+  @Test("shards that are opened at one time share a sync", arguments: StoreKind.allCases)
+  func openedTogether(kind: StoreKind) async throws {
+    let disk = FaultyDisk()
+    let store = try StoreHome(kind).open(fault: disk.fault)
+    defer {
+      disk.release()
+      store.close()
+    }
+    _ = try await store.open(own, epoch: 1)
+    disk.hold()
+    let recorder = OutcomeRecorder()
+    store.submit(batch(own, events: ["held"]), token: 0, to: recorder)
+    try await eventually("the commit is held") { disk.isHolding }
+    let before = disk.commits
+    let opened = Mutex<[UInt32: Position]>([:])
+    for index in UInt32(1)...10 {
+      store.openShard(try shard(index), epoch: Epoch(1)) { result in
+        let end = try? result.get()
+        opened.withLock { $0[index] = end?.position }
+      }
+    }
+    // What was written under the last epoch is settled first, so this one takes a sync more.
+    store.submit(batch(own, from: 2, events: ["old"]), token: 1, to: recorder)
+    store.openShard(own, epoch: Epoch(2)) { result in
+      let end = try? result.get()
+      opened.withLock { $0[0] = end?.position }
+    }
+    disk.release()
+    try await eventually("all are open") { opened.withLock(\.count) == 11 }
+    #expect(opened.withLock { $0[0] } == Position(2))
+    #expect(opened.withLock { $0.filter { $0.key > 0 && $0.value == .start }.count } == 10)
+    #expect(disk.commits == before + 2)
+  }
+
+  @Test("a sign of life waits for no sync of other shards", arguments: StoreKind.allCases)
+  func signOfLifeAtOnce(kind: StoreKind) async throws {
+    let disk = FaultyDisk()
+    let store = try StoreHome(kind).open(fault: disk.fault)
+    defer {
+      disk.release()
+      store.close()
+    }
+    let other = try shard(1)
+    _ = try await store.open(other, epoch: 1)
+    _ = try await store.append(append(own, epoch: 1, afterEpoch: 0, []))
+    disk.hold()
+    let recorder = OutcomeRecorder()
+    store.submit(batch(other, events: ["first"]), token: 0, to: recorder)
+    try await eventually("the commit is held") { disk.isHolding }
+    store.submit(batch(other, from: 2, events: ["second"]), token: 1, to: recorder)
+    let answers = Mutex<[String]>([])
+    store.append(append(own, epoch: 1, afterEpoch: 0, [])) { _ in
+      answers.withLock { $0.append("sign of life") }
+    }
+    store.append(append(own, epoch: 2, afterEpoch: 0, [])) { _ in
+      answers.withLock { $0.append("higher epoch") }
+    }
+    disk.releaseOne()
+    try await eventually("the next commit is held") { disk.isHolding }
+    #expect(answers.withLock { $0 } == ["sign of life"])
+    #expect(recorder.outcomes.count == 1)
+    disk.release()
+    try await eventually("all is answered") { answers.withLock(\.count) == 2 }
+    #expect(try await recorder.wait(for: 2).map(\.failure) == [nil, nil])
   }
 
   @Test("a higher epoch ends what was open here", arguments: StoreKind.allCases)

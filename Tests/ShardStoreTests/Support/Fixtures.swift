@@ -48,6 +48,7 @@ final class FaultyDisk: Sendable {
     var failing: CommitStage?
     var isHeld = false
     var holding = 0
+    var commits = 0
   }
 
   private let state = Mutex(State())
@@ -56,6 +57,7 @@ final class FaultyDisk: Sendable {
   var fault: CommitFault {
     { [self] stage in
       let (reason, mustWait) = state.withLock { state in
+        if stage == .write { state.commits += 1 }
         let mustWait = stage == .write && state.isHeld
         if mustWait { state.holding += 1 }
         guard state.failing == stage else { return (String?.none, mustWait) }
@@ -75,6 +77,15 @@ final class FaultyDisk: Sendable {
 
   /// Whether a commit waits.
   var isHolding: Bool { state.withLock { $0.holding > 0 } }
+
+  /// Commits begun.
+  var commits: Int { state.withLock { $0.commits } }
+
+  /// Lets the commit go on that waits, and holds the next.
+  func releaseOne() {
+    state.withLock { $0.holding -= 1 }
+    released.signal()
+  }
 
   func release() {
     let waiting = state.withLock { state in
