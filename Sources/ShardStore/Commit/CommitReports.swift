@@ -1,7 +1,10 @@
 import CloudstateModel
 
-/// Outcomes of one sync: those of batches gathered by sink in the order of submission, and behind them the
-/// completions of everything else in its own.
+/// Outcomes of one sync: of the shards that were opened, then those of batches gathered by sink in the order of
+/// submission, and behind them the completions of everything else in its own.
+///
+/// A shard that goes on under a higher epoch takes batches as soon as it is queued for opening. Whoever counts on from
+/// where it ended when it was opened must hear of that before.
 struct CommitReports {
   private struct Report {
     let sink: any CommitSink
@@ -11,6 +14,7 @@ struct CommitReports {
   private var reports: [Report] = []
   private var indexes: [ObjectIdentifier: Int] = [:]
   private var lastIndex: Int?
+  private var openings: [(_ failure: StoreError?) -> Void] = []
   private var completions: [(_ failure: StoreError?) -> Void] = []
   /// Why what was to succeed did not.
   private var failure: StoreError?
@@ -33,7 +37,22 @@ struct CommitReports {
     _ result: Result<Value, StoreError>,
     to completion: @escaping (Result<Value, StoreError>) -> Void
   ) {
-    completions.append { failure in
+    completions.append(Self.report(result, to: completion))
+  }
+
+  /// Likewise, of a shard that is opened.
+  mutating func appendOpening(
+    _ result: Result<ShardEnd, StoreError>,
+    to completion: @escaping (Result<ShardEnd, StoreError>) -> Void
+  ) {
+    openings.append(Self.report(result, to: completion))
+  }
+
+  private static func report<Value>(
+    _ result: Result<Value, StoreError>,
+    to completion: @escaping (Result<Value, StoreError>) -> Void
+  ) -> (_ failure: StoreError?) -> Void {
+    { failure in
       completion(result.flatMap { value in failure.map { .failure($0) } ?? .success(value) })
     }
   }
@@ -63,9 +82,11 @@ struct CommitReports {
 
   /// Calls every sink once, and every completion.
   mutating func deliver() {
+    for opening in openings { opening(failure) }
     for report in reports { report.sink.completed(report.outcomes) }
     for completion in completions { completion(failure) }
     reports.removeAll(keepingCapacity: true)
+    openings.removeAll(keepingCapacity: true)
     completions.removeAll(keepingCapacity: true)
     indexes.removeAll(keepingCapacity: true)
     lastIndex = nil

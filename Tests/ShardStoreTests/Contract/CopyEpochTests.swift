@@ -84,6 +84,33 @@ struct CopyEpochTests {
     #expect(disk.commits == before + 2)
   }
 
+  @Test(
+    "where a shard ended when it went on under a higher epoch is told before what it takes then",
+    arguments: StoreKind.allCases)
+  func openedBeforeOutcomes(kind: StoreKind) async throws {
+    let disk = FaultyDisk()
+    let store = try StoreHome(kind).open(fault: disk.fault)
+    defer {
+      disk.release()
+      store.close()
+    }
+    _ = try await store.open(own, epoch: 1)
+    disk.hold()
+    let recorder = OutcomeRecorder()
+    store.submit(batch(own, events: ["held"]), token: 0, to: recorder)
+    try await eventually("the commit is held") { disk.isHolding }
+    let seen = Mutex<(end: Position?, outcomes: Int)?>(nil)
+    store.openShard(own, epoch: Epoch(2)) { result in
+      let end = try? result.get()
+      let outcomes = recorder.outcomes.count
+      seen.withLock { $0 = (end?.position, outcomes) }
+    }
+    store.submit(batch(own, epoch: 2, from: 2, events: ["new"]), token: 1, to: recorder)
+    disk.release()
+    #expect(try await recorder.wait(for: 2).map(\.position) == [Position(1), Position(2)])
+    #expect(seen.withLock { $0?.end == Position(1) && $0?.outcomes == 1 })
+  }
+
   @Test("a sign of life waits for no sync of other shards", arguments: StoreKind.allCases)
   func signOfLifeAtOnce(kind: StoreKind) async throws {
     let disk = FaultyDisk()
