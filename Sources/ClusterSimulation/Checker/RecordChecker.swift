@@ -1,5 +1,5 @@
-package import ClusterControl
 import CloudstateModel
+package import ClusterControl
 
 /// What coordinators keep and publish: the record goes forward only, by leaders that follow each other, and nothing is
 /// published twice with different content.

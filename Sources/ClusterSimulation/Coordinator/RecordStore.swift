@@ -54,7 +54,9 @@ final class TermStore: RecordStore {
 
   /// Reads the record; `completion` hears `nil` if the term is over.
   func load(completion: @escaping (CoordinatorRecord??) -> Void) {
-    insist("read") { contents, _ in contents.state } completion: { [self] answer in
+    insist("read") { contents, _ in
+      contents.state
+    } completion: { [self] answer in
       guard let state = answer else { return completion(nil) }
       changed = state?.changed ?? 0
       completion(.some(state?.record))

@@ -128,7 +128,9 @@ final class SimCandidate {
 
   private func grantLease() {
     let (askedAt, wanted) = (process.uptime, lease)
-    ask("grant", timeout: lease) { $0.grantLease(timeToLive: wanted, at: $1) } then: {
+    ask("grant", timeout: lease) {
+      $0.grantLease(timeToLive: wanted, at: $1)
+    } then: {
       [self] result in
       switch result {
       case .success(let id):
@@ -142,7 +144,9 @@ final class SimCandidate {
 
   private func keepAlive(_ id: Int64) {
     let askedAt = process.uptime
-    ask("keep \(id) alive", timeout: lease / 2) { $0.keepAlive(id, at: $1) } then: {
+    ask("keep \(id) alive", timeout: lease / 2) {
+      $0.keepAlive(id, at: $1)
+    } then: {
       [self] result in
       switch result {
       case .success(let timeToLive):
@@ -154,7 +158,9 @@ final class SimCandidate {
 
   private func ask(_ id: Int64) {
     let card = card
-    ask("claim with \(id)", timeout: lease) { contents, _ in contents.claim(card, lease: id) } then: {
+    ask("claim with \(id)", timeout: lease) { contents, _ in
+      contents.claim(card, lease: id)
+    } then: {
       [self] result in
       switch result {
       case .success(let answer?): feed { $0.answered(answer, lease: id, at: $1) }
@@ -165,7 +171,10 @@ final class SimCandidate {
   }
 
   private func revoke(_ id: Int64) {
-    ask("revoke \(id)", timeout: Span.second) { contents, _ in contents.revoke(id) } then: { _ in }
+    ask("revoke \(id)", timeout: Span.second) { contents, _ in
+      contents.revoke(id)
+    } then: { _ in
+    }
   }
 
   private func watch(from revision: Int64) {
@@ -185,7 +194,9 @@ final class SimCandidate {
   private func follow(_ card: LeaderCard?) {
     leader = card
     guard owner.cluster.settings.plant == .readBeforeElected, early == nil else { return }
-    ask("read", timeout: lease) { contents, _ in contents.state?.record } then: {
+    ask("read", timeout: lease) { contents, _ in
+      contents.state?.record
+    } then: {
       [self] result in
       if case .success(let record) = result { early = .some(record) }
     }

@@ -42,12 +42,14 @@ extension FaultInjector {
     }
   }
 
-  /// The next primary that offers a replica as in-sync crashes, is replaced, and comes back with its last plan while
-  /// the coordinator is away.
+  /// The next primary that is alone and offers a replica as in-sync does not hear of the plan that follows, crashes, is
+  /// replaced, and comes back with its last plan while the coordinator is away.
   func crashWhoOffers() {
     note("whoever offers a replica next will crash")
     cluster.onOffer = { [self] node in
       cluster.onOffer = nil
+      let coordinators = cluster.coordinators.map(\.process)
+      cut(coordinators.map { ($0, node.process) }, for: 500 * Span.millisecond...Span.second)
       later(Span.millisecond...30 * Span.millisecond) { [self] in
         node.crash()
         later(800 * Span.millisecond...2 * Span.second) { [self] in

@@ -141,7 +141,9 @@ final class SimMembership {
   // MARK: The coordinator
 
   private func send(_ registration: Registration) {
-    ask("register") { $0.register(registration, answer: $1) } completion: { [self] result in
+    ask("register") {
+      $0.register(registration, answer: $1)
+    } completion: { [self] result in
       let outcome = result.mapError { ClusterError(.unreachable, "the coordinator: \($0)") }
       perform(machine.registrationEnded(outcome, at: process.uptime))
     }
@@ -149,7 +151,9 @@ final class SimMembership {
 
   private func send(_ report: HeartbeatReport) {
     saveIfIdle()
-    ask("heartbeat") { $0.heartbeat(report, answer: $1) } completion: { [self] result in
+    ask("heartbeat") {
+      $0.heartbeat(report, answer: $1)
+    } completion: { [self] result in
       let outcome = result.mapError { ClusterError(.unreachable, "the coordinator: \($0)") }
       perform(machine.heartbeatEnded(outcome, at: process.uptime))
     }
@@ -219,7 +223,9 @@ final class SimMembership {
       isReporting = false
       return
     }
-    ask("report of \(report.shards.count) shards") { $0.report(report, answer: $1) } completion: {
+    ask("report of \(report.shards.count) shards") {
+      $0.report(report, answer: $1)
+    } completion: {
       [self] result in
       isReporting = false
       if case .success(let answer) = result {

@@ -28,11 +28,11 @@ package enum Plant: String, Sendable, CaseIterable {
     case .confirmAlone, .ignoreLease, .noLeaseWait, .showUnconfirmed, .dropEarly, .ackBeforeSync,
       .ignoreGap:
       .partitions
-    case .promoteLagging, .publishBeforePersist, .joinAlone, .writeWithoutFence,
+    case .promoteLagging, .publishBeforePersist, .joinAlone, .trustOldPlan, .writeWithoutFence,
       .readBeforeElected:
       .crashes
     case .missingEpochCheck, .planBackwards, .forgetIdempotency, .retryUnknown,
-      .loseSnapshot, .trustOldPlan, .trustLostAnswer:
+      .loseSnapshot, .trustLostAnswer:
       .everything
     }
   }

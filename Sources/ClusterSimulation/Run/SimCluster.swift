@@ -19,7 +19,7 @@ final class SimCluster {
     (1...2).map { SimTail(of: shard, number: $0, in: self) }
   }
   private(set) var history: [Operation] = []
-  /// Told of nodes that offer a replica as in-sync.
+  /// Told of nodes that offer a replica as the first that is in-sync.
   var onOffer: ((SimNode) -> Void)?
   /// User functions do nothing wrong any more.
   var isPeaceful = false
