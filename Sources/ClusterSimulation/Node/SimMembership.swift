@@ -52,6 +52,9 @@ final class SimMembership {
     reportRegularly()
   }
 
+  /// The process is gone: lets go of what refers to it.
+  func end() { questions = [:] }
+
   // MARK: Views
 
   /// The coordinator delivers a view; `answer` says whether a restart would find it.

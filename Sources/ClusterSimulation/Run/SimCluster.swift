@@ -78,6 +78,7 @@ final class SimCluster {
 
   /// Lets go of everything, which refers to each other.
   func end() {
+    nodes.forEach { $0.end() }
     coordinators.forEach { $0.end() }
     world.end()
   }
