@@ -388,7 +388,9 @@ let testTargets: [Target] = [
     ]),
   tests(
     "ClusterSimulationTests",
-    ["ClusterSimulation", "ShardStore", "CloudstateModel", "Launcher", "cs-sim"]),
+    [
+      "ClusterSimulation", "ClusterControl", "ShardStore", "CloudstateModel", "Launcher", "cs-sim",
+    ]),
   // The programs are dependencies so that they are built before the tests start them.
   .testTarget(
     name: "EndToEndTests",

@@ -23,18 +23,23 @@ struct Output: Sendable {
       if isBroken { for step in steps { try console.output(step.line) } }
       for violation in result.violations { try console.output("seed \(result.seed): \(violation)") }
       if isBroken {
-        console.hint("cs-sim --seed \(result.seed) --profile \(profile.rawValue) --trace")
+        console.hint(
+          "cs-sim --seed \(result.seed) --profile \(profile.rawValue) --coordination "
+            + "\(result.coordination.rawValue) --trace")
       } else {
         try console.output(
           "seed \(result.seed): all promises kept over \(result.time / 1_000_000_000) s: "
             + "\(result.acknowledged) commands answered, \(result.failed) refused, "
-            + "\(result.unknown) unknown; \(result.plans) plans, \(result.steps) steps, digest "
+            + "\(result.unknown) unknown; \(result.plans) plans, "
+            + (result.coordination == .elected ? "\(result.terms) terms, " : "")
+            + "\(result.steps) steps, digest "
             + String(result.digest, radix: 16))
       }
     case .json, .jsonl:
       try console.output(
         JSONText.object([
           ("seed", .unsigned(result.seed)), ("profile", .string(profile.rawValue)),
+          ("coordination", .string(result.coordination.rawValue)),
           (
             "violations",
             .array(
@@ -46,6 +51,7 @@ struct Output: Sendable {
           ("acknowledged", .integer(Int64(result.acknowledged))),
           ("failed", .integer(Int64(result.failed))),
           ("unknown", .integer(Int64(result.unknown))), ("plans", .unsigned(result.plans)),
+          ("terms", .integer(Int64(result.terms))),
           ("steps", .integer(Int64(result.steps))),
           ("digest", .string(String(result.digest, radix: 16))),
           ("trace", .array(isBroken ? steps.map(Self.json) : [])),

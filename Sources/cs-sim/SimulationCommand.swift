@@ -4,6 +4,7 @@ import CommandLineKit
 
 extension Profile: ExpressibleByArgument {}
 extension Plant: ExpressibleByArgument {}
+extension Coordination: ExpressibleByArgument {}
 
 /// `cs-sim`: simulates clusters and checks what they promise.
 struct SimulationCommand: ParsableCommand {
@@ -17,16 +18,19 @@ struct SimulationCommand: ParsableCommand {
         cs-sim --seed 42 --trace -o jsonl | jq -r 'select(.actor == "faults") | .step'
         cs-sim --seeds 1..10000 --jobs 4
         cs-sim --seeds 1..500 --profile partitions
+        cs-sim --seeds 1..500 --coordination elected
         cs-sim --seeds 1..200 --plant skip-fence
         cs-sim --list
 
-      One seed is one life of a whole cluster: nodes, coordinator, stores, clients and faults in one \
-      thread and in virtual time, over the same machines that the programs run. The same seed takes the \
-      same course, every time.
+      One seed is one life of a whole cluster: nodes, coordinators, stores, clients and faults in one \
+      thread and in virtual time, over the same machines that the programs run. About half of the seeds \
+      have one coordinator with a disk, the others three that stand for election at an etcd. The same \
+      seed takes the same course, every time.
 
       Checked are: linearizability of each entity, no acknowledged event lost, no event twice, streams \
       without gaps and the same for all readers, one primary confirming under each epoch, plans that go \
-      forward only, equal copies, and that the cluster is whole again after the last fault.
+      forward only, a record that no replaced coordinator writes, equal copies, and that the cluster is \
+      whole again after the last fault.
 
       A broken promise is shown with its seed and the last steps before it; --trace shows all steps.
 
@@ -47,6 +51,13 @@ struct SimulationCommand: ParsableCommand {
         + "the planted bug soonest.",
       valueName: "name"))
   var profile: Profile?
+
+  @Option(
+    help: ArgumentHelp(
+      "Who coordinates: single, one with a disk, or elected, one of three that share an etcd; by default the seed "
+        + "decides.",
+      valueName: "name"))
+  var coordination: Coordination?
 
   @Option(
     help: ArgumentHelp("Virtual seconds with faults; by default the seed decides, 8 to 20."))
@@ -100,7 +111,8 @@ struct SimulationCommand: ParsableCommand {
   private var faults: Profile { profile ?? plant?.profile ?? .everything }
 
   private func simulation(_ seed: UInt64) -> Simulation {
-    Simulation(seed: seed, profile: faults, plant: plant, seconds: seconds)
+    Simulation(
+      seed: seed, profile: faults, plant: plant, seconds: seconds, coordination: coordination)
   }
 
   private func runOne(_ seed: UInt64, _ output: Output) throws {

@@ -121,6 +121,30 @@ private func withoutReports(
     #expect(machine.heartbeatEnded(.success(answer), at: seconds(1)) == [])
   }
 
+  /// Whoever stands by answers reports, too, and knows nothing of the plan that this process has kept.
+  @Test func anAnswerToAReportDoesNotConfirmAKeptPlan() throws {
+    for again in [true, false] {
+      var machine = NodeMembershipMachine(configuration: try configuration())
+      let kept = view(1, plan: try plan(1, ["a", "b"]))
+      _ = machine.start(saved: kept, at: seconds(0))
+      #expect(machine.reportEnded(ShardsReportAnswer(registerAgain: again), at: seconds(1)) == [])
+      #expect(!machine.snapshot.coordinatorReachable)
+      _ = machine.registrationEnded(accepted(kept), at: seconds(2))
+      #expect(machine.snapshot.coordinatorReachable)
+    }
+  }
+
+  @Test func registersAgainWhenAReportIsNotTaken() throws {
+    var machine = NodeMembershipMachine(configuration: try configuration())
+    _ = machine.start(saved: nil, at: seconds(0))
+    _ = machine.registrationEnded(accepted(view(1, plan: try plan(3, ["a"]))), at: seconds(0))
+    #expect(machine.reportEnded(ShardsReportAnswer(registerAgain: false), at: seconds(1)) == [])
+    #expect(
+      machine.reportEnded(ShardsReportAnswer(registerAgain: true), at: seconds(1)) == [
+        .register(try registration("a", plan: 3))
+      ])
+  }
+
   @Test func aRefusalShowsUntilTheNodeIsAccepted() throws {
     var machine = NodeMembershipMachine(configuration: try configuration())
     _ = machine.start(saved: nil, at: seconds(0))

@@ -10,12 +10,14 @@ struct PlantTests {
   /// After changes of the simulator that shift them, `Scripts/planted-bugs` finds new ones.
   private static func likelySeed(of plant: Plant) -> UInt64 {
     switch plant {
-    case .missingEpochCheck: 3
-    case .publishBeforePersist: 5
-    case .confirmAlone: 7
-    case .ignoreGap: 12
-    case .skipFence: 13
-    case .promoteLagging, .retryUnknown: 20
+    case .writeWithoutFence, .confirmAlone: 3
+    case .missingEpochCheck: 9
+    case .ackBeforeSync, .ignoreGap, .publishBeforePersist: 12
+    case .planBackwards, .retryUnknown: 13
+    case .promoteLagging: 20
+    case .trustOldPlan: 23
+    case .skipFence: 26
+    case .dropEarly: 54
     default: 1
     }
   }

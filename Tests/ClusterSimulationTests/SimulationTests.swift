@@ -21,14 +21,30 @@ struct SimulationTests {
     }
   }
 
-  @Test("Take the same course from the same seed, step by step")
-  func sameCourse() {
-    for seed in UInt64(1)...3 {
+  @Test("Are led by one of several coordinators, or by one alone")
+  func elections() {
+    var terms = 0
+    for seed in UInt64(1)...6 {
+      let elected = Simulation(seed: seed, profile: .crashes, seconds: 5, coordination: .elected)
+        .run()
+      #expect(elected.violations.isEmpty, "cs-sim --seed \(seed): \(elected.violations)")
+      #expect(elected.coordination == .elected && elected.terms > 0)
+      terms += elected.terms
+    }
+    #expect(terms > 6, "no leader was ever replaced")
+    let single = Simulation(seed: 1, seconds: 1, coordination: .single).run()
+    #expect(single.coordination == .single && single.terms == 0)
+  }
+
+  @Test("Take the same course from the same seed, step by step", arguments: Coordination.allCases)
+  func sameCourse(coordination: Coordination) {
+    for seed in UInt64(1)...2 {
       var traces: [[Trace.Step]] = []
       var results: [Simulation.Result] = []
       for _ in 1...2 {
         let trace = Trace(kept: 1_000_000)
-        results.append(Simulation(seed: seed, seconds: 5).run(trace: trace))
+        results.append(
+          Simulation(seed: seed, seconds: 5, coordination: coordination).run(trace: trace))
         traces.append(trace.steps)
       }
       #expect(results[0] == results[1])

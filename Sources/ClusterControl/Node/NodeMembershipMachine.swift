@@ -189,13 +189,14 @@ package struct NodeMembershipMachine: Sendable {
   }
 
   /// A report of shards was answered.
+  ///
+  /// Before a coordinator has accepted this process the answer says nothing of the plan: one that stands by gives it,
+  /// too. So it does not make the coordinator count as reachable, by which a kept plan would be taken for confirmed.
   package mutating func reportEnded(
     _ answer: ShardsReportAnswer, at now: Duration
   ) -> [Directive] {
-    guard state != .stopped else { return [] }
-    let directives = heard(at: now)
-    guard answer.registerAgain, case .registered = state else { return directives }
-    return directives + register()
+    guard case .registered = state else { return [] }
+    return answer.registerAgain ? register() : heard(at: now)
   }
 
   /// The coordinator delivered a view of its own accord.

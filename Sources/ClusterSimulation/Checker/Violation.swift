@@ -13,6 +13,9 @@ package enum Property: String, Sendable, CaseIterable {
   case onePrimary = "one-primary"
   /// An assignment never changes under its epoch, and a node follows epochs forward only.
   case plan
+  /// What coordinators keep goes forward only, no leader writes after its successor, and what was published is never
+  /// published again with other content.
+  case record
   /// The in-sync copies of a shard are equal when all is at rest.
   case copies
   /// When all faults have ended the cluster serves every shard again, within a bounded time.

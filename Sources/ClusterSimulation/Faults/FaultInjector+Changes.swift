@@ -4,12 +4,16 @@ import ClusterControl
 // What an operator, or a launcher, asks for.
 extension FaultInjector {
   func change(_ kind: FaultKind) {
-    guard let coordinator = cluster.coordinator.run else { return }
+    // One that was replaced may be asked, too.
+    let leaders = cluster.leaders.compactMap(\.run)
+    guard
+      let coordinator = leaders.count > 1 ? world.random.pick(leaders) : leaders.first
+    else { return }
     switch kind {
     case .join: join()
     case .leave: leave()
     case .drain:
-      let draining = cluster.coordinator.stored?.members.values.filter(\.isDraining) ?? []
+      let draining = cluster.stored?.members.values.filter(\.isDraining) ?? []
       guard draining.isEmpty, cluster.nodes.count(where: { !$0.hasLeft }) > 3,
         let node = world.random.pick(aliveNodes)
       else { return }
@@ -34,7 +38,9 @@ extension FaultInjector {
     case .move:
       guard let target = world.random.pick(others) else { return }
       action = .move(from: assignment.primary, to: target)
-      if world.random.chance(ppm: 300_000) { delayPlans(to: assignment.primary) }
+      if world.random.chance(ppm: 300_000) {
+        delayPlans(from: coordinator.process, to: assignment.primary)
+      }
     case .addCopy:
       guard let target = world.random.pick(outsiders) else { return }
       action = .add(target)
@@ -52,9 +58,8 @@ extension FaultInjector {
   }
 
   /// The node hears of plans late for a while.
-  private func delayPlans(to id: NodeID) {
+  private func delayPlans(from coordinator: SimProcess, to id: NodeID) {
     guard let node = cluster.node(id)?.process else { return }
-    let coordinator = cluster.coordinator.process
     let delay = world.random.span(5 * Span.millisecond...400 * Span.millisecond)
     note("plans reach \(id) late")
     cluster.network.change(coordinator, node) { $0.delay = delay }
@@ -74,7 +79,7 @@ extension FaultInjector {
   /// A drained node that holds nothing any more leaves for good.
   private func leave() {
     let plan = cluster.plan
-    for member in cluster.coordinator.stored?.members.values.sorted(by: { $0.node < $1.node }) ?? []
+    for member in cluster.stored?.members.values.sorted(by: { $0.node < $1.node }) ?? []
     where member.isDraining {
       let isNamed = plan.shards.contains {
         $0.primary == member.node || $0.replicas.contains(member.node)
@@ -97,7 +102,7 @@ extension FaultInjector {
   }
 
   private func askForCopies() {
-    guard let coordinator = cluster.coordinator.run else { return }
+    guard let coordinator = cluster.leaders.last?.run else { return }
     let record = coordinator.machine.record
     guard record.rebalance?.isOpen != true else { return }
     let members = record.view.members.filter {

@@ -3,22 +3,21 @@ import ShardReplication
 
 // What goes wrong between processes.
 extension FaultInjector {
-  private typealias Pair = (from: SimProcess, to: SimProcess)
+  typealias Pair = (from: SimProcess, to: SimProcess)
 
   private var processes: [SimProcess] {
-    cluster.nodes.map(\.process) + [cluster.coordinator.process]
+    cluster.nodes.map(\.process) + cluster.coordinators.map(\.process)
   }
 
   func disturbNetwork(_ kind: FaultKind) {
     guard let node = world.random.pick(cluster.nodes)?.process,
       let peer = world.random.pick(processes.filter { $0 !== node })
     else { return }
-    let coordinator = cluster.coordinator.process
     switch kind {
     case .isolateNode:
-      cut(processes.filter { $0 !== node }.flatMap { [(node, $0), ($0, node)] })
+      cut(links(of: node, with: processes))
     case .isolateByAndBy: isolateByAndBy(node)
-    case .cutFromCoordinator: cut([(node, coordinator), (coordinator, node)])
+    case .cutFromCoordinator: cut(links(of: node, with: coordinatorsToCut()))
     case .cutPair: cut([(node, peer), (peer, node)])
     case .cutOneWay: cut([world.random.chance(ppm: 500_000) ? (node, peer) : (peer, node)])
     case .slowLink:
@@ -33,17 +32,30 @@ extension FaultInjector {
   /// The coordinator loses sight of a node that the others still see, and loses them about when the coordinator
   /// makes up its mind: the moment at which nothing but its lease tells a primary that it is none any more.
   private func isolateByAndBy(_ node: SimProcess) {
-    let coordinator = cluster.coordinator.process
-    cut([(node, coordinator), (coordinator, node)], for: 3 * Span.second...6 * Span.second)
+    cut(
+      links(of: node, with: cluster.coordinators.map(\.process)),
+      for: 3 * Span.second...6 * Span.second)
     let patience = cluster.settings.coordinator.livenessTimeout.asNanoseconds
     later(patience / 2...patience * 5 / 4) { [self] in
       cut(
-        cluster.nodes.map(\.process).filter { $0 !== node }.flatMap { [(node, $0), ($0, node)] },
-        for: Span.second...3 * Span.second)
+        links(of: node, with: cluster.nodes.map(\.process)), for: Span.second...3 * Span.second)
     }
   }
 
-  private func cut(
+  /// All coordinators, or, where there are several, only those that lead.
+  private func coordinatorsToCut() -> [SimProcess] {
+    guard cluster.etcd != nil, world.random.chance(ppm: 500_000) else {
+      return cluster.coordinators.map(\.process)
+    }
+    return cluster.leaders.map(\.process)
+  }
+
+  /// Both directions between a process and each of the others.
+  private func links(of process: SimProcess, with others: [SimProcess]) -> [Pair] {
+    others.filter { $0 !== process }.flatMap { [(process, $0), ($0, process)] }
+  }
+
+  func cut(
     _ pairs: [Pair], for span: ClosedRange<UInt64> = 100 * Span.millisecond...6 * Span.second
   ) {
     for pair in pairs {
@@ -53,7 +65,7 @@ extension FaultInjector {
     mend(pairs, after: span)
   }
 
-  private func disturb(_ pairs: [Pair], _ word: String, _ body: (inout SimNetwork.Link) -> Void) {
+  func disturb(_ pairs: [Pair], _ word: String, _ body: (inout SimNetwork.Link) -> Void) {
     for pair in pairs {
       note("\(pair.from.name) -> \(pair.to.name) is \(word)")
       cluster.network.change(pair.from, pair.to, body)

@@ -12,7 +12,7 @@ final class FaultInjector {
     self.cluster = cluster
     world = cluster.world
     kinds = FaultKind.allCases.flatMap { kind in
-      Array(repeating: kind, count: kind.weight(in: cluster.settings.profile))
+      Array(repeating: kind, count: kind.weight(in: cluster.settings))
     }
   }
 
@@ -42,9 +42,15 @@ final class FaultInjector {
       node.start()
     }
     cluster.onOffer = nil
-    cluster.coordinator.sync = SimCoordinator.usualSync
-    cluster.coordinator.process.resume()
-    cluster.coordinator.start()
+    cluster.etcd?.latency = SimEtcd.usualLatency
+    cluster.etcd?.regainMajority()
+    for coordinator in cluster.coordinators {
+      coordinator.sync = SimCoordinator.usualSync
+      coordinator.process.resume()
+      // One that is about to end would not come back.
+      if coordinator.candidate?.isResigning == true { coordinator.crash() }
+      coordinator.start()
+    }
   }
 
   /// Something comes back after a while, unless everything was mended before.
@@ -75,6 +81,8 @@ final class FaultInjector {
     case .isolateNode, .isolateByAndBy, .cutFromCoordinator, .cutPair, .cutOneWay, .slowLink,
       .lossyLink:
       disturbNetwork(kind)
+    case .resign, .revokeLeader, .breakWatches, .cutFromEtcd, .cutFromNodes, .etcdAway:
+      disturbElection(kind)
     case .move, .addCopy, .removeCopy, .drain, .undrain, .join, .leave: change(kind)
     }
   }

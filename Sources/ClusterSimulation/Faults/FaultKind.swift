@@ -3,10 +3,15 @@ enum FaultKind: CaseIterable {
   case crashNode, crashTwo, crashAll, pauseNode, slowDisk, stallDisk, diskFault, functionGone
   case crashCoordinator, pauseCoordinator, slowCoordinator, crashOffering
   case isolateNode, isolateByAndBy, cutFromCoordinator, cutPair, cutOneWay, slowLink, lossyLink
+  case resign, revokeLeader, breakWatches, etcdAway, cutFromEtcd, cutFromNodes
   case move, addCopy, removeCopy, drain, undrain, join, leave
 
-  /// How often it is drawn in a profile, against the others.
-  func weight(in profile: Profile) -> Int {
+  /// How often it is drawn in a simulation, against the others.
+  func weight(in settings: SimulationSettings) -> Int {
+    isOfElections && settings.coordination == .single ? 0 : weight(in: settings.profile)
+  }
+
+  private func weight(in profile: Profile) -> Int {
     switch profile {
     case .calm: 0
     case .crashes: isCrash ? crashWeight : self == .move ? 1 : 0
@@ -16,10 +21,19 @@ enum FaultKind: CaseIterable {
     }
   }
 
+  /// Whether it takes several coordinators.
+  private var isOfElections: Bool {
+    switch self {
+    case .resign, .revokeLeader, .breakWatches, .etcdAway, .cutFromEtcd, .cutFromNodes: true
+    default: false
+    }
+  }
+
   private var isCrash: Bool {
     switch self {
     case .crashNode, .crashTwo, .crashAll, .pauseNode, .slowDisk, .stallDisk, .diskFault,
-      .functionGone, .crashCoordinator, .pauseCoordinator, .slowCoordinator, .crashOffering:
+      .functionGone, .crashCoordinator, .pauseCoordinator, .slowCoordinator, .crashOffering,
+      .resign, .revokeLeader, .breakWatches, .etcdAway:
       true
     default: false
     }
@@ -28,7 +42,7 @@ enum FaultKind: CaseIterable {
   private var isPartition: Bool {
     switch self {
     case .isolateNode, .isolateByAndBy, .cutFromCoordinator, .cutPair, .cutOneWay, .slowLink,
-      .lossyLink:
+      .lossyLink, .cutFromEtcd, .cutFromNodes:
       true
     default: false
     }
@@ -40,7 +54,7 @@ enum FaultKind: CaseIterable {
     switch self {
     case .crashNode: 6
     case .pauseNode: 4
-    case .crashAll, .crashTwo, .diskFault: 1
+    case .crashAll, .crashTwo, .diskFault, .resign, .revokeLeader, .breakWatches: 1
     default: 2
     }
   }

@@ -21,6 +21,11 @@ final class SimMembership {
   private var unvouched: Set<ShardID>? = []
   private var isReporting = false
   private var hasNews = false
+  /// Where the coordinator is that is asked.
+  private var endpoint: String
+  /// What ends the questions that are open, by number.
+  private var questions: [UInt64: () -> Void] = [:]
+  private var lastQuestion: UInt64 = 0
 
   init(_ run: NodeRun) {
     self.run = run
@@ -28,12 +33,14 @@ final class SimMembership {
     // As milliseconds of the calendar would, it rises with each start.
     incarnation = run.process.life
     let settings = run.cluster.settings
+    let endpoints = run.cluster.coordinators.map(\.endpoint)
+    endpoint = endpoints.first ?? ""
     var configuration = MembershipConfiguration(
       info: NodeInfo(
         node: run.nodeID, service: settings.service, requestEndpoint: "sim://\(run.nodeID)",
         publishEndpoint: "sim://\(run.nodeID)", publicAddress: "\(run.nodeID):9000",
         incarnation: incarnation),
-      shardCount: settings.shardCount, coordinatorEndpoint: "sim://coordinator")
+      shardCount: settings.shardCount, coordinatorEndpoint: endpoints.joined(separator: ","))
     configuration.replicationFactor = settings.replicationFactor
     machine = NodeMembershipMachine(configuration: configuration)
     snapshot = machine.snapshot
@@ -44,6 +51,9 @@ final class SimMembership {
     perform(machine.start(saved: run.node.savedView, at: process.uptime))
     reportRegularly()
   }
+
+  /// The process is gone: lets go of what refers to it.
+  func end() { questions = [:] }
 
   // MARK: Views
 
@@ -83,8 +93,9 @@ final class SimMembership {
       switch directive {
       case .register(let registration): send(registration)
       case .heartbeat(let report): send(report)
-      // Whom the network reaches does not depend on links here.
-      case .approach, .link, .unlink: break
+      case .approach(let endpoint): approach(endpoint)
+      // Which nodes the network reaches does not depend on links here.
+      case .link, .unlink: break
       case .save(let view):
         unsaved = view
         saveIfIdle()
@@ -132,15 +143,10 @@ final class SimMembership {
 
   // MARK: The coordinator
 
-  private var timeout: UInt64 { MembershipTimes.request }
-
   private func send(_ registration: Registration) {
-    let coordinator = run.cluster.coordinator
-    run.cluster.network.request(
-      "register", from: process, to: coordinator.process, timeout: timeout
-    ) { answer in
-      coordinator.register(registration) { answer(.success($0)) }
-    } completion: { [self] (result: Result<RegistrationAnswer, SimBusFailure>) in
+    ask("register") {
+      $0.register(registration, answer: $1)
+    } completion: { [self] result in
       let outcome = result.mapError { ClusterError(.unreachable, "the coordinator: \($0)") }
       perform(machine.registrationEnded(outcome, at: process.uptime))
     }
@@ -148,14 +154,38 @@ final class SimMembership {
 
   private func send(_ report: HeartbeatReport) {
     saveIfIdle()
-    let coordinator = run.cluster.coordinator
-    run.cluster.network.request(
-      "heartbeat", from: process, to: coordinator.process, timeout: timeout
-    ) { answer in
-      coordinator.heartbeat(report) { answer(.success($0)) }
-    } completion: { [self] (result: Result<HeartbeatAnswer, SimBusFailure>) in
+    ask("heartbeat") {
+      $0.heartbeat(report, answer: $1)
+    } completion: { [self] result in
       let outcome = result.mapError { ClusterError(.unreachable, "the coordinator: \($0)") }
       perform(machine.heartbeatEnded(outcome, at: process.uptime))
+    }
+  }
+
+  /// A node is linked with one coordinator at a time; what it asked the last one is not answered any more.
+  private func approach(_ other: String) {
+    process.note("turns to \(other)")
+    endpoint = other
+    let open = questions.sorted { $0.key < $1.key }
+    questions = [:]
+    process.after(20 * Span.microsecond) { for question in open { question.value() } }
+  }
+
+  private func ask<Answer>(
+    _ label: @autoclosure () -> String,
+    serve: @escaping (SimCoordinator, @escaping CoordinatorRun.Reply<Answer>) -> Void,
+    completion: @escaping CoordinatorRun.Reply<Answer>
+  ) {
+    guard let coordinator = run.cluster.coordinator(at: endpoint) else { return }
+    lastQuestion += 1
+    let number = lastQuestion
+    questions[number] = { completion(.failure(.unreachable)) }
+    run.cluster.network.request(
+      label(), from: process, to: coordinator.process, timeout: MembershipTimes.request
+    ) {
+      serve(coordinator, $0)
+    } completion: { [self] (result: Result<Answer, SimBusFailure>) in
+      if questions.removeValue(forKey: number) != nil { completion(result) }
     }
   }
 
@@ -196,13 +226,10 @@ final class SimMembership {
       isReporting = false
       return
     }
-    let coordinator = run.cluster.coordinator
-    run.cluster.network.request(
-      "report of \(report.shards.count) shards", from: process, to: coordinator.process,
-      timeout: timeout
-    ) { answer in
-      coordinator.report(report) { answer(.success($0)) }
-    } completion: { [self] (result: Result<ShardsReportAnswer, SimBusFailure>) in
+    ask("report of \(report.shards.count) shards") {
+      $0.report(report, answer: $1)
+    } completion: {
+      [self] result in
       isReporting = false
       if case .success(let answer) = result {
         perform(machine.reportEnded(answer, at: process.uptime))

@@ -56,7 +56,13 @@ final class SimNode {
   func crash() {
     guard process.isAlive else { return }
     process.note("crashes")
+    end()
+  }
+
+  /// The process is gone.
+  func end() {
     process.die()
+    run?.membership.end()
     run = nil
   }
 

@@ -63,7 +63,9 @@ final class SimShards {
     machines.keys.sorted().compactMap { shard in
       guard var report = machines[shard]?.report(now: process.now) else { return nil }
       report.bytes = run.store.store.approximateBytes(of: shard)
-      if !report.caughtUp.isEmpty { run.cluster.onOffer?(run.node) }
+      if !report.caughtUp.isEmpty, machines[shard]?.assignment?.inSync.isEmpty == true {
+        run.cluster.onOffer?(run.node)
+      }
       report.commands = commands.removeValue(forKey: shard) ?? 0
       if run.has(.promoteLagging), let assignment = machines[shard]?.assignment {
         report.caughtUp = Set(assignment.replicas).subtracting(assignment.inSync)

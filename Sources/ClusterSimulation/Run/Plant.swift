@@ -17,6 +17,9 @@ package enum Plant: String, Sendable, CaseIterable {
   case retryUnknown = "retry-unknown"
   case loseSnapshot = "lose-snapshot"
   case trustOldPlan = "trust-old-plan"
+  case writeWithoutFence = "write-without-fence"
+  case trustLostAnswer = "trust-lost-answer"
+  case readBeforeElected = "read-before-elected"
 
   /// The faults under which it shows soonest.
   package var profile: Profile {
@@ -25,10 +28,20 @@ package enum Plant: String, Sendable, CaseIterable {
     case .confirmAlone, .ignoreLease, .noLeaseWait, .showUnconfirmed, .dropEarly, .ackBeforeSync,
       .ignoreGap:
       .partitions
-    case .promoteLagging, .publishBeforePersist, .joinAlone: .crashes
+    case .promoteLagging, .publishBeforePersist, .joinAlone, .trustOldPlan, .writeWithoutFence,
+      .readBeforeElected:
+      .crashes
     case .missingEpochCheck, .planBackwards, .forgetIdempotency, .retryUnknown,
-      .loseSnapshot, .trustOldPlan:
+      .loseSnapshot, .trustLostAnswer:
       .everything
+    }
+  }
+
+  /// The coordination without which it does not show; `nil` if it may be any.
+  package var coordination: Coordination? {
+    switch self {
+    case .writeWithoutFence, .trustLostAnswer, .readBeforeElected: .elected
+    default: nil
     }
   }
 
@@ -53,6 +66,9 @@ package enum Plant: String, Sendable, CaseIterable {
     case .loseSnapshot: "copies get batches without their snapshots"
     case .trustOldPlan:
       "a node that was started anew serves by its last plan, though others may have been offered"
+    case .writeWithoutFence: "a leader writes whether it was replaced or not"
+    case .trustLostAnswer: "a leader takes a write for done whose answer was lost"
+    case .readBeforeElected: "a leader begins with what it read before it was elected"
     }
   }
 }

@@ -9,13 +9,17 @@ final class SimCluster {
   let settings: SimulationSettings
   let network: SimNetwork
   private(set) var nodes: [SimNode] = []
-  private(set) lazy var coordinator = SimCoordinator(in: self)
+  private(set) var coordinators: [SimCoordinator] = []
+  /// What several coordinators share.
+  private(set) var etcd: SimEtcd?
+  /// How often a coordinator was elected and began.
+  var terms = 0
   private(set) lazy var clients = (1...settings.clients).map { SimClient("client-\($0)", in: self) }
   private(set) lazy var tails = shards.flatMap { shard in
     (1...2).map { SimTail(of: shard, number: $0, in: self) }
   }
   private(set) var history: [Operation] = []
-  /// Told of nodes that offer a replica as in-sync.
+  /// Told of nodes that offer a replica as the first that is in-sync.
   var onOffer: ((SimNode) -> Void)?
   /// User functions do nothing wrong any more.
   var isPeaceful = false
@@ -45,11 +49,38 @@ final class SimCluster {
     return node
   }
 
+  /// Whoever coordinates as far as it knows itself: one that was replaced may not know.
+  var leaders: [SimCoordinator] { coordinators.filter { $0.run != nil } }
+
+  func coordinator(at endpoint: String) -> SimCoordinator? {
+    coordinators.first { $0.endpoint == endpoint }
+  }
+
+  /// Makes the coordinators, which do not run yet.
+  private func addCoordinators() {
+    switch settings.coordination {
+    case .single: coordinators = [SimCoordinator("coordinator", in: self, etcd: nil)]
+    case .elected:
+      let etcd = SimEtcd(in: self)
+      etcd.start()
+      self.etcd = etcd
+      coordinators = (1...3).map { SimCoordinator("coordinator-\($0)", in: self, etcd: etcd) }
+    }
+  }
+
   func start() {
-    coordinator.start()
+    addCoordinators()
+    coordinators.forEach { $0.start() }
     for _ in 0..<settings.nodes { addNode()?.start() }
     clients.forEach { $0.start() }
     tails.forEach { $0.start() }
+  }
+
+  /// Lets go of everything, which refers to each other.
+  func end() {
+    nodes.forEach { $0.end() }
+    coordinators.forEach { $0.end() }
+    world.end()
   }
 
   // MARK: History
@@ -85,13 +116,18 @@ final class SimCluster {
     }
   }
 
-  /// The newest plan that is on the coordinator's disk.
-  var plan: Plan { coordinator.stored?.plan ?? .empty }
+  /// What the coordinators have kept.
+  var stored: CoordinatorRecord? {
+    if let etcd { etcd.contents.state?.record } else { coordinators.first?.stored }
+  }
+
+  /// The newest plan that is kept.
+  var plan: Plan { stored?.plan ?? .empty }
 
   /// Why the cluster is not whole; `nil` if it is: every shard is served where the plan says, all replicas are in-sync,
   /// nothing is on its way.
   var want: String? {
-    guard coordinator.process.isAlive else { return "the coordinator is down" }
+    guard leaders.count == 1 else { return "\(leaders.count) coordinators lead" }
     let plan = plan
     guard plan.shards.count == Int(settings.shardCount) else { return "shards are not assigned" }
     if let move = plan.moves.first { return "\(move.shard) is moving" }

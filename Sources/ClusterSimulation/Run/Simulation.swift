@@ -8,10 +8,15 @@ package struct Simulation: Sendable {
   package var plant: Plant?
   /// How long faults happen, in virtual seconds; `nil` lets the seed decide.
   package var seconds: Int?
+  /// `nil` lets the seed decide.
+  package var coordination: Coordination?
 
+  /// A bug that only elected coordinators can have decides the coordination, unless it is named.
   package init(
-    seed: UInt64, profile: Profile = .everything, plant: Plant? = nil, seconds: Int? = nil
+    seed: UInt64, profile: Profile = .everything, plant: Plant? = nil, seconds: Int? = nil,
+    coordination: Coordination? = nil
   ) {
+    self.coordination = coordination ?? plant?.coordination
     self.seed = seed
     self.profile = profile
     self.plant = plant
@@ -32,6 +37,9 @@ package struct Simulation: Sendable {
     package var unknown = 0
     /// The number of the last plan.
     package var plans: UInt64 = 0
+    package var coordination = Coordination.single
+    /// How often a coordinator was elected and took up work; 0 for a single one.
+    package var terms = 0
   }
 
   /// Runs it, on the calling thread.
@@ -39,7 +47,7 @@ package struct Simulation: Sendable {
     var result = Result(seed: seed)
     guard
       let settings = SimulationSettings(
-        seed: seed, profile: profile, plant: plant, seconds: seconds)
+        seed: seed, profile: profile, plant: plant, seconds: seconds, coordination: coordination)
     else { return result }
     let cluster = SimCluster(settings, trace: trace)
     let world = cluster.world
@@ -57,7 +65,9 @@ package struct Simulation: Sendable {
       }
     }
     result.plans = cluster.plan.number
-    world.end()
+    result.coordination = settings.coordination
+    result.terms = cluster.terms
+    cluster.end()
     return result
   }
 }

@@ -22,6 +22,9 @@ struct SimulationSettings {
   let profile: Profile
   let plant: Plant?
   let service: ServiceName
+  let coordination: Coordination
+  /// How long the lease of an elected coordinator is.
+  let electionLease: UInt64
   var nodes: Int
   /// Nodes that join later.
   var spareNodes: Int
@@ -45,12 +48,18 @@ struct SimulationSettings {
   /// How long the cluster may take to be whole again.
   var healTime: UInt64 = 60 * Span.second
 
-  init?(seed: UInt64, profile: Profile, plant: Plant?, seconds: Int?) {
+  init?(
+    seed: UInt64, profile: Profile, plant: Plant?, seconds: Int?, coordination: Coordination?
+  ) {
     guard let service = ServiceName("sim") else { return nil }
     self.seed = seed
     self.profile = profile
     self.plant = plant
     self.service = service
+    var election = SplitMix64(seed: seed ^ 0xe1ec_7ed0)
+    let isElected = election.chance(ppm: 500_000)
+    self.coordination = coordination ?? (isElected ? .elected : .single)
+    electionLease = UInt64(election.pick([1000, 1500, 2000]) ?? 1500) * Span.millisecond
     var random = SplitMix64(seed: seed ^ 0x5e77_1265)
     nodes = random.int(3...5)
     spareNodes = profile == .moves || profile == .everything ? random.int(0...2) : 0

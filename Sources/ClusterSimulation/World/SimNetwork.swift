@@ -74,9 +74,10 @@ final class SimNetwork {
   /// - Parameters:
   ///   - timeout: on the sender's clock.
   ///   - isRepeatable: it may arrive twice on a network that does not keep order.
+  ///   - outlivesSender: what is under way when the sender dies arrives all the same.
   func request<Answer>(
     _ label: @autoclosure () -> String, from: SimProcess, to: SimProcess, timeout: UInt64,
-    isRepeatable: Bool = true,
+    isRepeatable: Bool = true, outlivesSender: Bool = false,
     serve: @escaping (_ answer: @escaping (Result<Answer, SimBusFailure>) -> Void) -> Void,
     completion: @escaping (Result<Answer, SimBusFailure>) -> Void
   ) {
@@ -101,7 +102,7 @@ final class SimNetwork {
         carry(to, from) { if from.life == life { from.run { finish(answer) } } }
       }
     }
-    carry(from, to) { to.run(deliver) }
+    carry(from, to, outlivesSender: outlivesSender) { to.run(deliver) }
     if isRepeatable, !keepsOrder, world.random.chance(ppm: duplicatePPM) {
       carry(from, to) { to.run(deliver) }
     }
@@ -115,23 +116,36 @@ final class SimNetwork {
     return [out, back].allSatisfy { $0.map { world.now - $0 < detection } ?? true }
   }
 
-  /// Brings something to the other end, if it gets there.
-  private func carry(_ from: SimProcess, _ to: SimProcess, _ arrive: @escaping () -> Void) {
+  /// Sends a piece of a stream, which arrives behind the one before it. Answers when that is; `nil` if it is lost, and
+  /// the stream with it.
+  func push(
+    from: SimProcess, to: SimProcess, after last: UInt64, _ arrive: @escaping () -> Void
+  ) -> UInt64? {
+    carry(from, to, after: last, arrive)
+  }
+
+  /// Brings something to the other end, if it gets there, and answers when.
+  @discardableResult
+  private func carry(
+    _ from: SimProcess, _ to: SimProcess, outlivesSender: Bool = false, after last: UInt64 = 0,
+    _ arrive: @escaping () -> Void
+  ) -> UInt64? {
     let ends = Ends(from: from.name, to: to.name)
     var link = links[ends, default: Link()]
     defer { links[ends] = link }
-    if link.isCut || world.random.chance(ppm: link.lossPPM) { return }
+    if link.isCut || world.random.chance(ppm: link.lossPPM) { return nil }
     var latency = world.random.span(20 * Span.microsecond...300 * Span.microsecond) + link.delay
     if world.random.chance(ppm: 2_000) {
       latency += world.random.span(Span.millisecond...30 * Span.millisecond)
     }
-    var arrival = world.now + latency
+    var arrival = max(world.now + latency, last + 1)
     if keepsOrder { arrival = max(arrival, link.lastArrival + 1) }
     link.lastArrival = arrival
     // What is under way when a process dies is lost with its connections.
     let (sender, receiver) = (from.life, to.life)
     world.at(arrival) {
-      if from.life == sender, to.life == receiver { arrive() }
+      if outlivesSender || from.life == sender, to.life == receiver { arrive() }
     }
+    return arrival
   }
 }
