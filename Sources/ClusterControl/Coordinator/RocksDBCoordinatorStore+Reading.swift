@@ -20,6 +20,15 @@ extension RocksDBCoordinatorStore.Connection {
     return try SealedRecord.open(sealed, name: name)
   }
 
+  /// Whether there is no record at all.
+  func isEmpty() throws(ClusterError) -> Bool {
+    var iterator = DatabaseIterator(over: family, of: database)
+    iterator.seekToFirst()
+    let isEmpty = !iterator.isValid
+    do throws(RocksDBError) { try iterator.checkFailure() } catch { throw readingFailure(error) }
+    return isEmpty
+  }
+
   func plan(_ number: UInt64) throws(ClusterError) -> Plan {
     let name = CoordinatorKey.planName(number)
     guard let bytes = try read(CoordinatorKey.plan(number), name: name) else {

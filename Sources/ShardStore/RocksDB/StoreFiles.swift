@@ -45,6 +45,8 @@ enum StoreFiles {
     options.recovery = .tolerateIncompleteTail
     let database: Database
     do throws(RocksDBError) {
+      // Opening writes the list of files anew, and with it what it has passed over.
+      _ = try DatabaseInspection.inspect(path)
       database = try Database.open(
         path: path, options: options, families: familyOptions(memory: memory))
     } catch {
