@@ -26,6 +26,8 @@ package final class Coordinator: Sendable {
     var requests: [UInt64: BusRequest] = [:]
     /// Operators whose answer is due; the machine bounds their number.
     var operators: [UInt64: @Sendable (Result<OperatorAnswer, ClusterError>) -> Void] = [:]
+    /// Operators who have asked for the history; the first one's answer is being read.
+    var history: [HistoryTurn] = []
     var lastTicket: UInt64 = 0
     /// The newest durable view, encoded once for all nodes.
     var published: ByteBuffer?
@@ -177,6 +179,10 @@ package final class Coordinator: Sendable {
       answer(.failure(ClusterError(.stopped, "\(reason.message)")))
     }
     state.value.operators = [:]
+    for turn in state.value.history {
+      turn.fail(ClusterError(.stopped, "\(reason.message)"))
+    }
+    state.value.history = []
     state.value.subscriptions = []
   }
 

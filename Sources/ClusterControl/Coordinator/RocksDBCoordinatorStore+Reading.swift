@@ -95,9 +95,9 @@ extension RocksDBCoordinatorStore.Connection {
     return numbers
   }
 
-  func rebalances(limit: Int) throws(ClusterError) -> [Rebalance] {
+  func rebalances(limit: Int, before: UInt64? = nil) throws(ClusterError) -> [Rebalance] {
     var rebalances: [Rebalance] = []
-    let end = Array("rebalance0".utf8)
+    let end = before.map(CoordinatorKey.rebalance) ?? Array("rebalance0".utf8)
     for id in try newest(from: CoordinatorKey.rebalance(0), to: end, limit: limit) {
       let name = CoordinatorKey.rebalanceName(id)
       guard let bytes = try read(CoordinatorKey.rebalance(id), name: name) else {

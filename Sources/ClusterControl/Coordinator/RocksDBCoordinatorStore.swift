@@ -123,19 +123,21 @@ package final class RocksDBCoordinatorStore: CoordinatorStore {
     }
   }
 
-  package func planHistory(limit: Int) throws(ClusterError) -> [Plan] {
+  package func planHistory(limit: Int, before: UInt64?) throws(ClusterError) -> [Plan] {
     try withConnection { connection throws(ClusterError) in
-      let numbers = try connection.newest(
-        from: CoordinatorKey.plan(0), to: Array("plan0".utf8), limit: limit)
+      let end = before.map(CoordinatorKey.plan) ?? Array("plan0".utf8)
+      let numbers = try connection.newest(from: CoordinatorKey.plan(0), to: end, limit: limit)
       var plans: [Plan] = []
       for number in numbers { plans.append(try connection.plan(number)) }
       return plans
     }
   }
 
-  package func rebalanceHistory(limit: Int) throws(ClusterError) -> [Rebalance] {
+  package func rebalanceHistory(
+    limit: Int, before: UInt64?
+  ) throws(ClusterError) -> [Rebalance] {
     try withConnection { connection throws(ClusterError) in
-      try connection.rebalances(limit: limit)
+      try connection.rebalances(limit: limit, before: before)
     }
   }
 
