@@ -1,3 +1,4 @@
+import CRocksDB
 import Glibc
 
 // What can be said of a database's files before RocksDB is let at them. RocksDB writes the list of files (MANIFEST)
@@ -5,6 +6,10 @@ import Glibc
 
 /// A database's folder before it is opened.
 package enum DatabaseInspection {
+  /// A file of this name in a database's folder says that the folder is one of several that are of use together only,
+  /// and that not all of them are known to be there.
+  package static let unfinishedMark = "UNFINISHED-RESTORE"
+
   /// Looks at the files of the database in the folder `path`, and changes nothing.
   ///
   /// CURRENT names the MANIFEST, a file in RocksDB's log format ("RocksDB Write Ahead Log File Format") to which
@@ -14,9 +19,27 @@ package enum DatabaseInspection {
   /// a whole record behind it. RocksDB itself skips zeros to the end of their block.
   ///
   /// - Returns: whether there is a database.
-  /// - Throws: ``RocksDBError`` with `.corruption` for damage, `.inputOutput` for what cannot be read.
+  /// - Throws: ``RocksDBError`` with `.corruption` for damage, `.inputOutput` for what cannot be read, `.lockHeld`
+  ///   where another process is at it and what was found may not be true.
   package static func inspect(_ path: String) throws(RocksDBError) -> Bool {
+    do throws(RocksDBError) {
+      return try check(path)
+    } catch {
+      guard !isOpenElsewhere(path) else {
+        throw RocksDBError(.lockHeld, "another process has \(path) open")
+      }
+      throw error
+    }
+  }
+
+  private static func check(_ path: String) throws(RocksDBError) -> Bool {
     guard let names = try names(in: path), !names.isEmpty else { return false }
+    guard !names.contains(unfinishedMark) else {
+      throw RocksDBError(
+        .unfinished,
+        "it is a part of a restore that was interrupted; delete it and the other directories of that restore, and "
+          + "restore again")
+    }
     guard let current = try content(of: "\(path)/CURRENT", limit: 1 << 10) else {
       // Making a database ends with CURRENT, and nothing is written to one before.
       guard names.contains(where: isData) else { return false }
@@ -32,6 +55,30 @@ package enum DatabaseInspection {
     let list = try LogFormatFile("\(path)/\(name)")
     if let damage = try list.findDamage() { throw RocksDBError(.corruption, "\(name): \(damage)") }
     return true
+  }
+
+  /// Whether there is a database in the folder, sound or not.
+  package static func isDatabase(_ path: String) throws(RocksDBError) -> Bool {
+    try (names(in: path) ?? []).contains {
+      $0 == "CURRENT" || $0.hasPrefix("MANIFEST-") || isData($0)
+    }
+  }
+
+  /// The names of the column families of a database, without a change to it.
+  package static func familyNames(of path: String) throws(RocksDBError) -> [String] {
+    let options = OptionsHandle()
+    var count = 0
+    let names = try checked { failure in
+      rocksdb_list_column_families(options.raw, path, &count, &failure)
+    }
+    guard let names else { return [] }
+    defer { rocksdb_list_column_families_destroy(names, count) }
+    return (0..<count).compactMap { names[$0].map { String(cString: $0) } }
+  }
+
+  /// The names in a folder, sorted; none if there is no such folder.
+  package static func fileNames(in path: String) throws(RocksDBError) -> [String] {
+    try (names(in: path) ?? []).sorted()
   }
 
   /// Whether the database has records, in tables or in a log.
@@ -57,8 +104,10 @@ package enum DatabaseInspection {
     return lock.l_type != Int16(F_UNLCK)
   }
 
+  /// Tables and logs have numbers for names.
   private static func isData(_ name: String) -> Bool {
-    name.hasSuffix(".sst") || name.hasSuffix(".log")
+    (name.hasSuffix(".sst") || name.hasSuffix(".log"))
+      && UInt64(name.dropLast(".sst".count)) != nil
   }
 
   /// `nil` if there is no such folder.

@@ -22,7 +22,8 @@ extension RocksDBCoordinatorStore {
     }
   }
 
-  private static func isThere(_ path: String) throws(ClusterError) -> Bool {
+  /// Whether there is a database in the folder `path`.
+  package static func isThere(_ path: String) throws(ClusterError) -> Bool {
     do throws(RocksDBError) {
       return try DatabaseInspection.inspect(path)
     } catch {
@@ -40,6 +41,12 @@ extension RocksDBCoordinatorStore {
         if error.kind == .invalidArgument, try !DatabaseInspection.hasRecords(path) { return nil }
       } catch {
         throw inspectionFailure(error, path: path)
+      }
+      guard !error.message.contains("not opened") else {
+        throw ClusterError(
+          .cannotOpenStore,
+          "the database in \(path) is not a coordinator's, or newer software has made it (\(error))"
+        )
       }
       guard error.kind != .invalidArgument else {
         throw ClusterError(
@@ -139,7 +146,7 @@ func openingFailure(_ error: RocksDBError, path: String) -> ClusterError {
   switch error.kind {
   case .lockHeld: inUse(path)
   case .corruption: damaged(path, "\(error)")
-  case .inputOutput, .invalidArgument, .other:
+  case .inputOutput, .invalidArgument, .unfinished, .other:
     ClusterError(.cannotOpenStore, "the database in \(path) cannot be opened: \(error)")
   }
 }
