@@ -63,6 +63,10 @@ struct AdministrationTests {
       return status.status == .code(2) && status.output.contains("node cart-2 is down")
     }
     #expect(try await admin("status").output.hasPrefix("DOWN: unavailable: "))
+    // A mistake is not taken for a cluster that is down.
+    #expect(try await admin("status", "--no-such-flag").status == .code(3))
+    #expect(try await admin("status", "--timeout", "soon").status == .code(3))
+    #expect(try await admin("nodes", "--no-such-flag").status == .code(2))
     try await cluster.killCoordinator()
     let silence = try await admin("status")
     #expect(silence.status == .code(3))
