@@ -144,8 +144,8 @@ let features: [Target] = [
   library(
     "Backup",
     [
-      "CloudstateModel", "CloudstateProtocol", "ShardStore", "ReplicatedData", crypto, logging,
-      protobuf,
+      "CloudstateModel", "CloudstateProtocol", "ShardStore", "RocksDB", "ReplicatedData", crypto,
+      logging, protobuf,
     ]),
   library(
     "ClusterControl",
@@ -335,8 +335,8 @@ let testTargets: [Target] = [
   tests(
     "BackupTests",
     [
-      "Backup", "ShardStore", "ReplicatedData", "CloudstateModel", "CloudstateProtocol", logging,
-      protobuf,
+      "Backup", "ShardStore", "RocksDB", "ClusterControl", "ReplicatedData", "CloudstateModel",
+      "CloudstateProtocol", logging, protobuf, "cs-admin",
     ]),
   tests(
     "ClusterControlTests",

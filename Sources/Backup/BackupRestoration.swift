@@ -1,5 +1,4 @@
 package import CloudstateModel
-import Glibc
 package import Logging
 import ReplicatedData
 package import ShardStore
@@ -7,8 +6,8 @@ import Synchronization
 
 /// Brings a backup into empty data directories.
 ///
-/// A directory is made beside its place and moved there when all of it was read back and found right, so that
-/// no node ever starts on a part of a backup.
+/// Directories are made beside their places and moved there when all of them were read back and found right, so that
+/// no node ever starts on a part of a backup (see ``RestoredDirectories``).
 package struct BackupRestoration: Sendable {
   /// A data directory to be made.
   package struct Target: Hashable, Sendable {
@@ -63,40 +62,16 @@ package struct BackupRestoration: Sendable {
     }
   }
 
-  /// Makes a directory beside its place and moves it there once it is whole.
-  ///
-  /// - Parameter fill: gets the path of an empty place to be filled, and makes the folder.
-  /// - Throws: ``BackupError``; what is at `path` is as it was then.
-  package static func make(
-    _ path: String, _ fill: (String) throws(BackupError) -> Void
-  ) throws(BackupError) {
-    try checkEmpty(path)
-    var place = path
-    while place.count > 1, place.hasSuffix("/") { place.removeLast() }
-    let building = "\(place).restoring"
-    guard try Files.names(in: building) == nil else {
-      throw BackupError(
-        .conflict,
-        "\(building) is there, from a restore that runs or was interrupted; delete it if none runs")
-    }
-    try Files.makeFolder(building)
-    do {
-      try fill(building)
-    } catch {
-      // Made just now, and of no use to anybody.
-      Files.removeFlatFolder(building)
-      throw error
-    }
-    try Files.syncFolder(building)
-    let parent = place.lastIndex(of: "/").map { String(place[..<$0]) } ?? "."
-    try Files.rename(building, to: place, in: parent.isEmpty ? "/" : parent)
-  }
-
   /// Makes one data directory. Blocks; not to be called on an event loop.
   ///
   /// - Throws: ``BackupError``; the target is as it was then.
   package func restore(_ target: Target) throws(BackupError) {
-    try Self.make(target.path) { building throws(BackupError) in
+    try RestoredDirectories.make([directory(target)])
+  }
+
+  /// A data directory that is still to be made, together with others.
+  package func directory(_ target: Target) -> RestoredDirectories.Directory {
+    .init(path: target.path) { building throws(BackupError) in
       try storing { () throws(StoreError) in
         try RocksDBShardStore.open(path: building, logger: logger)
       }.fill { store throws(BackupError) in try fill(store, for: target) }

@@ -9,9 +9,12 @@ package let programVersion = "0.1.0"
 /// `main.swift` of every program is one line: `await runProgram(NodeCommand.self)`. Help and version go
 /// to standard output; mistakes go to standard error with status ``ExitStatus/usage``.
 ///
-/// - Parameter arguments: the command line without the program's name; `nil` takes the process's own.
+/// - Parameters:
+///   - arguments: the command line without the program's name; `nil` takes the process's own.
+///   - usageCode: ends the process instead of ``ExitStatus/usage``, for a command that must tell it from something else.
 package func runProgram(
-  _ command: (some ParsableCommand).Type, arguments: [String]? = nil
+  _ command: (some ParsableCommand).Type, arguments: [String]? = nil,
+  usageCode: Int32 = ExitStatus.usage.rawValue
 ) async -> Never {
   ignoreBrokenPipes()
   do {
@@ -23,7 +26,9 @@ package func runProgram(
     }
     exit(ExitStatus.ok.rawValue)
   } catch {
-    exit(report(error, of: command))
+    let code = report(error, of: command)
+    let isUsage = !(error is ExitCode) && code == ExitStatus.usage.rawValue
+    exit(isUsage ? usageCode : code)
   }
 }
 

@@ -39,8 +39,12 @@ package final class Database: @unchecked Sendable {
   ///
   /// `families` must name all column families the database has; missing ones are created. RocksDB's
   /// mandatory family `default` is added by itself and stays out of reach.
+  ///
+  /// - Parameter isReadOnly: changes no file, and does not keep other processes out: what they do meanwhile may look
+  ///   like damage. The database and its families must exist, and nothing can be written.
   package static func open(
-    path: String, options: DatabaseOptions, families: [ColumnFamilyOptions]
+    path: String, options: DatabaseOptions, families: [ColumnFamilyOptions],
+    isReadOnly: Bool = false
   ) throws(RocksDBError) -> Database {
     let cache = BlockCacheHandle(bytes: options.blockCacheBytes)
     let databaseOptions = OptionsHandle()
@@ -64,9 +68,12 @@ package final class Database: @unchecked Sendable {
     var handles = [OpaquePointer?](repeating: nil, count: all.count)
     let opened = try withPointers(to: names) { namePointers throws(RocksDBError) in
       try checked { failure in
-        rocksdb_open_column_families(
-          databaseOptions.raw, path, Int32(all.count), namePointers, familyOptions, &handles,
-          &failure)
+        let count = Int32(all.count)
+        return isReadOnly
+          ? rocksdb_open_for_read_only_column_families(
+            databaseOptions.raw, path, count, namePointers, familyOptions, &handles, 0, &failure)
+          : rocksdb_open_column_families(
+            databaseOptions.raw, path, count, namePointers, familyOptions, &handles, &failure)
       }
     }
     guard let opened else {

@@ -12,6 +12,8 @@ package struct RocksDBError: Error, Hashable, Sendable, CustomStringConvertible 
     case inputOutput
     /// The options or arguments do not fit this database.
     case invalidArgument
+    /// The folder has ``DatabaseInspection/unfinishedMark``.
+    case unfinished
     case other
   }
 

@@ -19,7 +19,8 @@ extension CoordinatorProgram {
       try await stand(
         configuration, admin, desk, on: bus, etcd: etcd, endings: endings, logger: logger)
     } catch {
-      try await admin?.stop()
+      // Why it ended is the news, not how the listener took it.
+      try? await admin?.stop()
       throw error
     }
     try await admin?.stop()

@@ -162,13 +162,19 @@ struct CoordinatorProgram: AsyncParsableCommand {
         break
       }
     } catch {
-      try await admin?.stop()
-      try await coordinator.stop()
+      try? await stop(admin, coordinator)
       throw error
     }
     logger.info("stopping")
-    try await admin?.stop()
+    try await stop(admin, coordinator)
+  }
+
+  /// Stops both, whatever becomes of the first: operators are served before nodes are left alone.
+  private func stop(_ admin: AdminServer?, _ coordinator: Coordinator) async throws {
+    var failure: (any Error)?
+    do { try await admin?.stop() } catch { failure = error }
     try await coordinator.stop()
+    if let failure { throw failure }
   }
 
   private func key() throws(ProgramError) -> BusKey? {

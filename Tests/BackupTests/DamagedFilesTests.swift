@@ -101,17 +101,19 @@ import Testing
         harm: .truncation)
       try FileManager.default.removeItem(atPath: data)
     }
-  }
-
-  /// Where the records of a file in RocksDB's log format end: a checksum of four bytes, a length of two and a
-  /// type, then the content, in blocks of 32 kB.
-  private func recordEnds(in bytes: [UInt8]) -> [Int] {
-    var (ends, offset) = ([Int](), 0)
-    while offset + 7 <= bytes.count {
-      offset += 7 + Int(bytes[offset + 4]) + Int(bytes[offset + 5]) << 8
-      ends.append(offset)
+    // Records behind a gap: RocksDB would go on as if the file ended there.
+    for (start, end) in zip(ends, ends.dropFirst()) {
+      let data = try copy(image)
+      let file = URL(fileURLWithPath: "\(data)/\(name)")
+      var bytes = whole
+      for index in start..<end { bytes[index] = 0 }
+      try Data(bytes).write(to: file)
+      let error = #expect(throws: StoreError.self) { try content(of: data) }
+      #expect(error?.code == .corruptRecord)
+      #expect(error?.message.contains("\(name): there is no record at byte \(start)") == true)
+      #expect([UInt8](try Data(contentsOf: file)) == bytes)
+      try FileManager.default.removeItem(atPath: data)
     }
-    return ends
   }
 
   private func check(

@@ -12,7 +12,7 @@ struct MadeUpService {
   let shardCount: UInt32 = 3
   private(set) var shards: [[ShardDelta]] = [[], [], []]
 
-  init() throws { service = try #require(ServiceName("cart")) }
+  init(_ name: String = "cart") throws { service = try #require(ServiceName(name)) }
 
   func shard(_ index: UInt32) -> ShardID { ShardID(service: service, index: index) }
 

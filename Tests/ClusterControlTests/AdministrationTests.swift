@@ -23,8 +23,11 @@ import Testing
     #expect(try AdminRoute(method: "GET", target: "/status") == .status)
     #expect(try AdminRoute(method: "HEAD", target: "/nodes?x=1") == .nodes)
     #expect(try AdminRoute(method: "GET", target: "/plan/") == .plan)
-    #expect(try AdminRoute(method: "GET", target: "/plan/history?limit=3") == .history(limit: 3))
-    #expect(try AdminRoute(method: "GET", target: "/plan/history") == .history(limit: 20))
+    #expect(
+      try AdminRoute(method: "GET", target: "/plan/history?limit=3&before=9")
+        == .history(.init(limit: 3, before: 9)))
+    #expect(
+      try AdminRoute(method: "GET", target: "/plan/history") == .history(.init(limit: 20)))
     #expect(try AdminRoute(method: "GET", target: "/plan/dry-run") == .dryRun)
     #expect(try AdminRoute(method: "POST", target: "/plan/abort") == .change(.abort))
     #expect(try AdminRoute(method: "POST", target: "/plan/rebalance") == .change(.rebalance))
@@ -37,6 +40,7 @@ import Testing
     #expect(refusal("GET", "/")?.status == 404)
     #expect(refusal("GET", "/plan/none")?.status == 404)
     #expect(refusal("GET", "/plan/history?limit=0")?.status == 400)
+    #expect(refusal("GET", "/plan/history?before=x")?.status == 400)
     #expect(refusal("POST", "/drain/a%20b")?.status == 400)
     #expect(refusal("POST", "/shards/cart/x/accept-loss")?.status == 400)
   }

@@ -51,7 +51,9 @@ final class BreakableStore: CoordinatorStore {
     content.save(record)
   }
 
-  func planHistory(limit: Int) -> [Plan] { content.planHistory(limit: limit) }
+  func planHistory(limit: Int, before: UInt64?) -> [Plan] {
+    content.planHistory(limit: limit, before: before)
+  }
 
   func close() {}
 }

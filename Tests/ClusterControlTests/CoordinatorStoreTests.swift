@@ -181,10 +181,11 @@ import Testing
         damaged[place] ^= 1 << UInt8.random(in: 0..<8, using: &random)
         return damaged
       }
-      let reopened = try RocksDBCoordinatorStore(path: folder.path)
-      let error = #expect(throws: ClusterError.self) { try reopened.load() }
+      // Before the database is opened for writing.
+      let error = #expect(throws: ClusterError.self) {
+        try RocksDBCoordinatorStore(path: folder.path)
+      }
       #expect(error?.code == .corruptRecord)
-      reopened.close()
       try rewrite("state", in: folder.path) { _ in original }
     }
     let sound = try RocksDBCoordinatorStore(path: folder.path)

@@ -45,6 +45,15 @@ struct AdministrationTests {
     #expect(try await admin("plan", "abort").status == .code(5))
     #expect(try await admin("plan", "approve").status == .code(5))
     #expect(try await admin("plan", "history").output.contains("are assigned for the first time"))
+    let newest = try await admin("plan", "history", "--limit", "1")
+    #expect(newest.output.contains("plan ") && newest.output.contains("rebalance "))
+    if let oldest = newest.output.split(separator: " ").dropFirst().first.flatMap({ Int($0) }),
+      oldest > 1
+    {
+      #expect(newest.talk.contains("cs-admin plan history --before \(oldest)"), "\(newest.talk)")
+      let older = try await admin("plan", "history", "--before", "2")
+      #expect(older.output.hasPrefix("plan 1 ") && !older.output.contains("rebalance "))
+    }
     #expect(try await admin("undrain", "cart-2").status == .code(0))
     #expect(try await admin("shards", "accept-loss", "cart/0").status == .code(7))
 
@@ -54,6 +63,10 @@ struct AdministrationTests {
       return status.status == .code(2) && status.output.contains("node cart-2 is down")
     }
     #expect(try await admin("status").output.hasPrefix("DOWN: unavailable: "))
+    // A mistake is not taken for a cluster that is down.
+    #expect(try await admin("status", "--no-such-flag").status == .code(3))
+    #expect(try await admin("status", "--timeout", "soon").status == .code(3))
+    #expect(try await admin("nodes", "--no-such-flag").status == .code(2))
     try await cluster.killCoordinator()
     let silence = try await admin("status")
     #expect(silence.status == .code(3))

@@ -118,8 +118,21 @@ import Testing
   func damagedFiles() async throws {
     let cluster = try await TestCluster(nodes: 1, shards: 2)
     #expect(try await add(to: cluster, "ada").status == .code(0))
-    try await cluster.stop()
     let folder = cluster.folder.path
+    let running = try await runTool("cs-admin", ["data", "verify", "\(folder)/cart-1"])
+    #expect(running.status == .code(7), "\(running.talk)")
+    #expect(running.talk.contains("stop it first"), "\(running.talk)")
+    try await cluster.stop()
+    let before = try FileManager.default.contentsOfDirectory(atPath: folder).sorted()
+    let parent = try await runTool("cs-admin", ["data", "verify", "\(folder)/"])
+    #expect(parent.status == .code(5), "\(parent.talk)")
+    #expect(
+      parent.talk.contains("try those in it: cs-admin data verify \(folder)/cart-1\n"),
+      "\(parent.talk)")
+    let wrong = try await runTool("cs-admin", ["data", "verify", "\(folder)/coordinator"])
+    #expect(wrong.status == .code(5), "\(wrong.talk)")
+    #expect(wrong.talk.contains("is a coordinator's directory"), "\(wrong.talk)")
+    #expect(try FileManager.default.contentsOfDirectory(atPath: folder).sorted() == before)
     var random = SeededGenerator(seed: testSeed("damaged files of programs"))
     for (directory, program) in [("cart-1", "cs-node"), ("coordinator", "cs-coordinator")] {
       let names = try FileManager.default.contentsOfDirectory(atPath: "\(folder)/\(directory)")

@@ -13,3 +13,14 @@ package enum DatabaseFileKind: String, CaseIterable, Sendable {
     }
   }
 }
+
+/// Where the records of a file in RocksDB's log format end: a checksum of four bytes, a length of two and a
+/// type, then the content, in blocks of 32 kB. For files of one block.
+package func recordEnds(in bytes: [UInt8]) -> [Int] {
+  var (ends, offset) = ([Int](), 0)
+  while offset + 7 <= bytes.count {
+    offset += 7 + Int(bytes[offset + 4]) + Int(bytes[offset + 5]) << 8
+    ends.append(offset)
+  }
+  return ends
+}

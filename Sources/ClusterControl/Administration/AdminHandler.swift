@@ -11,12 +11,14 @@ final class AdminHandler: ChannelInboundHandler {
   private static let maximumBodyBytes = 64 << 10
 
   private let desk: AdminDesk
+  private let answers: OpenAnswers
   private let logger: Logger
   private var head: HTTPRequestHead?
   private var bodyBytes = 0
 
-  init(desk: AdminDesk, logger: Logger) {
+  init(desk: AdminDesk, answers: OpenAnswers, logger: Logger) {
     self.desk = desk
+    self.answers = answers
     self.logger = logger
   }
 
@@ -56,16 +58,19 @@ final class AdminHandler: ChannelInboundHandler {
     guard !isBrowser else {
       let refusal = AdminResponse(
         error: "browsers are not served here; use cs-admin or curl", status: 403)
-      return write(refusal, to: head, isLast: !head.isKeepAlive, context: context)
+      write(refusal, to: head, isLast: !head.isKeepAlive, context: context)
+      return
     }
     let route: AdminRoute
     do throws(AdminRoute.Refusal) {
       route = try AdminRoute(method: head.method.rawValue, target: head.uri)
     } catch {
       let refusal = AdminResponse(error: error.message, status: error.status)
-      return write(refusal, to: head, isLast: !head.isKeepAlive, context: context)
+      write(refusal, to: head, isLast: !head.isKeepAlive, context: context)
+      return
     }
     let bound = NIOLoopBound((self, context), eventLoop: context.eventLoop)
+    answers.began()
     desk.respond(to: route, target: head.uri, on: context.eventLoop).whenComplete { result in
       let (handler, context) = bound.value
       let response: AdminResponse
@@ -75,13 +80,15 @@ final class AdminHandler: ChannelInboundHandler {
         response = AdminResponse(error: "the coordinator cannot answer: \(error)", status: 503)
       }
       handler.write(response, to: head, isLast: !head.isKeepAlive, context: context)
+        .whenComplete { [answers = handler.answers] _ in answers.ended() }
     }
   }
 
+  @discardableResult
   private func write(
     _ response: AdminResponse, to head: HTTPRequestHead, isLast: Bool,
     context: ChannelHandlerContext
-  ) {
+  ) -> EventLoopFuture<Void> {
     var headers = HTTPHeaders()
     headers.add(name: "Content-Type", value: "application/json")
     headers.add(name: "Content-Length", value: "\(response.body.count)")
@@ -102,5 +109,6 @@ final class AdminHandler: ChannelInboundHandler {
       let bound = NIOLoopBound(context, eventLoop: context.eventLoop)
       end.whenComplete { _ in bound.value.close(promise: nil) }
     }
+    return end
   }
 }

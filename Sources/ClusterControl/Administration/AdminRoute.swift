@@ -6,7 +6,7 @@ enum AdminRoute: Hashable {
   case nodes
   case shards
   case plan
-  case history(limit: Int)
+  case history(HistoryQuery)
   case dryRun
   case scale
   case scaleHistory(limit: Int)
@@ -18,9 +18,17 @@ enum AdminRoute: Hashable {
     var message: String
   }
 
-  /// Plans that a history shows unless another number is asked for, and at most.
+  /// Entries that a history shows unless another number is asked for, and at most.
   static let defaultHistory = 20
   static let maximumHistory = 1000
+
+  /// Which plans and rebalances a history is to have.
+  struct HistoryQuery: Hashable {
+    /// Plans at most.
+    var limit: Int
+    /// Only plans with lower numbers, and no rebalances: those came with the newest plans.
+    var before: UInt64?
+  }
 
   /// - Parameter target: the request target: a path, and a query or none.
   init(method: String, target: String) throws(Refusal) {
@@ -83,7 +91,8 @@ enum AdminRoute: Hashable {
     _ name: String, _ query: [String: String]
   ) throws(Refusal) -> (AdminRoute, method: String) {
     switch name {
-    case "history": return (.history(limit: try limit(query)), "GET")
+    case "history":
+      return (.history(HistoryQuery(limit: try limit(query), before: try before(query))), "GET")
     case "dry-run": return (.dryRun, "GET")
     case "approve": return (.change(.approve), "POST")
     case "abort": return (.change(.abort), "POST")
@@ -102,6 +111,14 @@ enum AdminRoute: Hashable {
         status: 400, message: "limit must be 1 to \(maximumHistory), not \(quoted(text))")
     }
     return limit
+  }
+
+  private static func before(_ query: [String: String]) throws(Refusal) -> UInt64? {
+    guard let text = query["before"] else { return nil }
+    guard let number = UInt64(text), number > 0 else {
+      throw Refusal(status: 400, message: "before must be a plan's number, not \(quoted(text))")
+    }
+    return number
   }
 
   private static func node(_ text: String) throws(Refusal) -> NodeID {

@@ -47,7 +47,7 @@ extension Coordinator {
     case .shards: read { AdminResponse($0.shardsDocument()) }
     case .plan: read { AdminResponse($0.planDocument()) }
     case .dryRun: read { AdminResponse($0.dryRunDocument()) }
-    case .history(let limit): history(limit)
+    case .history(let query): history(query)
     case .scale: loop.eventLoop.submit { [self] in AdminResponse(scaleDocument()) }
     case .scaleHistory(let limit): read { AdminResponse($0.scaleHistoryDocument(limit: limit)) }
     case .change(let request): submit(request).map { AdminResponse($0) }
@@ -58,14 +58,5 @@ extension Coordinator {
     _ body: @escaping @Sendable (CoordinatorMachine) -> AdminResponse
   ) -> EventLoopFuture<AdminResponse> {
     loop.eventLoop.submit { [state] in body(state.value.machine) }
-  }
-
-  private func history(_ limit: Int) -> EventLoopFuture<AdminResponse> {
-    loop.diskFuture { [store] in
-      AdminResponse(
-        PlanHistoryDocument(
-          plans: try store.planHistory(limit: limit).map(PlanSummary.init),
-          rebalances: try store.rebalanceHistory(limit: limit).map(RebalanceDocument.init)))
-    }
   }
 }

@@ -6,29 +6,33 @@ import NIOCore
 // What the autoscalers need of the world: time, scalers and a place for recordings. On the loop.
 
 extension Coordinator {
-  /// Makes the scalers and lets the autoscalers decide from now on. Not on the loop.
-  ///
-  /// - Throws: ``ClusterError`` with `.invalidConfiguration`.
-  func startScaling() async throws {
-    guard let configuration = configuration.autoscaling else { return }
+  /// What autoscalers need beside the machine.
+  struct PreparedScaling: Sendable {
+    var configuration: AutoscalingConfiguration
     var scalers: [ServiceName: any Scaler] = [:]
     var recorders: [ServiceName: ScaleRecorder] = [:]
+    /// What earlier processes decided.
     var earlier: [ServiceName: [ScaleDecision]] = [:]
+  }
+
+  /// Makes the scalers; `nil` where nothing is scaled. Not on the loop.
+  ///
+  /// - Throws: ``ClusterError`` with `.invalidConfiguration`.
+  func prepareScaling() async throws -> PreparedScaling? {
+    guard let configuration = configuration.autoscaling else { return nil }
+    var prepared = PreparedScaling(configuration: configuration)
     for service in configuration.services {
-      scalers[service] = try configuration.makeScaler(of: service) { [self] in
+      prepared.scalers[service] = try configuration.makeScaler(of: service) { [self] in
         await livingMembers(of: service)
       }
       guard let folder = configuration.recordings else { continue }
       let recorder = ScaleRecorder(folder: folder, service: service)
-      recorders[service] = recorder
-      earlier[service] = try await loop.onDisk {
+      prepared.recorders[service] = recorder
+      prepared.earlier[service] = try await loop.onDisk {
         recorder.decisions(limit: ServiceScaling.retainedDecisions)
       }
     }
-    let (made, writing, found) = (scalers, recorders, earlier)
-    try await loop.run { [self] in
-      beginScaling(configuration, scalers: made, recorders: writing, earlier: found)
-    }
+    return prepared
   }
 
   /// None once the coordinator is stopping.
@@ -37,14 +41,15 @@ extension Coordinator {
     return count ?? 0
   }
 
-  private func beginScaling(
-    _ configuration: AutoscalingConfiguration, scalers: [ServiceName: any Scaler],
-    recorders: [ServiceName: ScaleRecorder], earlier: [ServiceName: [ScaleDecision]]
-  ) {
+  /// Lets the autoscalers decide from now on.
+  func beginScaling(_ prepared: PreparedScaling?) {
+    guard let prepared else { return }
+    let configuration = prepared.configuration
     let period = configuration.settings.tickPeriod.timeAmount
-    for (service, scaler) in scalers.sorted(by: { $0.key < $1.key }) {
-      state.value.machine.remember(earlier[service] ?? [], of: service)
-      state.value.scaling[service] = ScalingDesk(scaler: scaler, recorder: recorders[service])
+    for (service, scaler) in prepared.scalers.sorted(by: { $0.key < $1.key }) {
+      state.value.machine.remember(prepared.earlier[service] ?? [], of: service)
+      state.value.scaling[service] = ScalingDesk(
+        scaler: scaler, recorder: prepared.recorders[service])
       writeRecording(service)
       state.value.scaling[service]?.ticks = loop.eventLoop.scheduleRepeatedTask(
         initialDelay: period, delay: period

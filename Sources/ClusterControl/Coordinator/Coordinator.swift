@@ -26,6 +26,8 @@ package final class Coordinator: Sendable {
     var requests: [UInt64: BusRequest] = [:]
     /// Operators whose answer is due; the machine bounds their number.
     var operators: [UInt64: @Sendable (Result<OperatorAnswer, ClusterError>) -> Void] = [:]
+    /// Operators who have asked for the history; the first one's answer is being read.
+    var history: [HistoryTurn] = []
     var lastTicket: UInt64 = 0
     /// The newest durable view, encoded once for all nodes.
     var published: ByteBuffer?
@@ -56,7 +58,8 @@ package final class Coordinator: Sendable {
   ///   - store: the coordinator's own from now on; ``stop()`` closes it.
   ///   - onFailure: called at most once, on the coordinator's thread, when the store failed and the
   ///     coordinator has fallen silent. It still needs ``stop()``.
-  /// - Throws: ``ClusterError`` for a bad configuration or a store that cannot be trusted.
+  /// - Throws: ``ClusterError`` for a bad configuration or a store that cannot be trusted. Then nothing serves on the
+  ///   bus, and the store is closed.
   package static func start(
     bus: any MessageBus, store: any CoordinatorStore, configuration: CoordinatorConfiguration,
     logger: Logger, onFailure: @escaping @Sendable (ClusterError) -> Void
@@ -69,10 +72,15 @@ package final class Coordinator: Sendable {
         configuration: configuration, stored: stored, freshIdentity: randomIdentity())
       let coordinator = Coordinator(
         bus: bus, store: store, machine: machine, logger: logger, loop: loop, onFailure: onFailure)
-      try await loop.run { coordinator.begin() }
-      try await coordinator.startScaling()
+      // What can fail comes first: nobody is told to stop a coordinator that did not start.
+      let scaling = try await coordinator.prepareScaling()
+      try await loop.run {
+        coordinator.begin()
+        coordinator.beginScaling(scaling)
+      }
       return coordinator
     } catch {
+      try? await loop.onDisk { store.close() }
       try? await loop.shutDown()
       throw error
     }
@@ -177,6 +185,10 @@ package final class Coordinator: Sendable {
       answer(.failure(ClusterError(.stopped, "\(reason.message)")))
     }
     state.value.operators = [:]
+    for turn in state.value.history {
+      turn.fail(ClusterError(.stopped, "\(reason.message)"))
+    }
+    state.value.history = []
     state.value.subscriptions = []
   }
 

@@ -17,15 +17,17 @@ package protocol CoordinatorStore: Sendable {
   ///   caller must not go on. `.leadershipLost` if another coordinator may write instead.
   func save(_ record: CoordinatorRecord) throws(ClusterError)
 
-  /// The newest plans, the newest first, at most `limit`.
+  /// The newest plans, the newest first, at most `limit`. All of them are in memory at once: ask for few.
   ///
+  /// - Parameter before: leaves out the plan of this number and newer ones.
   /// - Throws: ``ClusterError`` with `.corruptRecord` or `.storeFailed`.
-  func planHistory(limit: Int) throws(ClusterError) -> [Plan]
+  func planHistory(limit: Int, before: UInt64?) throws(ClusterError) -> [Plan]
 
   /// The newest rebalances as they were last saved, the newest first, at most `limit`.
   ///
+  /// - Parameter before: leaves out the rebalance of this number and newer ones.
   /// - Throws: ``ClusterError`` with `.corruptRecord` or `.storeFailed`.
-  func rebalanceHistory(limit: Int) throws(ClusterError) -> [Rebalance]
+  func rebalanceHistory(limit: Int, before: UInt64?) throws(ClusterError) -> [Rebalance]
 
   /// Gives the store free for another process. Later calls throw `.stopped`.
   func close()
@@ -33,7 +35,17 @@ package protocol CoordinatorStore: Sendable {
 
 extension CoordinatorStore {
   /// Of a store that keeps no history of rebalances.
-  package func rebalanceHistory(limit: Int) throws(ClusterError) -> [Rebalance] { [] }
+  package func rebalanceHistory(
+    limit: Int, before: UInt64?
+  ) throws(ClusterError) -> [Rebalance] { [] }
+
+  package func planHistory(limit: Int) throws(ClusterError) -> [Plan] {
+    try planHistory(limit: limit, before: nil)
+  }
+
+  package func rebalanceHistory(limit: Int) throws(ClusterError) -> [Rebalance] {
+    try rebalanceHistory(limit: limit, before: nil)
+  }
 }
 
 /// A store in memory: for tests, and for a coordinator whose plans need not outlive it.
@@ -67,12 +79,16 @@ package final class InMemoryCoordinatorStore: CoordinatorStore {
     }
   }
 
-  package func planHistory(limit: Int) -> [Plan] {
-    state.withLock { Array($0.plans.reversed().prefix(limit)) }
+  package func planHistory(limit: Int, before: UInt64? = nil) -> [Plan] {
+    state.withLock { state in
+      Array(state.plans.reversed().drop { $0.number >= before ?? .max }.prefix(limit))
+    }
   }
 
-  package func rebalanceHistory(limit: Int) -> [Rebalance] {
-    state.withLock { Array($0.rebalances.reversed().prefix(limit)) }
+  package func rebalanceHistory(limit: Int, before: UInt64? = nil) -> [Rebalance] {
+    state.withLock { state in
+      Array(state.rebalances.reversed().drop { $0.id >= before ?? .max }.prefix(limit))
+    }
   }
 
   /// Does nothing: the content stays for the next coordinator, as on a disk.

@@ -20,6 +20,15 @@ extension RocksDBCoordinatorStore.Connection {
     return try SealedRecord.open(sealed, name: name)
   }
 
+  /// Whether there is no record at all.
+  func isEmpty() throws(ClusterError) -> Bool {
+    var iterator = DatabaseIterator(over: family, of: database)
+    iterator.seekToFirst()
+    let isEmpty = !iterator.isValid
+    do throws(RocksDBError) { try iterator.checkFailure() } catch { throw readingFailure(error) }
+    return isEmpty
+  }
+
   func plan(_ number: UInt64) throws(ClusterError) -> Plan {
     let name = CoordinatorKey.planName(number)
     guard let bytes = try read(CoordinatorKey.plan(number), name: name) else {
@@ -86,9 +95,9 @@ extension RocksDBCoordinatorStore.Connection {
     return numbers
   }
 
-  func rebalances(limit: Int) throws(ClusterError) -> [Rebalance] {
+  func rebalances(limit: Int, before: UInt64? = nil) throws(ClusterError) -> [Rebalance] {
     var rebalances: [Rebalance] = []
-    let end = Array("rebalance0".utf8)
+    let end = before.map(CoordinatorKey.rebalance) ?? Array("rebalance0".utf8)
     for id in try newest(from: CoordinatorKey.rebalance(0), to: end, limit: limit) {
       let name = CoordinatorKey.rebalanceName(id)
       guard let bytes = try read(CoordinatorKey.rebalance(id), name: name) else {

@@ -1,6 +1,5 @@
 package import CloudstateModel
 import CloudstateProtocol
-import Glibc
 import RocksDB
 import Synchronization
 
@@ -27,7 +26,7 @@ package final class RocksDBCoordinatorStore: CoordinatorStore {
   /// Rebalances kept for people to look back at; older ones are deleted.
   package static let retainedRebalances = 200
 
-  private static let layoutVersion: UInt8 = 2
+  static let layoutVersion: UInt8 = 2
 
   private let path: String
   private let connection: Mutex<Connection?>
@@ -42,68 +41,33 @@ package final class RocksDBCoordinatorStore: CoordinatorStore {
     var storedServices: Set<ServiceName> = []
   }
 
-  /// Opens the database in the folder `path`, creating it and its parents as needed.
+  /// Opens the database in the folder `path`, creating it and its parents as needed. One that is damaged is refused
+  /// before a file of it is changed.
   ///
   /// - Throws: ``ClusterError`` with `.storeInUse`, `.cannotOpenStore`, `.corruptRecord` or
   ///   `.unknownFormatVersion`.
   package init(path: String) throws(ClusterError) {
     self.path = path
     try createFolder(path)
-    var options = DatabaseOptions()
-    options.totalWriteBufferBytes = 2 << 20
-    options.maximumLogBytes = 4 << 20
-    options.blockCacheBytes = 1 << 20
-    options.maximumOpenFiles = 64
-    options.backgroundJobs = 1
-    let name = "coordinator"
-    let database: Database
+    try Self.inspect(path)
     do {
-      database = try Database.open(
-        path: path, options: options,
-        families: [ColumnFamilyOptions(name: name, writeBufferBytes: 1 << 20)])
+      connection = Mutex(try Connection(path: path))
     } catch {
       throw openingFailure(error, path: path)
     }
-    guard let family = database.family(name) else {
-      throw ClusterError(.cannotOpenStore, "\(path) has no column family \(name)")
+    do throws(ClusterError) {
+      try checkLayout()
+    } catch {
+      throw error.code == .corruptRecord ? damaged(path, error.message) : error
     }
-    connection = Mutex(Connection(database: database, family: family))
-    try checkLayout()
   }
 
   package func load() throws(ClusterError) -> CoordinatorRecord? {
     do throws(ClusterError) {
-      return try restore()
+      return try withConnection { connection throws(ClusterError) in try connection.restore() }
     } catch {
       guard error.code == .corruptRecord else { throw error }
       throw damaged(path, error.message)
-    }
-  }
-
-  private func restore() throws(ClusterError) -> CoordinatorRecord? {
-    try withConnection { connection throws(ClusterError) in
-      guard let bytes = try connection.read(CoordinatorKey.state) else { return nil }
-      var view = try restoring("state") { () throws(ClusterError) in
-        try ClusterView(Cloudstate_Internal_Cluster_ClusterView(reading: bytes))
-      }
-      if view.plan.number > 0 {
-        view.plan = try connection.plan(view.plan.number)
-      } else {
-        view.plan = .empty
-      }
-      connection.storedPlan = view.plan.number
-      connection.storedRebalance = try connection.rebalances(limit: 1).first
-      let services = try connection.services()
-      connection.storedServices = Set(services.keys)
-      let record = CoordinatorRecord(
-        coordinatorID: view.coordinatorID, version: view.version,
-        services: services.mapValues(\.shardCount),
-        replicationFactors: services.mapValues(\.replicationFactor).filter { $0.value > 1 },
-        members: Dictionary(uniqueKeysWithValues: view.members.map { ($0.node, $0) }),
-        plan: view.plan, rebalance: connection.storedRebalance,
-        autoscalers: try connection.autoscalers())
-      try checkConsistency(record)
-      return record
     }
   }
 
@@ -159,19 +123,21 @@ package final class RocksDBCoordinatorStore: CoordinatorStore {
     }
   }
 
-  package func planHistory(limit: Int) throws(ClusterError) -> [Plan] {
+  package func planHistory(limit: Int, before: UInt64?) throws(ClusterError) -> [Plan] {
     try withConnection { connection throws(ClusterError) in
-      let numbers = try connection.newest(
-        from: CoordinatorKey.plan(0), to: Array("plan0".utf8), limit: limit)
+      let end = before.map(CoordinatorKey.plan) ?? Array("plan0".utf8)
+      let numbers = try connection.newest(from: CoordinatorKey.plan(0), to: end, limit: limit)
       var plans: [Plan] = []
       for number in numbers { plans.append(try connection.plan(number)) }
       return plans
     }
   }
 
-  package func rebalanceHistory(limit: Int) throws(ClusterError) -> [Rebalance] {
+  package func rebalanceHistory(
+    limit: Int, before: UInt64?
+  ) throws(ClusterError) -> [Rebalance] {
     try withConnection { connection throws(ClusterError) in
-      try connection.rebalances(limit: limit)
+      try connection.rebalances(limit: limit, before: before)
     }
   }
 
@@ -190,21 +156,10 @@ package final class RocksDBCoordinatorStore: CoordinatorStore {
     }
   }
 
-  /// Marks a new or older database with the layout, and refuses one that newer software has made.
+  /// Marks a new or older database with the layout.
   private func checkLayout() throws(ClusterError) {
-    let path = self.path
     try withConnection { connection throws(ClusterError) in
-      if let version = try connection.read(CoordinatorKey.format)?.first {
-        guard version <= Self.layoutVersion else {
-          throw ClusterError(
-            .unknownFormatVersion,
-            "\(path) has layout \(version), this software knows up to \(Self.layoutVersion); use "
-              + "the software that wrote it")
-        }
-        if version == Self.layoutVersion { return }
-      } else if try connection.read(CoordinatorKey.state) != nil {
-        throw damaged(path, "it has a state but no layout version")
-      }
+      guard try connection.layout(in: path) != Self.layoutVersion else { return }
       var batch = WriteBatch(for: connection.database)
       batch.put(
         Array(CoordinatorKey.format.utf8),
@@ -215,56 +170,6 @@ package final class RocksDBCoordinatorStore: CoordinatorStore {
       } catch {
         throw ClusterError(.cannotOpenStore, "\(path) cannot be written: \(error)")
       }
-    }
-  }
-
-  /// What the machine relies on and single records cannot show.
-  private func checkConsistency(_ record: CoordinatorRecord) throws(ClusterError) {
-    for assignment in record.plan.shards {
-      guard let count = record.services[assignment.shard.service], assignment.shard.index < count
-      else {
-        throw ClusterError(
-          .corruptRecord,
-          "plan \(record.plan.number) assigns shard \(assignment.shard), which no service has")
-      }
-    }
-    for member in record.members.values where record.services[member.service] == nil {
-      throw ClusterError(
-        .corruptRecord, "member \(member.node) is of service \(member.service), which is unknown")
-    }
-  }
-}
-
-private func openingFailure(_ error: RocksDBError, path: String) -> ClusterError {
-  switch error.kind {
-  case .lockHeld:
-    ClusterError(
-      .storeInUse,
-      "another process has the folder \(path) open; stop it, or give this coordinator another "
-        + "folder")
-  case .corruption:
-    damaged(path, "\(error)")
-  case .inputOutput, .invalidArgument, .other:
-    ClusterError(.cannotOpenStore, "the database in \(path) cannot be opened: \(error)")
-  }
-}
-
-private func damaged(_ path: String, _ what: String) -> ClusterError {
-  ClusterError(
-    .corruptRecord,
-    "the coordinator's database in \(path) is damaged: \(what). Nodes go on with the plan they have. Keep this folder, "
-      + "and put in its place a copy that is as new as their plan: nodes that follow a newer plan do not follow a "
-      + "coordinator with an older or an empty one")
-}
-
-/// Creates a folder and its parents; existing ones are fine.
-private func createFolder(_ path: String) throws(ClusterError) {
-  var partial = path.hasPrefix("/") ? "/" : ""
-  for part in path.split(separator: "/") {
-    partial += part + "/"
-    if mkdir(partial, 0o755) != 0, errno != EEXIST {
-      throw ClusterError(
-        .cannotOpenStore, "the folder \(partial) cannot be created (error \(errno))")
     }
   }
 }

@@ -17,6 +17,8 @@ package final class ElectedCoordinator: Sendable {
   private let storeClient: EtcdClient
   private let standby: StandbyResponder
   private let desk: AdminDesk
+  private let makeStore: (@Sendable (LeadershipTerm) -> any CoordinatorStore)?
+  private let start = Mutex(Start())
   private let events: AsyncStream<Event>
   private let continuation: AsyncStream<Event>.Continuation
 
@@ -26,6 +28,13 @@ package final class ElectedCoordinator: Sendable {
     case stop
   }
 
+  /// What ``stop()`` has to know of a coordinator that is just starting.
+  private struct Start {
+    var isStopping = false
+    /// The term for which one starts.
+    var term: LeadershipTerm?
+  }
+
   /// Begins to stand for election; ``run()`` does the rest.
   ///
   /// - Parameters:
@@ -33,10 +42,12 @@ package final class ElectedCoordinator: Sendable {
   ///   - prefix: of this cluster's keys in etcd.
   ///   - card: what nodes and other coordinators learn of this one when it leads.
   ///   - desk: learns who answers operators.
+  ///   - makeStore: the store of a term, for tests; the record is in etcd without it.
   package init(
     bus: any MessageBus, etcd: EtcdConfiguration, prefix: String, card: LeaderCard,
     desk: AdminDesk = AdminDesk(), election: ElectionConfiguration,
-    configuration: CoordinatorConfiguration, logger: Logger
+    configuration: CoordinatorConfiguration,
+    makeStore: (@Sendable (LeadershipTerm) -> any CoordinatorStore)? = nil, logger: Logger
   ) throws(ClusterError) {
     try configuration.validate()
     try election.validate()
@@ -44,6 +55,7 @@ package final class ElectedCoordinator: Sendable {
     self.configuration = configuration
     self.logger = logger
     self.desk = desk
+    self.makeStore = makeStore
     keys = EtcdKeys(prefix: prefix)
     standby = StandbyResponder(bus: bus)
     // Each can be filled and drained at its own time: many events cannot pile up, since terms come in turns.
@@ -64,7 +76,7 @@ package final class ElectedCoordinator: Sendable {
   /// - Throws: ``ClusterError`` of a record that cannot be used by any leader, such as a damaged one.
   package func run() async throws {
     var leading: (term: LeadershipTerm, coordinator: Coordinator)?
-    var failure: ClusterError?
+    var failure: (any Error)?
     loop: for await event in events {
       switch event {
       case .election(.follow(let card)): follow(card)
@@ -78,14 +90,21 @@ package final class ElectedCoordinator: Sendable {
         } catch let error as ClusterError where error.code == .leadershipLost {
           elector.refuted(term, reason: error.message)
         } catch {
+          term.end()
           failure = error as? ClusterError ?? ClusterError(.storeFailed, "\(error)")
           break loop
         }
       case .election(.yield(let reason)):
         logger.notice("does not lead any more: \(reason)")
         desk.yield(reason)
-        try await leading?.coordinator.stop()
+        let last = leading
         leading = nil
+        do {
+          try await last?.coordinator.stop()
+        } catch {
+          failure = error
+          break loop
+        }
         elector.yielded()
       case .failed(let error, let term):
         guard error.code == .leadershipLost else {
@@ -98,15 +117,25 @@ package final class ElectedCoordinator: Sendable {
     }
     leading?.term.end()
     desk.yield()
-    try await leading?.coordinator.stop()
+    // Each, whatever has become of the others; the first failure is told.
+    do { try await leading?.coordinator.stop() } catch { failure = failure ?? error }
     standby.cancel()
-    try await elector.stop()
-    try await storeClient.shutDown()
+    do { try await elector.stop() } catch { failure = failure ?? error }
+    do { try await storeClient.shutDown() } catch { failure = failure ?? error }
     if let failure { throw failure }
   }
 
   /// Makes ``run()`` return after the lease has been given up. From any thread, also before ``run()``.
-  package func stop() { continuation.yield(.stop) }
+  ///
+  /// A coordinator that is just starting waits for etcd as long as its term lasts; so that is over at once. One that
+  /// leads finishes what it is writing.
+  package func stop() {
+    start.withLock { start in
+      start.isStopping = true
+      start.term?.end()
+    }
+    continuation.yield(.stop)
+  }
 
   private func follow(_ card: LeaderCard?) {
     standby.follow(card)
@@ -116,9 +145,18 @@ package final class ElectedCoordinator: Sendable {
   }
 
   private func lead(_ term: LeadershipTerm) async throws -> Coordinator {
+    let isStopping = start.withLock { start in
+      start.term = term
+      return start.isStopping
+    }
+    defer { start.withLock { $0.term = nil } }
+    guard !isStopping else {
+      throw ClusterError(.leadershipLost, "this coordinator is stopping")
+    }
     logger.notice("elected: leads from revision \(term.fence) of etcd")
-    let store = EtcdCoordinatorStore(
-      client: storeClient, keys: keys, term: term, logger: logger)
+    let store: any CoordinatorStore =
+      makeStore?(term)
+      ?? EtcdCoordinatorStore(client: storeClient, keys: keys, term: term, logger: logger)
     return try await Coordinator.start(
       bus: bus, store: store, configuration: configuration, logger: logger
     ) { [continuation] in continuation.yield(.failed($0, term)) }

@@ -102,16 +102,16 @@ package final class EtcdCoordinatorStore: CoordinatorStore {
     }
   }
 
-  package func planHistory(limit: Int) throws(ClusterError) -> [Plan] {
+  package func planHistory(limit: Int, before: UInt64?) throws(ClusterError) -> [Plan] {
     guard limit > 0 else { return [] }
     var plans: [Plan] = []
     // One at a time: a hundred large plans are more than one answer holds.
-    var end = keys.afterPlans
+    var end = before.map(keys.plan) ?? keys.afterPlans
     while plans.count < limit {
-      let before = end
+      let last = end
       let (found, _) = try read("the plans") { [client, keys] in
         client.read(
-          key: keys.firstPlan, end: before, limit: 1, descending: true, timeout: Self.patience)
+          key: keys.firstPlan, end: last, limit: 1, descending: true, timeout: Self.patience)
       }
       guard let newest = found.first else { break }
       let digits = String(decoding: newest.key.suffix(20), as: UTF8.self)

@@ -36,6 +36,13 @@ extension SupervisionLoop {
     let numbers = count > current ? Array(current + 1...count) : Array(count + 1..<current + 1)
     let names = numbers.map { Topology.nodeName(service: service, number: $0) }
     let adds = count > current
+    if !adds, let node = names.first(where: undraining.contains) {
+      // Two requests about one node could overtake each other.
+      throw ProgramError(
+        "the coordinator has not taken in yet that \(node) stays",
+        hint: "try again when it answers",
+        status: .conflict)
+    }
     if adds {
       let plans = try run.grow(service, to: count, firstIndex: supervisor.processes.count)
       try add(plans)
@@ -84,6 +91,31 @@ extension SupervisionLoop {
   private func wantedNodes(of service: String) -> Int {
     let leaving = scaling?.machine.service == service ? scaling?.machine.remaining.count ?? 0 : 0
     return (run.nodes(of: service) ?? 0) - leaving
+  }
+
+  /// Sends what the coordinator has still to take in of nodes that stay. Called after every wait.
+  func advanceUndraining() {
+    guard !undraining.isEmpty else { return }
+    guard !supervisor.isStopping else {
+      let names = undraining.names
+      undraining = Undraining()
+      say(
+        "the coordinator has not taken in that \(names.joined(separator: ", ")) stay: they get no shards until "
+          + "cs-admin undrain")
+      return
+    }
+    for node in undraining.due(at: now) {
+      post("/undrain/\(node)") { [weak self] outcome in
+        guard let self else { return }
+        let isSettled =
+          switch outcome {
+          // A refusal is one for good: there is no such node.
+          case .answer(let answer): answer.status < 500
+          case .failed: false
+          }
+        undraining.ended(node, isSettled ? .settled : .silent, at: now)
+      }
+    }
   }
 
   /// Tells the change of a number of nodes what has become of its processes. Called after every wait.
@@ -141,7 +173,7 @@ extension SupervisionLoop {
     for action in actions {
       switch action {
       case .drain(let node): drain(node)
-      case .undrain(let node): post("/undrain/\(node)") { _ in }
+      case .undrain(let node): undraining.add(node, at: now)
       case .askForShards: askForShards()
       case .retire(let node):
         if let index = slots.indices.first(where: { slots[$0].plan.name == node }) {

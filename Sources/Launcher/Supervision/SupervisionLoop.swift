@@ -18,6 +18,8 @@ final class SupervisionLoop {
   let relay: LinkRelay?
   /// The number of nodes that is being changed, and who waits for it.
   var scaling: ScalingJob?
+  /// Nodes that stay, of which the coordinator has to be told.
+  var undraining = Undraining()
   private let signals: Int32
   private let onLaunched: (RunState) -> Void
   private var voice: SupervisionVoice
@@ -112,13 +114,15 @@ final class SupervisionLoop {
       next += length
     }
     advanceScaling()
+    advanceUndraining()
     handle(.tick)
   }
 
   private func pollTimeout() -> Int32 {
     var wait = Duration.seconds(3600)
     let deadlines =
-      [supervisor.nextDeadline, scaling?.machine.nextDeadline] + parts.map(\.deadline)
+      [supervisor.nextDeadline, scaling?.machine.nextDeadline, undraining.nextDeadline]
+      + parts.map(\.deadline)
     for deadline in deadlines.compactMap({ $0 }) { wait = min(wait, deadline - now) }
     if supervisor.states.contains(where: \.isStarting) { wait = min(wait, Self.probeInterval) }
     return Int32((max(wait, .zero).secondsAsDouble * 1000).rounded(.up))

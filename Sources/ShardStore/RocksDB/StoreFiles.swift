@@ -45,6 +45,8 @@ enum StoreFiles {
     options.recovery = .tolerateIncompleteTail
     let database: Database
     do throws(RocksDBError) {
+      // Opening writes the list of files anew, and with it what it has passed over.
+      _ = try DatabaseInspection.inspect(path)
       database = try Database.open(
         path: path, options: options, families: familyOptions(memory: memory))
     } catch {
@@ -99,12 +101,18 @@ enum StoreFiles {
         .corruptRecord,
         "the database in \(path) is damaged (\(error.message)). Nothing was changed. Keep a copy, "
           + "then restore it from a replica or a backup")
+    case .invalidArgument where error.message.contains("Column families not opened: coordinator"):
+      StoreError(
+        .cannotOpen,
+        "\(path) is a coordinator's directory; choose another --data for the node")
     case .invalidArgument where error.message.contains("Column families not opened"):
       StoreError(
         .unknownFormatVersion,
         "the database in \(path) has parts this software does not know (\(error.message)), and it knows "
           + "formats up to version \(StoredFormat.databaseVersion); start the newer cs-node that wrote "
           + "it, or choose another --data")
+    case .unfinished:
+      StoreError(.cannotOpen, "the database in \(path) cannot be used: \(error.message)")
     case .inputOutput, .invalidArgument, .other:
       StoreError(
         .cannotOpen,

@@ -25,10 +25,11 @@ struct DataVerifyCommand: ParsableCommand {
         cs-admin data verify /var/lib/cart-1 /var/lib/cart-2
 
       Copies of a shard that end at the same position have the same digest, on whichever node they are, and in a \
-      backup. Two that do not are told, and fail the command. The node must not run.
+      backup. Two that do not are told, and fail the command. The node must not run; one that runs checks its copies \
+      itself (cs-node --scrub-rate).
 
       EXIT STATUS
-        0 all is sound   1 damage, or copies that differ   5 no data directory
+        0 all is sound   1 damage, or copies that differ   5 no data directory   7 its node runs
       """)
 
   @Argument(help: "Data directories.", completion: .directory) var directory: [String]
@@ -78,10 +79,7 @@ struct DataVerifyCommand: ParsableCommand {
   }
 
   private func look(into path: String) throws(BackupError) -> [Finding] {
-    // Opening a store would make one.
-    guard try BackupRestoration.isFilled(path) else {
-      throw BackupError(.notFound, "there is no data directory \(path)")
-    }
+    try checkIsStore(path)
     let store: RocksDBShardStore
     let identity: NodeIdentity?
     do throws(StoreError) {
@@ -89,7 +87,14 @@ struct DataVerifyCommand: ParsableCommand {
         path: path, logger: Logger(label: "verify") { _ in SwiftLogNoOpLogHandler() })
       identity = try store.metadata(NodeIdentity.documentName).flatMap(NodeIdentity.init(encoded:))
     } catch {
-      throw BackupError(error.code == .inUse ? .conflict : .damaged, error.message)
+      guard error.code != .inUse else {
+        throw BackupError(
+          .conflict,
+          "the node of \(path) runs: stop it first, or leave it to the node, which checks its copies itself and says in "
+            + "its log what it finds")
+      }
+      throw BackupError(
+        error.code == .unknownFormatVersion ? .newerFormat : .damaged, error.message)
     }
     defer { store.close() }
     guard let identity else {
@@ -108,6 +113,34 @@ struct DataVerifyCommand: ParsableCommand {
         finding.problem = "\(error)"
       }
       return finding
+    }
+  }
+
+  /// Opening a store would make one in whatever folder it is.
+  private func checkIsStore(_ path: String) throws(BackupError) {
+    var place = path
+    while place.count > 1, place.hasSuffix("/") { place.removeLast() }
+    let folder: StoreFolder
+    do throws(StoreError) {
+      folder = try StoreFolder(place)
+    } catch {
+      throw BackupError(.inputOutput, error.message)
+    }
+    switch folder {
+    case .store: return
+    case .empty: throw BackupError(.notFound, "there is no data directory \(path)")
+    case .coordinator:
+      throw BackupError(
+        .notFound,
+        "\(path) is a coordinator's directory, which holds no shards; name nodes' directories")
+    case .other(let stores):
+      guard !stores.isEmpty else {
+        throw BackupError(.notFound, "\(path) is no data directory, and none is in it")
+      }
+      throw BackupError(
+        .notFound,
+        "\(path) is no data directory; try those in it: cs-admin data verify "
+          + stores.joined(separator: " "))
     }
   }
 

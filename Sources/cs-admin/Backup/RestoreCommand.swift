@@ -19,8 +19,12 @@ struct RestoreCommand: ParsableCommand {
             --data cart-1=/var/lib/cart-1 --data cart-2=/var/lib/cart-2
             spread over two nodes, and the coordinator's directory, which knows what is where
 
-      Asks no node; nothing may run on the directories, which must be empty or not there yet. Each is made beside \
-      its place and moved there when all of it was read back and has the digests of the backup. Then start the \
+        cs-admin restore --from users --coordinator /var/lib/coordinator --data users-1=/var/lib/users-1
+            then another service of the same cluster, before its coordinator starts
+
+      Asks no node; nothing may run on the directories, which must be empty or not there yet. They are made beside \
+      their places and moved there when all of it was read back and has the digests of the backup: all or none. One that \
+      was there when a restore was interrupted is refused by whoever starts on it. Then start the \
       coordinator and the nodes on them, with the names given here. More nodes may join later; with several \
       copies of each shard (cs-node --replication) the nodes make the others themselves.
 
@@ -61,20 +65,32 @@ struct RestoreCommand: ParsableCommand {
     do throws(BackupError) {
       let backup = try BackupReader(from)
       let targets = try targets(of: backup.manifest)
-      for path in targets.map(\.path) + (coordinator.map { [$0] } ?? []) {
-        try BackupRestoration.checkEmpty(path)
+      for path in targets.map(\.path) { try BackupRestoration.checkEmpty(path) }
+      let plan = RestoredPlan(backup.manifest, targets: targets)
+      let isSecond = try coordinator.map { path throws(BackupError) in
+        try plan.isSecond(in: path)
       }
       console.info("restoring \(backup.manifest.text)")
       let restoration = BackupRestoration(
         backup, logger: Logger(label: "restore") { _ in SwiftLogNoOpLogHandler() }
       ) { console.detail("shard \($0) is restored") }
+      var directories = targets.map(restoration.directory)
+      if let coordinator, isSecond == true {
+        try RestoredDirectories.make(directories) { () throws(BackupError) in
+          try plan.add(to: coordinator)
+        }
+      } else {
+        if let coordinator { directories.append(plan.directory(coordinator)) }
+        try RestoredDirectories.make(directories)
+      }
       for target in targets {
-        try restoration.restore(target)
         console.info("made \(target.path) with \(target.shards.count) shards")
       }
       if let coordinator {
-        try RestoredPlan(backup.manifest, targets: targets).write(to: coordinator)
-        console.info("made \(coordinator), the coordinator's directory")
+        console.info(
+          isSecond == true
+            ? "added the service to \(coordinator), the coordinator's directory"
+            : "made \(coordinator), the coordinator's directory")
       }
       try report(backup.manifest, targets, format, console)
     } catch {

@@ -89,26 +89,38 @@ struct PlanHistoryCommand: AsyncParsableCommand {
     discussion: """
       EXAMPLES
         cs-admin plan history
-        cs-admin plan history --limit 100 -o json | jq '.rebalances[0].steps[] | {shard, bytes, pauseMilliseconds}'
+        cs-admin plan history -o json | jq '.rebalances[0].steps[] | {shard, bytes, pauseMilliseconds}'
+        cs-admin plan history --limit 100 --before 1200
+            older plans
+
+      The coordinator keeps the newest 1000 plans (128 with etcd) and 200 rebalances. An answer has the newest 20
+      rebalances at most, and none with --before.
 
       EXIT STATUS
         0 listed   2 wrong argument   3 the coordinator does not answer
       """)
 
-  @Option(help: "So many of each, up to 1000.") var limit = 20
+  @Option(help: "So many plans, up to 1000.") var limit = 20
+  @Option(help: ArgumentHelp("Only plans with lower numbers than this.", valueName: "plan"))
+  var before: UInt64?
   @OptionGroup var options: ClusterOptions
 
   func validate() throws {
     guard (1...1000).contains(limit) else { throw ValidationError("--limit must be 1 to 1000") }
+    if before == 0 { throw ValidationError("--before must be a plan's number; the first is 1") }
   }
 
   func run() async throws {
-    let answer = try await options.client().get("/plan/history?limit=\(limit)")
+    let cursor = before.map { "&before=\($0)" } ?? ""
+    let answer = try await options.client().get("/plan/history?limit=\(limit)\(cursor)")
+    let history = try answer.decoded(PlanHistoryDocument.self)
     try options.print(answer) {
-      let history = try answer.decoded(PlanHistoryDocument.self)
       let rebalances = history.rebalances.map(\.line)
       return (history.plans.map(\.line) + (rebalances.isEmpty ? [] : [""]) + rebalances)
         .joined(separator: "\n")
+    }
+    if let oldest = history.plans.last?.number, oldest > 1, history.plans.count == limit {
+      options.console.info("older plans: cs-admin plan history --before \(oldest)")
     }
   }
 }

@@ -4,8 +4,12 @@ import CommandLineKit
 
 /// `cs-admin status`: how the cluster is, in one line and as exit status.
 struct StatusCommand: AsyncParsableCommand {
+  static let name = "status"
+  /// Also of a wrong argument: 2 says that the cluster is down, and nothing else.
+  static let unknownCode = ExitStatus.unreachable.rawValue
+
   static let configuration = CommandConfiguration(
-    commandName: "status",
+    commandName: name,
     abstract: "Tells in one line how the cluster is.",
     discussion: """
       EXAMPLES
@@ -18,9 +22,9 @@ struct StatusCommand: AsyncParsableCommand {
       EXIT STATUS
         0 OK         every shard is served, with as many copies as its service wants
         1 DEGRADED   every shard has a primary, and yet something needs attention or time
-        2 DOWN       commands of some shards, or of all, fail (or: a wrong argument)
-        3            the coordinator does not answer
-        (as monitoring plugins have it: OK, warning, critical, unknown)
+        2 DOWN       commands of some shards, or of all, fail
+        3            unknown: the coordinator does not answer, or an argument is wrong
+        (as monitoring plugins have it: OK, warning, critical, unknown; 2 never means a wrong argument here)
       """)
 
   @OptionGroup var options: ClusterOptions

@@ -197,11 +197,19 @@ struct ChaosTests {
     #expect(refused.exit == .code(7))
     #expect(refused.talk.contains("does not drain cart-2: no room elsewhere; cart has 2 nodes"))
     standIns.release("drain.refused")
+    try standIns.control("undrain.silent")
     let late = try await tell(standIns, "scale", "cart=1", "--timeout", "1500ms", "-j")
     #expect(late.exit == .code(3), "\(late.talk)")
     #expect(late.talk.contains("not all shards could be moved in time (cart-2 has 3)"))
-    try await eventually("the drain is taken back") {
-      standIns.journal.contains("undrain cart-2 at coordinator")
+    try await eventually("the drain is to be taken back, and that is said again") {
+      standIns.journal.count { $0 == "undrain cart-2 at coordinator" } >= 2
+    }
+    let early = try await tell(standIns, "scale", "cart=1")
+    #expect(early.exit == .code(7))
+    #expect(early.talk.contains("has not taken in yet that cart-2 stays"), "\(early.talk)")
+    standIns.release("undrain.silent")
+    try await eventually("the drain is taken back, and nodes can be given up again") {
+      try await tell(standIns, "scale", "cart=1", "--timeout", "1ms").exit == .code(3)
     }
     #expect(try process(standIns, "cart-2")?.state == "ready")
     let wrong = try await tell(standIns, "scale", "cort=1")

@@ -9,7 +9,8 @@ import TestSupport
 /// SIGTERM).
 ///
 /// The coordinator answers on its admin address: a node has three shards until it is told to drain and
-/// the file `NAME.moved` is there; `drain.refused` makes it refuse; what it is told is in the journal.
+/// the file `NAME.moved` is there; `drain.refused` makes it refuse, and `undrain.silent` take no drain back; what it is told
+/// is in the journal.
 struct StandIns {
   let folder: TemporaryDirectory
   var path: String { folder.path }
@@ -76,6 +77,8 @@ struct StandIns {
         def do_POST(self):
             _, verb, node = self.path.split("/")
             journal(verb + " " + node + " at")
+            if verb == "undrain" and os.path.exists(here + "/undrain.silent"):
+                return self.answer(503, '{"error": "the disk is busy"}')
             if os.path.exists(here + "/drain.refused"):
                 return self.answer(409, '{"error": "no room elsewhere"}')
             drained.append(node)
