@@ -88,10 +88,6 @@ final class BenchCluster {
     _ = try await ask("drain/\(name)", method: "POST")
   }
 
-  func undrain(_ name: String) async throws {
-    _ = try await ask("undrain/\(name)", method: "POST")
-  }
-
   func members() async throws -> [NodeDocument] {
     try JSONDecoder().decode(NodesDocument.self, from: try await ask("nodes")).nodes
   }

@@ -23,7 +23,9 @@ struct MoveCommand: AsyncParsableCommand {
   var rate: Double?
   @Option(help: "How many of a hundred commands read; the others store an event.") var reads = 50
   @Option(help: "How many carts the commands go to.") var carts = 2000
-  @Option(help: "How often nodes join and leave; more give a 99th percentile of more shards.")
+  @Option(
+    help: "How often all is done, with empty databases; more give a 99th percentile of more shards."
+  )
   var rounds = 1
   @Option(help: "Folder for the databases; default: a temporary one here.") var data: String?
   @Option(name: .shortAndLong, help: "text or json (one object a line).")
@@ -41,8 +43,39 @@ struct MoveCommand: AsyncParsableCommand {
   func run() async throws {
     let folder = try BenchFolder(path: data)
     defer { folder.remove() }
+    if output == .text { print(MovePhase.header) }
+    var all: [MovePhase] = []
+    for round in 1...rounds {
+      let own = try BenchFolder(path: "\(folder.path)/round-\(round)")
+      defer { own.remove() }
+      for phase in try await self.round(in: own.path) {
+        if let index = all.firstIndex(where: { $0.name == phase.name }) {
+          all[index].add(phase)
+        } else {
+          all.append(phase)
+        }
+      }
+    }
+    for phase in all where phase.rounds > 1 { show(phase) }
+  }
+
+  /// Begins with empty databases; answers what was seen, which it has shown.
+  private func round(in folder: String) async throws -> [MovePhase] {
+    let watch = SyncWatch(folder: folder)
+    let phases: [MovePhase]
+    do {
+      phases = try await round(in: folder, watch: watch)
+    } catch {
+      try await watch.end()
+      throw error
+    }
+    try await watch.end()
+    return phases
+  }
+
+  private func round(in folder: String, watch: SyncWatch) async throws -> [MovePhase] {
     let cluster = try await BenchCluster(
-      folder: folder.path, nodes: 3, shards: shards, replication: replication)
+      folder: folder, nodes: 3, shards: shards, replication: replication)
     defer { cluster.stop() }
     let eventLoop = MultiThreadedEventLoopGroup.singleton.next()
     let mix = CartMix(carts: carts, shards: UInt32(shards), readPercent: reads)
@@ -62,54 +95,41 @@ struct MoveCommand: AsyncParsableCommand {
       load.value.use(addresses)
       load.value.start(perSecond: perSecond)
     }.get()
-    if output == .text { print(MovePhase.header) }
-    var all: [MovePhase] = []
+    var phases: [MovePhase] = []
     func phase(_ name: String, _ change: () async throws -> Void) async throws {
       let known = Set(try await cluster.rebalances().map(\.id))
       _ = try await eventLoop.submit { load.value.take() }.get()
+      _ = watch.take()
       let start = ContinuousClock.now
       try await change()
       let seconds = (ContinuousClock.now - start) / .seconds(1)
       let seen = try await eventLoop.submit { load.value.take() }.get()
       let steps = try await cluster.rebalances().filter { !known.contains($0.id) }.flatMap(\.steps)
-      let phase = MovePhase(name: name, seconds: seconds, seen: seen, steps: steps)
+      let phase = MovePhase(
+        name: name, seconds: seconds, seen: seen, steps: steps, stall: watch.take())
       show(phase)
       if let error = seen.firstError { Console().warning("first error: \(error)") }
-      if let index = all.firstIndex(where: { $0.name == name }) {
-        all[index].add(phase)
-      } else {
-        all.append(phase)
-      }
+      phases.append(phase)
     }
     // Without moves, as a measure for the waits with them: more nodes on one machine share its processors and its disk.
     func rest(_ nodes: String) async throws {
       try await phase("\(nodes) at rest") { try await Task.sleep(for: .seconds(3)) }
     }
     try await rest("three nodes")
-    for round in 1...rounds {
-      let (fourth, fifth) = ("bench-\(round * 2 + 2)", "bench-\(round * 2 + 3)")
-      try await phase("three nodes to five") {
-        try await cluster.add(fourth)
-        try await cluster.add(fifth)
-        try await cluster.waitUntilBalanced()
-      }
-      try await rest("five nodes")
-      let leaving = [fifth, fourth, "bench-3"]
-      try await phase("five nodes to two") {
-        for name in leaving { try await cluster.drain(name) }
-        try await cluster.waitUntilBalanced(drained: Set(leaving))
-      }
-      try await rest("two nodes")
-      guard round < rounds else { break }
-      cluster.remove(fifth)
-      cluster.remove(fourth)
-      try await phase("two nodes to three") {
-        try await cluster.undrain("bench-3")
-        try await cluster.waitUntilBalanced(drained: [fifth, fourth])
-      }
+    try await phase("three nodes to five") {
+      try await cluster.add("bench-4")
+      try await cluster.add("bench-5")
+      try await cluster.waitUntilBalanced()
     }
+    try await rest("five nodes")
+    let leaving = ["bench-5", "bench-4", "bench-3"]
+    try await phase("five nodes to two") {
+      for name in leaving { try await cluster.drain(name) }
+      try await cluster.waitUntilBalanced(drained: Set(leaving))
+    }
+    try await rest("two nodes")
     try await eventLoop.submit { load.value.stop() }.get()
-    for phase in all where phase.rounds > 1 { show(phase) }
+    return phases
   }
 
   private func show(_ phase: MovePhase) {

@@ -17,8 +17,12 @@ struct MovePhase {
   /// The longest wait of each shard that moved, or of all where none did: milliseconds, ascending.
   private var waits: [Double]
   private var fences: [Double]
+  /// The longest sync of a bystander, in milliseconds.
+  private var stall: Double
 
-  init(name: String, seconds: Double, seen: MoveLoad.Result, steps: [StepDocument]) {
+  init(
+    name: String, seconds: Double, seen: MoveLoad.Result, steps: [StepDocument], stall: Duration
+  ) {
     self.name = name
     self.seconds = seconds
     commands = seen.commands
@@ -33,6 +37,7 @@ struct MovePhase {
     waits = seen.longest.filter { indexes.isEmpty || indexes.contains($0.key) }
       .map { Double($0.value) / 1e6 }.sorted()
     fences = moved.compactMap(\.pauseMilliseconds).sorted()
+    self.stall = stall / .milliseconds(1)
   }
 
   /// The same thing, which happened again.
@@ -47,6 +52,7 @@ struct MovePhase {
     latencies = (latencies + other.latencies).sorted()
     waits = (waits + other.waits).sorted()
     fences = (fences + other.fences).sorted()
+    stall = max(stall, other.stall)
   }
 
   private func at(_ fraction: Double, _ values: [Double]) -> Double {
@@ -55,7 +61,7 @@ struct MovePhase {
 
   static let header =
     "phase                   seconds  commands  errors  moves    bytes  bytes/event  p50 ms  p99 ms  "
-    + "shard wait p50/p99/max ms  fence p99 ms"
+    + "shard wait p50/p99/max ms  fence p99 ms  bystander's sync max ms"
 
   private var bytesPerEvent: Double { events == 0 ? 0 : Double(bytes) / Double(events) }
 
@@ -67,7 +73,7 @@ struct MovePhase {
       "\(commands)", "\(errors)", "\(moves)", "\(bytes)", text(bytesPerEvent),
       text(at(0.5, latencies)), text(at(0.99, latencies)),
       "\(text(at(0.5, waits)))/\(text(at(0.99, waits)))/\(text(waits.last ?? 0))",
-      text(at(0.99, fences)),
+      text(at(0.99, fences)), text(stall),
     ]
     return cells.joined(separator: "  ")
   }
@@ -81,6 +87,7 @@ struct MovePhase {
       + "\"shardWaitP50Milliseconds\":\(at(0.5, waits).threeDecimals),"
       + "\"shardWaitP99Milliseconds\":\(at(0.99, waits).threeDecimals),"
       + "\"shardWaitMaxMilliseconds\":\((waits.last ?? 0).threeDecimals),"
-      + "\"fenceP99Milliseconds\":\(at(0.99, fences).threeDecimals)}"
+      + "\"fenceP99Milliseconds\":\(at(0.99, fences).threeDecimals),"
+      + "\"bystanderSyncMaxMilliseconds\":\(stall.threeDecimals)}"
   }
 }
