@@ -91,7 +91,8 @@ package enum DatabaseInspection {
     return false
   }
 
-  /// Whether another process has the database open.
+  /// Whether another process has the database open. Not for a process that has it open itself: to close any descriptor
+  /// of a file ends the locks that its process holds on it (POSIX, fcntl).
   package static func isOpenElsewhere(_ path: String) -> Bool {
     let descriptor = open("\(path)/LOCK", O_RDONLY | O_CLOEXEC)
     guard descriptor >= 0 else { return false }

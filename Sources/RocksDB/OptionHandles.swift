@@ -30,6 +30,8 @@ struct OptionsHandle: ~Copyable {
     rocksdb_options_set_max_total_wal_size(raw, options.maximumLogBytes)
     rocksdb_options_set_max_open_files(raw, options.maximumOpenFiles)
     rocksdb_options_set_max_background_jobs(raw, options.backgroundJobs)
+    // It is read twice at each start, and otherwise begun anew only at one GiB.
+    rocksdb_options_set_max_manifest_file_size(raw, 16 << 20)
     rocksdb_options_set_manual_wal_flush(raw, 0)
     let recovery =
       switch options.recovery {

@@ -26,6 +26,18 @@ struct AdministrationTests {
     let unknown = try await admin("shards", "--node", "nobody")
     #expect(unknown.status == .code(5))
     #expect(unknown.talk.contains("there is cart-1,cart-2"))
+    let sent = try await runTool(
+      "cs-send",
+      [
+        "-s", cluster.servers, "--count", "40", "ShoppingCart/AddItem",
+        #"{"userId":"ada","productId":"tea","name":"Tea","quantity":2}"#,
+      ])
+    #expect(sent.status == .code(0), "\(sent.talk)")
+    try await eventually("the commands are counted with their shard") {
+      let shards = try await admin("shards", "-o", "json").jsonLines().first?["shards"]
+      let rates = (shards as? [[String: Any]])?.compactMap { $0["commandsPerSecond"] as? Double }
+      return rates?.count { $0 > 0 } == 1
+    }
     let status = try await admin("status")
     #expect(
       status.output.hasPrefix("OK") || status.output.hasPrefix("DEGRADED"), "\(status.output)")

@@ -10,19 +10,24 @@ extension ClusterMembership {
 
   /// See ``ClusterHandle/report(_:heard:)``; the subject is `cs.coordinator.shards`.
   package func report(_ reports: [ShardReport], heard: @escaping @Sendable () -> Void) {
-    let isTaken = loop.execute { [self] in send(reports[...], heard: heard) }
+    let isTaken = loop.execute { [self] in send(reports, heard: heard) }
     if !isTaken { heard() }
   }
 
-  private func send(_ reports: ArraySlice<ShardReport>, heard: @escaping @Sendable () -> Void) {
+  /// All parts go at once, so that no later report overtakes one of them.
+  private func send(_ reports: [ShardReport], heard: @escaping @Sendable () -> Void) {
     guard !state.value.isStopped, !reports.isEmpty else { return heard() }
-    let message = ShardsReport(
-      node: nodeID, incarnation: configuration.info.incarnation,
-      shards: Array(reports.prefix(Self.reportsPerMessage)))
-    let rest = reports.dropFirst(Self.reportsPerMessage)
-    ask(.shardReports, payload: message.message.encoded) { [self] result in
-      take(result)
-      if rest.isEmpty { heard() } else { send(rest, heard: heard) }
+    let starts = Array(stride(from: 0, to: reports.count, by: Self.reportsPerMessage))
+    let missing = NIOLoopBoundBox(starts.count, eventLoop: loop.eventLoop)
+    for start in starts {
+      let message = ShardsReport(
+        node: nodeID, incarnation: configuration.info.incarnation,
+        shards: Array(reports[start...].prefix(Self.reportsPerMessage)))
+      ask(.shardReports, payload: message.message.encoded) { [self] result in
+        take(result)
+        missing.value -= 1
+        if missing.value == 0 { heard() }
+      }
     }
   }
 

@@ -109,8 +109,8 @@ extension SupervisionLoop {
         guard let self else { return }
         let isSettled =
           switch outcome {
-          // A refusal is one for good: there is no such node.
-          case .answer(let answer): answer.status < 500
+          // There may be no such node any more; everything else is worth another try.
+          case .answer(let answer): (200..<300).contains(answer.status) || answer.status == 404
           case .failed: false
           }
         undraining.ended(node, isSettled ? .settled : .silent, at: now)

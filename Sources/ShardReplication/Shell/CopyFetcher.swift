@@ -53,6 +53,8 @@ struct CopyFetcher: Sendable {
   ) -> Result<ShardEnd, StoreError> {
     switch result {
     case .failure(let error): .failure(error)
+    case .success(.appended(let position)) where position != last.position:
+      .failure(StoreError(.readFailed, "not all of what was fetched is in this node's copy"))
     case .success(.appended):
       .success(ShardEnd(position: last.position, epoch: last.epoch, time: last.time))
     case .success(.mismatch(let end)): .success(end)

@@ -118,8 +118,9 @@ extension CommitCycle where Backend: ~Copyable {
       }
       settleIfFull()
     }
-    guard !append.consumers.isEmpty else { return }
+    // The sync behind the last delta may have failed as well.
     if let refusal = ledger.refusal(of: shard) { throw refusal }
+    guard !append.consumers.isEmpty else { return }
     for (consumer, position) in append.consumers {
       backend.stage(position, of: consumer, in: shard)
     }

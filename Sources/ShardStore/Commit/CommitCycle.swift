@@ -58,7 +58,12 @@ struct CommitCycle<Backend: CommitBackend & ~Copyable>: ~Copyable {
         // kind, the shard shares the sync of the others: after a failover many are opened at once.
         if isUnsettled(shard) { settle() }
         let result = Result { () throws(StoreError) in try open(shard, epoch: epoch) }
-        reports.appendOpening(result, to: completion)
+        // One that raises no epoch leaves nothing to sync.
+        if isUnsettled(shard) {
+          reports.appendOpening(result, to: completion)
+        } else {
+          completion(result)
+        }
       case .close(let shard, let completion):
         if let slot = ledger.slot(of: shard) { ledger.close(slot) }
         reports.append(.success(())) { _ in completion() }

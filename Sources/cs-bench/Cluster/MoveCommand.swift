@@ -44,19 +44,25 @@ struct MoveCommand: AsyncParsableCommand {
     let folder = try BenchFolder(path: data)
     defer { folder.remove() }
     if output == .text { print(MovePhase.header) }
-    var all: [MovePhase] = []
+    // Over all rounds, and over those in which the disk did not stand still by itself.
+    var (all, calm): ([MovePhase], [MovePhase]) = ([], [])
+    func add(_ phase: MovePhase, to phases: inout [MovePhase]) {
+      if let index = phases.firstIndex(where: { $0.name == phase.name }) {
+        phases[index].add(phase)
+      } else {
+        phases.append(phase)
+      }
+    }
     for round in 1...rounds {
       let own = try BenchFolder(path: "\(folder.path)/round-\(round)")
       defer { own.remove() }
       for phase in try await self.round(in: own.path) {
-        if let index = all.firstIndex(where: { $0.name == phase.name }) {
-          all[index].add(phase)
-        } else {
-          all.append(phase)
-        }
+        add(phase, to: &all)
+        if phase.isCalm { add(phase, to: &calm) }
       }
     }
     for phase in all where phase.rounds > 1 { show(phase) }
+    for phase in calm where phase.rounds > 1 && phase.rounds < rounds { show(phase) }
   }
 
   /// Begins with empty databases; answers what was seen, which it has shown.

@@ -17,11 +17,11 @@ struct MovePhase {
   /// The longest wait of each shard that moved, or of all where none did: milliseconds, ascending.
   private var waits: [Double]
   private var fences: [Double]
-  /// The longest sync of a bystander, in milliseconds.
-  private var stall: Double
+  /// The longest sync of a bystander; `nil` if none could be watched.
+  private(set) var stall: Duration?
 
   init(
-    name: String, seconds: Double, seen: MoveLoad.Result, steps: [StepDocument], stall: Duration
+    name: String, seconds: Double, seen: MoveLoad.Result, steps: [StepDocument], stall: Duration?
   ) {
     self.name = name
     self.seconds = seconds
@@ -37,8 +37,14 @@ struct MovePhase {
     waits = seen.longest.filter { indexes.isEmpty || indexes.contains($0.key) }
       .map { Double($0.value) / 1e6 }.sorted()
     fences = moved.compactMap(\.pauseMilliseconds).sorted()
-    self.stall = stall / .milliseconds(1)
+    self.stall = stall
   }
+
+  /// Where the disk itself stood still for longer, waits tell of the machine.
+  static let calmSync: Duration = .milliseconds(50)
+
+  /// Whether the bystander could work all the time.
+  var isCalm: Bool { stall.map { $0 < Self.calmSync } ?? false }
 
   /// The same thing, which happened again.
   mutating func add(_ other: MovePhase) {
@@ -52,7 +58,7 @@ struct MovePhase {
     latencies = (latencies + other.latencies).sorted()
     waits = (waits + other.waits).sorted()
     fences = (fences + other.fences).sorted()
-    stall = max(stall, other.stall)
+    stall = stall.flatMap { own in other.stall.map { max(own, $0) } }
   }
 
   private func at(_ fraction: Double, _ values: [Double]) -> Double {
@@ -63,23 +69,24 @@ struct MovePhase {
     "phase                   seconds  commands  errors  moves    bytes  bytes/event  p50 ms  p99 ms  "
     + "shard wait p50/p99/max ms  fence p99 ms  bystander's sync max ms"
 
+  private var stallMilliseconds: Double? { stall.map { $0 / .milliseconds(1) } }
   private var bytesPerEvent: Double { events == 0 ? 0 : Double(bytes) / Double(events) }
 
   var row: String {
     func text(_ value: Double) -> String { value.threeDecimals }
-    let title = rounds == 1 ? name : "\(name), \(rounds)x"
+    let title = rounds == 1 ? name : "\(name), \(rounds)x\(isCalm ? " calm" : "")"
     let cells = [
       title + String(repeating: " ", count: max(0, 22 - title.count)), text(seconds),
       "\(commands)", "\(errors)", "\(moves)", "\(bytes)", text(bytesPerEvent),
       text(at(0.5, latencies)), text(at(0.99, latencies)),
       "\(text(at(0.5, waits)))/\(text(at(0.99, waits)))/\(text(waits.last ?? 0))",
-      text(at(0.99, fences)), text(stall),
+      text(at(0.99, fences)), stallMilliseconds?.threeDecimals ?? "-",
     ]
     return cells.joined(separator: "  ")
   }
 
   var json: String {
-    "{\"phase\":\"\(name)\",\"rounds\":\(rounds),\"seconds\":\(seconds.threeDecimals),"
+    "{\"phase\":\"\(name)\",\"rounds\":\(rounds),\"calm\":\(isCalm),\"seconds\":\(seconds.threeDecimals),"
       + "\"commands\":\(commands),\"errors\":\(errors),\"moves\":\(moves),\"bytes\":\(bytes),"
       + "\"events\":\(events),"
       + "\"p50Milliseconds\":\(at(0.5, latencies).threeDecimals),"
@@ -88,6 +95,6 @@ struct MovePhase {
       + "\"shardWaitP99Milliseconds\":\(at(0.99, waits).threeDecimals),"
       + "\"shardWaitMaxMilliseconds\":\((waits.last ?? 0).threeDecimals),"
       + "\"fenceP99Milliseconds\":\(at(0.99, fences).threeDecimals),"
-      + "\"bystanderSyncMaxMilliseconds\":\(stall.threeDecimals)}"
+      + "\"bystanderSyncMaxMilliseconds\":\(stallMilliseconds?.threeDecimals ?? "null")}"
   }
 }

@@ -26,13 +26,16 @@ extension CoordinatorMachine {
     }
   }
 
-  /// Takes each move and each new replica one step further, where it can go.
+  /// Ends the moves whose targets serve.
+  mutating func finishMoves(_ draft: inout PlanDraft, at now: Moment) -> [Directive] {
+    draft.moves.filter { $0.phase == .promoted }.flatMap { finish($0, &draft, at: now) }
+  }
+
+  /// Takes each other move and each new replica one step further, where it can go.
   mutating func advanceMoves(_ draft: inout PlanDraft, at now: Moment) -> [Directive] {
     var directives: [Directive] = []
-    for move in draft.moves {
-      directives +=
-        move.phase == .promoted
-        ? finish(move, &draft, at: now) : advance(move, &draft, at: now)
+    for move in draft.moves where move.phase != .promoted {
+      directives += advance(move, &draft, at: now)
     }
     for place in runningSteps {
       guard case .add(let node)? = record.rebalance?.steps[place].action else { continue }

@@ -14,10 +14,13 @@ extension CoordinatorMachine {
     var directives = failOver(&draft, at: now)
     shrinkInSync(&draft)
     withdrawOffers(&draft)
-    // What can wait is decided when the fence is over: see `fencePrecedence`.
-    if !isFencing(draft, at: now.uptime) { growInSync(&draft, at: now.uptime) }
+    directives += finishMoves(&draft, at: now)
+    // What can wait is decided between two fences: see `fencePrecedence`.
+    if !isFencing(draft, at: now.uptime) {
+      growInSync(&draft, at: now.uptime)
+      directives += beginSteps(&draft, at: now)
+    }
     directives += advanceMoves(&draft, at: now)
-    if !isFencing(draft, at: now.uptime) { directives += beginSteps(&draft, at: now) }
     directives += endRebalanceIfDone()
     if draft.isChanged {
       adopt(draft.plan(createdAt: now.wall))
