@@ -50,6 +50,18 @@ struct CopyEpochTests {
     #expect(try await storeFailure { try await store.drop(own, epoch: 3) }.code == .shardStopped)
   }
 
+  /// Opens a shard and returns while its first batch, with token 0, is being committed.
+  private func holdCommit(
+    of shard: ShardID, in store: any ShardVerifying, on disk: FaultyDisk
+  ) async throws -> OutcomeRecorder {
+    _ = try await store.open(shard, epoch: 1)
+    disk.hold()
+    let recorder = OutcomeRecorder()
+    store.submit(batch(shard, events: ["held"]), token: 0, to: recorder)
+    try await eventually("the commit is held") { disk.isHolding }
+    return recorder
+  }
+
   @Test("shards that are opened at one time share a sync", arguments: StoreKind.allCases)
   func openedTogether(kind: StoreKind) async throws {
     let disk = FaultyDisk()
@@ -58,11 +70,7 @@ struct CopyEpochTests {
       disk.release()
       store.close()
     }
-    _ = try await store.open(own, epoch: 1)
-    disk.hold()
-    let recorder = OutcomeRecorder()
-    store.submit(batch(own, events: ["held"]), token: 0, to: recorder)
-    try await eventually("the commit is held") { disk.isHolding }
+    let recorder = try await holdCommit(of: own, in: store, on: disk)
     let before = disk.commits
     let opened = Mutex<[UInt32: Position]>([:])
     for index in UInt32(1)...10 {
@@ -94,11 +102,7 @@ struct CopyEpochTests {
       disk.release()
       store.close()
     }
-    _ = try await store.open(own, epoch: 1)
-    disk.hold()
-    let recorder = OutcomeRecorder()
-    store.submit(batch(own, events: ["held"]), token: 0, to: recorder)
-    try await eventually("the commit is held") { disk.isHolding }
+    let recorder = try await holdCommit(of: own, in: store, on: disk)
     let seen = Mutex<(end: Position?, outcomes: Int)?>(nil)
     store.openShard(own, epoch: Epoch(2)) { result in
       let end = try? result.get()
@@ -120,12 +124,8 @@ struct CopyEpochTests {
       store.close()
     }
     let other = try shard(1)
-    _ = try await store.open(other, epoch: 1)
     _ = try await store.append(append(own, epoch: 1, afterEpoch: 0, []))
-    disk.hold()
-    let recorder = OutcomeRecorder()
-    store.submit(batch(other, events: ["first"]), token: 0, to: recorder)
-    try await eventually("the commit is held") { disk.isHolding }
+    let recorder = try await holdCommit(of: other, in: store, on: disk)
     store.submit(batch(other, from: 2, events: ["second"]), token: 1, to: recorder)
     let answers = Mutex<[String]>([])
     store.append(append(own, epoch: 1, afterEpoch: 0, [])) { _ in
