@@ -16,11 +16,10 @@ final class SimMembership {
   private var unsaved: ClusterView?
   private var isSaving = false
   private var waiting: [(version: UInt64, answer: (Bool) -> Void)] = []
-  private var moving: Set<ShardID> = []
-  /// Shards of a plan of an earlier life that wait for the coordinator's word; `nil` once it has come.
-  private var unvouched: Set<ShardID>? = []
-  private var isReporting = false
-  private var hasNews = false
+  private var plans = PlanFollower()
+  private var reports = ReportQueue()
+  /// A look at the queue is under way.
+  private var isLooking = false
   /// Where the coordinator is that is asked.
   private var endpoint: String
   /// What ends the questions that are open, by number.
@@ -47,7 +46,7 @@ final class SimMembership {
   }
 
   func begin() {
-    run.shards.changed = { [unowned self] in tell() }
+    run.shards.hasNews = { [unowned self] in noteNews(of: $0) }
     perform(machine.start(saved: run.node.savedView, at: process.uptime))
     reportRegularly()
   }
@@ -108,30 +107,16 @@ final class SimMembership {
 
   private func announce(_ assignments: [ShardAssignment]) {
     snapshot = machine.snapshot
-    let due = vouched(assignments)
-    let now = Set(snapshot.moves.map(\.shard))
-    let changed = Set(assignments.map(\.shard))
-    // A move that has come, gone or got on changes no assignment by itself.
-    let touched = moving.union(now).union(due).subtracting(changed)
-    moving = now
-    let others = touched.sorted().compactMap { snapshot.owner(of: $0.index) }
-    let all = (assignments + others).filter { unvouched?.contains($0.shard) != true }
+    var known = snapshot
+    if run.has(.trustOldPlan) {
+      known.coordinatorReachable = true
+      known.refusal = nil
+    }
+    let all = plans.assignments(
+      after: ClusterChange(snapshot: known, assignments: assignments))
     let moves = snapshot.moves
     // The shards' loops hear a little after everyone else.
     process.after(20 * Span.microsecond) { [self] in follow(all, moves: moves) }
-  }
-
-  /// A replica that an earlier life of this node had offered may be in-sync by now, so that a plan from then does not
-  /// count until the coordinator has spoken. Answers what may be followed now because it has.
-  private func vouched(_ assignments: [ShardAssignment]) -> Set<ShardID> {
-    guard let held = unvouched else { return [] }
-    if run.has(.trustOldPlan) || snapshot.coordinatorReachable && snapshot.refusal == nil {
-      unvouched = nil
-      return held
-    }
-    unvouched = held.union(
-      assignments.filter { $0.inSync.count < $0.replicas.count }.map(\.shard))
-    return []
   }
 
   private func follow(_ assignments: [ShardAssignment], moves: [ShardMove]) {
@@ -206,35 +191,39 @@ final class SimMembership {
   // MARK: Reports
 
   private func reportRegularly() {
-    tell()
+    reports.addAll()
+    sendReports()
     process.afterOwn(Span.second) { [self] in reportRegularly() }
   }
 
-  /// There is news for the coordinator; one report is under way at a time.
-  private func tell() {
-    hasNews = true
-    guard !isReporting else { return }
-    isReporting = true
-    process.after(10 * Span.microsecond) { [self] in sendReports() }
+  private func noteNews(of shard: ShardID) {
+    reports.add(shard)
+    guard !isLooking else { return }
+    isLooking = true
+    process.after(10 * Span.microsecond) { [self] in
+      isLooking = false
+      sendReports()
+    }
   }
 
   private func sendReports() {
-    hasNews = false
-    let report = ShardsReport(
-      node: run.nodeID, incarnation: incarnation, shards: run.shards.reports())
-    guard !report.shards.isEmpty else {
-      isReporting = false
-      return
-    }
-    ask("report of \(report.shards.count) shards") {
+    guard let message = reports.next() else { return }
+    let shards =
+      switch message {
+      case .of(let shards): run.shards.reports(of: shards)
+      case .ofAll: run.shards.reports()
+      }
+    guard !shards.isEmpty else { return reports.ended() }
+    let report = ShardsReport(node: run.nodeID, incarnation: incarnation, shards: shards)
+    ask("report of \(shards.count) shards") {
       $0.report(report, answer: $1)
     } completion: {
       [self] result in
-      isReporting = false
+      reports.ended()
       if case .success(let answer) = result {
         perform(machine.reportEnded(answer, at: process.uptime))
       }
-      if hasNews { tell() }
+      sendReports()
     }
   }
 }

@@ -17,7 +17,8 @@ final class SimShards {
   private var isTicking = false
   /// Up to where this process has confirmed.
   private var confirmed: [ShardID: Position] = [:]
-  var changed: () -> Void = {}
+  /// Called when a shard has something to tell the coordinator.
+  var hasNews: (ShardID) -> Void = { _ in }
 
   private var settings: ShardReplicationSettings { run.cluster.settings.replication }
 
@@ -59,8 +60,10 @@ final class SimShards {
   func tookCommand(of shard: ShardID) { commands[shard, default: 0] += 1 }
 
   /// What the coordinator should know.
-  func reports() -> [ShardReport] {
-    machines.keys.sorted().compactMap { shard in
+  func reports() -> [ShardReport] { reports(of: machines.keys) }
+
+  func reports(of shards: some Sequence<ShardID>) -> [ShardReport] {
+    shards.sorted().compactMap { shard in
       guard var report = machines[shard]?.report(now: process.now) else { return nil }
       report.bytes = run.store.store.approximateBytes(of: shard)
       if !report.caughtUp.isEmpty, machines[shard]?.assignment?.inSync.isEmpty == true {
@@ -99,7 +102,7 @@ final class SimShards {
     }
     if let revision = machines[shard]?.reportRevision, reported[shard] != revision {
       reported[shard] = revision
-      changed()
+      hasNews(shard)
     }
     keepTicking()
   }

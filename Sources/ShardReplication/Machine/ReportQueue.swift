@@ -4,8 +4,8 @@ import CloudstateModel
 ///
 /// A move waits for the next report of its shard, and so do the shard's commands: news waits for nothing while few
 /// messages are under way. Where the coordinator is slow or away it is gathered, so that memory is bounded by the shards.
-struct ReportQueue: Hashable, Sendable {
-  enum Message: Hashable, Sendable {
+package struct ReportQueue: Hashable, Sendable {
+  package enum Message: Hashable, Sendable {
     case of(Set<ShardID>)
     case ofAll
   }
@@ -17,14 +17,16 @@ struct ReportQueue: Hashable, Sendable {
   private var isAllDue = false
   private var inFlight = 0
 
+  package init() {}
+
   /// Something has changed that the coordinator waits for.
-  mutating func add(_ shard: ShardID) { news.insert(shard) }
+  package mutating func add(_ shard: ShardID) { news.insert(shard) }
 
   /// It is time to tell of all shards.
-  mutating func addAll() { isAllDue = true }
+  package mutating func addAll() { isAllDue = true }
 
   /// What to send now, if anything; to be followed by ``ended()``.
-  mutating func next() -> Message? {
+  package mutating func next() -> Message? {
     guard inFlight < Self.maximumInFlight, isAllDue || !news.isEmpty else { return nil }
     inFlight += 1
     defer {
@@ -35,5 +37,5 @@ struct ReportQueue: Hashable, Sendable {
   }
 
   /// The coordinator has heard, or could not be reached.
-  mutating func ended() { inFlight -= 1 }
+  package mutating func ended() { inFlight -= 1 }
 }

@@ -87,6 +87,12 @@ extension LoopShards {
       guard var report = machine.report(now: now) else {
         return desk.ends[shard].flatMap { machine.report(ofCopyEndingAt: $0) }
       }
+      // Without copies nothing passes the machine when a batch is committed.
+      if let end = desk.ends[shard], report.isServing, end.epoch == report.epoch,
+        end.position > report.lastPosition
+      {
+        (report.lastPosition, report.lastEpoch) = (end.position, end.epoch)
+      }
       report.bytes = desk.sizes[shard] ?? 0
       report.commands = environment.hosting.takeCommandCount(of: shard)
       return report
@@ -98,7 +104,7 @@ extension LoopShards {
     guard now.since(desk.measuredAt) >= ReportDesk.measuringInterval else { return }
     desk.measuredAt = now
     let primaries = machines.values.filter(\.isPrimary).map(\.shard)
-    let copies = machines.values.filter { $0.phase == .copy }.map(\.shard)
+    let shards = Array(machines.keys)
     let store = environment.store.inner
     let (own, eventLoop) = (NIOLoopBound(self, eventLoop: eventLoop), eventLoop)
     environment.reader.submit { state in
@@ -107,7 +113,7 @@ extension LoopShards {
         uniqueKeysWithValues: primaries.map { ($0, store.approximateBytes(of: $0)) })
       // What cannot be read is no copy that could take over.
       let ends = Dictionary(
-        uniqueKeysWithValues: copies.compactMap { shard in
+        uniqueKeysWithValues: shards.compactMap { shard in
           (try? store.end(of: shard)).map { (shard, $0) }
         })
       eventLoop.execute {

@@ -7,6 +7,9 @@ final class CommitBoard: Sendable {
     var ends: [ShardID: ShardEnd] = [:]
     /// How often a shard's copy was deleted.
     var generations: [ShardID: UInt64] = [:]
+    /// Bytes written to each shard since the start or since its copy was deleted.
+    var written: [ShardID: UInt64] = [:]
+    var writtenInAll: UInt64 = 0
   }
 
   private let copies = Mutex(Copies())
@@ -20,17 +23,34 @@ final class CommitBoard: Sendable {
     copies.withLock { $0.generations[shard] ?? 0 }
   }
 
+  /// About how many of the `buffered` bytes that are in no file yet are of a shard: as large a part of them as of all
+  /// that was written.
+  func unflushedBytes(of shard: ShardID, ofBuffered buffered: UInt64) -> UInt64 {
+    copies.withLock { copies in
+      guard let own = copies.written[shard], copies.writtenInAll > buffered else {
+        return copies.written[shard] ?? 0
+      }
+      return UInt64(Double(own) / Double(copies.writtenInAll) * Double(buffered))
+    }
+  }
+
   /// Any thread. The listener stays.
   func addListener(_ listener: @escaping @Sendable ([ShardID: Position]) -> Void) {
     listeners.withLock { $0.append(listener) }
   }
 
-  /// Committer only. Shows where shards end now, of which some were deleted before, and answers which grew.
+  /// Committer only. Shows where shards end now, of which some were deleted before and some had `bytes` written to them,
+  /// and answers which grew.
   @discardableResult
   func show(
-    _ ends: [ShardID: ShardEnd], deleted: Set<ShardID> = []
+    _ ends: [ShardID: ShardEnd], deleted: Set<ShardID> = [], bytes: [ShardID: UInt64] = [:]
   ) -> [ShardID: Position] {
     copies.withLock { copies in
+      for shard in deleted { copies.writtenInAll -= copies.written.removeValue(forKey: shard) ?? 0 }
+      for (shard, count) in bytes {
+        copies.written[shard, default: 0] += count
+        copies.writtenInAll += count
+      }
       var grown: [ShardID: Position] = [:]
       for (shard, end) in ends {
         if end.position > copies.ends[shard]?.position ?? .start { grown[shard] = end.position }

@@ -141,6 +141,7 @@ extension CommitCycle where Backend: ~Copyable {
   private mutating func delete(_ slot: CommitLedger.Slot, of shard: ShardID) {
     backend.stageDeletion(of: shard)
     stagedDeletions.insert(shard)
+    stagedShardBytes[shard] = nil
     sequences.forget(beginningWith: KeyRange.shard(shard).lower)
     ledger.move(slot, to: .empty)
     hasStaged = true

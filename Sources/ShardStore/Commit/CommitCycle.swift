@@ -19,6 +19,8 @@ struct CommitCycle<Backend: CommitBackend & ~Copyable>: ~Copyable {
   private var hasStagedReplicas = false
   /// Shards whose copies are deleted by what is staged.
   var stagedDeletions: Set<ShardID> = []
+  /// How much is staged of each shard, deletions apart.
+  var stagedShardBytes: [ShardID: UInt64] = [:]
   /// Set once by a failed commit that held changes of replicated entities.
   private var replicasAreStopped = false
   /// Replicated entities of which a change was refused. A delta behind it would leave a gap in their copies, or
@@ -131,7 +133,9 @@ struct CommitCycle<Backend: CommitBackend & ~Copyable>: ~Copyable {
 
   /// Stages a batch of the entity whose stored key is `entityKey`.
   private mutating func stage(_ batch: ShardBatch, as end: ShardEnd) {
+    let before = backend.stagedBytes
     backend.stage(batch, entity: entityKey, as: end)
+    stagedShardBytes[batch.shard, default: 0] += UInt64(backend.stagedBytes - before)
     hasStaged = true
     stagedBatches += 1
   }
@@ -187,6 +191,7 @@ struct CommitCycle<Backend: CommitBackend & ~Copyable>: ~Copyable {
     defer {
       hasStagedReplicas = false
       stagedDeletions.removeAll()
+      stagedShardBytes.removeAll(keepingCapacity: true)
     }
     do throws(StoreError) {
       try backend.writeStaged()
@@ -203,7 +208,8 @@ struct CommitCycle<Backend: CommitBackend & ~Copyable>: ~Copyable {
         ])
       return
     }
-    let grown = board.show(ledger.commit(), deleted: stagedDeletions)
+    let grown = board.show(
+      ledger.commit(), deleted: stagedDeletions, bytes: stagedShardBytes)
     reports.deliver()
     if !grown.isEmpty { board.tellListeners(grown) }
   }

@@ -54,7 +54,7 @@ package protocol ShardCopies: ShardStore {
     of shard: ShardID
   ) throws(StoreError) -> [ConsumerID: ConsumerPosition]
 
-  /// About how many bytes the shard has on disk. Cheap, and rough for what was written last.
+  /// About how many bytes the shard has, in files and in what will become files. Cheap, and rough.
   func approximateBytes(of shard: ShardID) -> UInt64
 }
 

@@ -76,14 +76,16 @@ extension RocksDBShardStore {
 
   package func approximateBytes(of shard: ShardID) -> UInt64 {
     let range = KeyRange.shard(shard)
-    let bytes = try? access.read { reader in
-      StoreFamily.ofShards.reduce(UInt64(0)) { sum, family in
-        let own = try? reader.database.approximateBytes(
-          of: reader.families[family], from: range.lower, to: range.upper)
-        return sum + (own ?? 0)
+    let sizes = try? access.read { reader in
+      StoreFamily.ofShards.reduce(into: (files: UInt64(0), buffers: UInt64(0))) { sum, family in
+        let (database, family) = (reader.database, reader.families[family])
+        let own = try? database.approximateBytes(of: family, from: range.lower, to: range.upper)
+        sum.files += own ?? 0
+        sum.buffers += database.number("rocksdb.cur-size-all-mem-tables", of: family) ?? 0
       }
     }
-    return bytes ?? 0
+    guard let sizes else { return 0 }
+    return sizes.files + board.unflushedBytes(of: shard, ofBuffered: sizes.buffers)
   }
 
   // MARK: Backup

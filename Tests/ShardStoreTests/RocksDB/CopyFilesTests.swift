@@ -124,7 +124,7 @@ struct CopyFilesTests {
     #expect(try store.verify(own) != digest)
   }
 
-  @Test("the size of a shard is about that of its files")
+  @Test("the size of a shard is about that of its files, and of what will become files")
   func approximateBytes() async throws {
     let other = try shard(1)
     let store = try open(home.path)
@@ -137,6 +137,10 @@ struct CopyFilesTests {
       try await store.commit(large)
     }
     try await store.commit(batch(other, events: ["x"]))
+    #expect((150_000...400_000).contains(store.approximateBytes(of: own)))
+    #expect((1...1000).contains(store.approximateBytes(of: other)))
+    try await store.drop(other, epoch: 2)
+    #expect(store.approximateBytes(of: other) == 0)
     store.close()
     let reopened = try open(home.path)
     #expect((150_000...400_000).contains(reopened.approximateBytes(of: own)))

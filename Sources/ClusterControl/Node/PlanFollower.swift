@@ -1,17 +1,18 @@
-import CloudstateModel
-import ClusterControl
+package import CloudstateModel
 
 /// Decides which assignments the shards of a node are to follow when the cluster has changed.
 ///
 /// A plan that was kept from the node's last run may have been overtaken: a replica that this node had offered may be
 /// in-sync by now, or primary. Where that can be, it takes word of the coordinator to go on.
-struct PlanFollower {
+package struct PlanFollower {
   /// What is held back; `nil` once the coordinator was heard.
   private var waiting: Set<ShardID>? = []
   /// The shards whose moves the last plan had under way.
   private var moving: Set<ShardID> = []
 
-  mutating func assignments(after change: ClusterChange) -> [ShardAssignment] {
+  package init() {}
+
+  package mutating func assignments(after change: ClusterChange) -> [ShardAssignment] {
     let snapshot = change.snapshot
     var due: Set<ShardID> = []
     if let held = waiting {

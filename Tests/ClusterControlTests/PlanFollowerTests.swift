@@ -1,8 +1,7 @@
 import CloudstateModel
-import ClusterControl
 import Testing
 
-@testable import CloudstateNode
+@testable import ClusterControl
 
 /// Which plans a node goes by after it was started anew.
 struct PlanFollowerTests {
