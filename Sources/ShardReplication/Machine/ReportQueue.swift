@@ -1,4 +1,4 @@
-import CloudstateModel
+package import CloudstateModel
 
 /// Which shards the coordinator is to hear of next: those with news at once, all of them from time to time.
 ///
