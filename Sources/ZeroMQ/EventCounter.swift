@@ -20,4 +20,10 @@ package final class EventCounter: Sendable {
 
   /// Makes the counter unreadable until the next signal.
   package func clear() { cs_eventfd_clear(descriptor) }
+
+  /// Blocks until the counter is signalled or the time has passed, or a signal comes to the process.
+  package func wait(milliseconds: Int32) {
+    var item = pollfd(fd: descriptor, events: Int16(POLLIN), revents: 0)
+    _ = poll(&item, 1, milliseconds)
+  }
 }

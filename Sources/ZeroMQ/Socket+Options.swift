@@ -38,6 +38,7 @@ extension Socket {
 
   /// Sets an option. Options that concern connections act on those made afterwards.
   package func set(_ option: Option) throws(ZeroMQError) {
+    readiness.noteUse()
     switch option {
     case .linger(let value): try set(ZMQ_LINGER, value)
     case .sendHighWaterMark(let value): try set(ZMQ_SNDHWM, value)

@@ -12,6 +12,7 @@ package struct Socket: ~Copyable {
   }
 
   let raw: UnsafeMutableRawPointer
+  let readiness: SocketReadiness
   private let context: Context
   private let owner: pthread_t
 
@@ -29,13 +30,21 @@ package struct Socket: ~Copyable {
       throw ZeroMQError(code: zmq_errno(), operation: "zmq_socket \(kind)")
     }
     self.raw = raw
+    readiness = SocketReadiness(of: raw)
     self.context = context
     owner = pthread_self()
   }
 
   deinit {
     checkThread()
+    readiness.leave()
     zmq_close(raw)
+  }
+
+  /// Before each call of libzmq that may take signals of the socket in.
+  private func use() {
+    checkThread()
+    readiness.noteUse()
   }
 
   func checkThread() {
@@ -44,20 +53,20 @@ package struct Socket: ~Copyable {
 
   /// Listens on an endpoint such as `tcp://127.0.0.1:*` (any free port) or `ipc:///run/a.sock`.
   package func bind(_ endpoint: String) throws(ZeroMQError) {
-    checkThread()
+    use()
     try require("zmq_bind \(endpoint)") { zmq_bind(raw, endpoint) }
   }
 
   /// Connects in the background and keeps trying; only an endpoint that makes no sense fails here.
   package func connect(_ endpoint: String) throws(ZeroMQError) {
-    checkThread()
+    use()
     try require("zmq_connect \(endpoint)") { zmq_connect(raw, endpoint) }
   }
 
   /// Ends what ``connect(_:)`` began; nothing happens if libzmq has given it up already. Messages that wait
   /// for that connection are lost.
   package func disconnect(_ endpoint: String) throws(ZeroMQError) {
-    checkThread()
+    use()
     do {
       try require("zmq_disconnect \(endpoint)") { zmq_disconnect(raw, endpoint) }
     } catch {
@@ -79,13 +88,33 @@ package struct Socket: ~Copyable {
     return String(decoding: text.prefix { $0 != 0 }, as: UTF8.self)
   }
 
+  // MARK: Readiness
+
+  /// Whether the last wait of the socket's ``SocketPoller`` found something to read.
+  package var isReadable: Bool { readiness.isReadable }
+
+  /// Whether it found room to write, if it was to wait for that.
+  package var isWritable: Bool { readiness.isWritable }
+
+  /// Whether the poller waits for room to write, too.
+  package func awaitRoom(_ awaitsRoom: Bool) { readiness.awaitsRoom = awaitsRoom }
+
+  /// What becomes readable when the socket is to be asked for its events (ZMQ_FD).
+  func descriptor() throws(ZeroMQError) -> Int32 {
+    checkThread()
+    var descriptor: Int32 = -1
+    var count = MemoryLayout<Int32>.size
+    try require("zmq_getsockopt ZMQ_FD") {
+      zmq_getsockopt(raw, ZMQ_FD, &descriptor, &count)
+    }
+    return descriptor
+  }
+
   /// Makes the socket act on what its I/O thread has told it, such as lost connections. Sending does so
   /// only now and then.
   package func processEvents() throws(ZeroMQError) {
-    checkThread()
-    var events: Int32 = 0
-    var count = MemoryLayout<Int32>.size
-    try require("zmq_getsockopt ZMQ_EVENTS") { zmq_getsockopt(raw, ZMQ_EVENTS, &events, &count) }
+    use()
+    _ = try currentEvents(of: raw)
   }
 
   /// Sends one frame without waiting; answers whether it was taken. If the first frame of a message is
@@ -93,7 +122,7 @@ package struct Socket: ~Copyable {
   ///
   /// - Throws: EHOSTUNREACH from a mandatory ROUTER whose first frame names nobody.
   package func send(_ bytes: RawSpan, more: Bool = false) throws(ZeroMQError) -> Bool {
-    checkThread()
+    use()
     let flags = ZMQ_DONTWAIT | (more ? ZMQ_SNDMORE : 0)
     return try perform("zmq_send") {
       bytes.withUnsafeBytes { zmq_send(raw, $0.baseAddress, $0.count, flags) }
@@ -103,7 +132,7 @@ package struct Socket: ~Copyable {
   /// Receives one frame without waiting; answers whether there was one. All frames of a message arrive
   /// together, so after the first the others are there.
   package func receive(into message: borrowing Message) throws(ZeroMQError) -> Bool {
-    checkThread()
+    use()
     let frame = message.raw
     return try perform("zmq_msg_recv") { zmq_msg_recv(frame, raw, ZMQ_DONTWAIT) } != nil
   }

@@ -54,8 +54,11 @@ package struct SocketMonitor: ~Copyable {
     return state.events.removeFirst()
   }
 
-  /// Lends the socket to a ``PollSet``.
-  package func withSocket(_ body: (borrowing Socket) -> Void) { body(receiver) }
+  /// Whether the last wait of the monitor's ``SocketPoller`` found events.
+  package var isReadable: Bool { receiver.isReadable }
+
+  /// Has a poller wait for events.
+  package func join(_ poller: SocketPoller) throws(ZeroMQError) { try poller.add(receiver) }
 }
 
 /// The other end of a connected socket. It may have been closed meanwhile and its number be another's, so

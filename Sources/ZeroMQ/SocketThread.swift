@@ -2,7 +2,7 @@ import CLinux
 import Glibc
 import Synchronization
 
-/// A thread of the system for code that blocks in ``PollSet/wait(milliseconds:)`` and owns sockets.
+/// A thread of the system for code that blocks in ``SocketPoller/wait(milliseconds:)`` and owns sockets.
 package final class SocketThread: Sendable {
   private enum State {
     case running(pthread_t)

@@ -75,7 +75,8 @@ final class RawPeer: Sendable {
     let endpoint = try socket.lastEndpoint()
     shared.state.withLock { $0.endpoint = endpoint }
     let frame = Message()
-    var pollSet = PollSet()
+    let poller = try SocketPoller(shared.wakeUp)
+    if reads { try poller.add(socket) }
     var outgoing: ArraySlice<[[UInt8]]> = []
     while !shared.state.withLock({ $0.isClosing }) {
       outgoing += shared.state.withLock { state in
@@ -83,10 +84,7 @@ final class RawPeer: Sendable {
         return state.outgoing
       }
       while let message = outgoing.first, try send(message, on: socket) { outgoing.removeFirst() }
-      pollSet.removeAll()
-      pollSet.add(shared.wakeUp)
-      if reads { pollSet.add(socket) }
-      try pollSet.wait(milliseconds: outgoing.isEmpty ? 100 : 5)
+      try poller.wait(milliseconds: outgoing.isEmpty ? 100 : 5)
       shared.wakeUp.clear()
       while reads, try socket.receive(into: frame) {
         var message = [bytes(of: frame)]

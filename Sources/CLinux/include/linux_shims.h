@@ -7,6 +7,7 @@
 #include <signal.h>
 #include <spawn.h>
 #include <stdint.h>
+#include <sys/epoll.h>
 #include <sys/eventfd.h>
 #include <sys/prctl.h>
 #include <sys/types.h>
@@ -26,6 +27,29 @@ static inline void cs_eventfd_clear(int fd) {
   uint64_t value;
   ssize_t ignored = read(fd, &value, sizeof value);
   (void)ignored;
+}
+
+/// Creates a close-on-exec set of watched descriptors; -1 with `errno` set. See epoll(7).
+static inline int cs_epoll_create(void) { return epoll_create1(EPOLL_CLOEXEC); }
+
+/// Watches a descriptor for something to read, under a number of the caller's; 0 or -1 with `errno` set.
+static inline int cs_epoll_add(int epoll, int fd, uint64_t number) {
+  struct epoll_event event = {.events = EPOLLIN, .data = {.u64 = number}};
+  return epoll_ctl(epoll, EPOLL_CTL_ADD, fd, &event);
+}
+
+/// Watches a descriptor no more; 0 or -1 with `errno` set.
+static inline int cs_epoll_remove(int epoll, int fd) {
+  return epoll_ctl(epoll, EPOLL_CTL_DEL, fd, NULL);
+}
+
+/// Waits, for ever where `milliseconds` is -1, and writes the numbers of at most `capacity` and 64 descriptors that have
+/// something to read; answers how many, or -1 with `errno` set.
+static inline int cs_epoll_wait(int epoll, uint64_t *numbers, int capacity, int milliseconds) {
+  struct epoll_event events[64];
+  int count = epoll_wait(epoll, events, capacity < 64 ? capacity : 64, milliseconds);
+  for (int i = 0; i < count; i++) numbers[i] = events[i].data.u64;
+  return count;
 }
 
 /// Gives memory that is free in this process back to the system. Takes milliseconds. See malloc_trim(3).

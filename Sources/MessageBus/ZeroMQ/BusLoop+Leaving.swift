@@ -80,18 +80,14 @@ extension BusLoop {
   func finish() {
     let end = NIODeadline.now() + configuration.drainTime
     while !routes.isEmpty, NIODeadline.now() < end {
-      pollSet.removeAll()
-      pollSet.add(queue.wakeUp)
       queue.wakeUp.clear()
-      do { try pollSet.wait(milliseconds: 1) } catch { break }
+      queue.wakeUp.wait(milliseconds: 1)
       sendAnswers()
     }
     // The last answers are with libzmq now. A peer that sees the connection close before it has read them
     // takes the link for broken, so they get a moment's head start.
-    pollSet.removeAll()
-    pollSet.add(queue.wakeUp)
     queue.wakeUp.clear()
-    try? pollSet.wait(milliseconds: 25)
+    queue.wakeUp.wait(milliseconds: 25)
     for entry in pending.removeAll() {
       completions.add(entry.completion, .failure(.closed(nodeID)))
     }

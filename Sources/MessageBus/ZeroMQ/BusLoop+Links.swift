@@ -11,7 +11,7 @@ extension BusLoop {
     do {
       links[peer.node] = try PeerLink(
         to: peer, topicPrefixes: subscriptions.topicPrefixes, configuration: configuration,
-        context: context)
+        context: context, poller: poller)
     } catch {
       var metadata = metadata(of: peer)
       metadata["publishEndpoint"] = "\(peer.publishEndpoint)"

@@ -48,7 +48,7 @@ final class BusLoop {
   private let routerMonitor: SocketMonitor
   private let publisherMonitor: SocketMonitor
   let frame = Message()
-  var pollSet = PollSet()
+  let poller: SocketPoller
 
   var links: [NodeID: PeerLink] = [:]
   /// Answers that wait, by connection; only those with something in them.
@@ -95,6 +95,11 @@ final class BusLoop {
     ])
     let publisherMonitor = try SocketMonitor(publisher, in: context)
     try publisher.bind(configuration.publishBind)
+    poller = try SocketPoller(queue.wakeUp)
+    try poller.add(router)
+    try routerMonitor.join(poller)
+    try publisherMonitor.join(poller)
+    if let gate { try poller.add(gate.socket) }
     endpoints = Endpoints(
       request: try router.lastEndpoint(), publish: try publisher.lastEndpoint())
     self.context = context
@@ -118,8 +123,9 @@ final class BusLoop {
       expire()
       completions.deliver()
       do {
-        let first = try poll()
-        try read(first)
+        try poller.wait(milliseconds: sleepMilliseconds())
+        if poller.isSignalled { queue.wakeUp.clear() }
+        try read()
       } catch {
         logger.critical("the bus cannot go on and closes", metadata: ["error": "\(error)"])
         queue.close()
@@ -190,37 +196,17 @@ final class BusLoop {
 
   // MARK: Sockets
 
-  /// Sleeps until something happens; answers the index of the first socket in the poll set.
-  private func poll() throws(ZeroMQError) -> Int {
-    pollSet.removeAll()
-    let wakeUpIndex = pollSet.add(queue.wakeUp)
-    let first = pollSet.add(router)
-    routerMonitor.withSocket { pollSet.add($0) }
-    publisherMonitor.withSocket { pollSet.add($0) }
-    if let gate { pollSet.add(gate.socket) }
-    for link in links.values {
-      link.dealerIndex = pollSet.add(link.dealer, writable: link.isStalled)
-      link.monitor.withSocket { link.monitorIndex = pollSet.add($0) }
-      if let subscriber = link.subscriber {
-        link.subscriberIndex = pollSet.add(subscriber.socket)
-      }
-    }
-    try pollSet.wait(milliseconds: sleepMilliseconds())
-    if pollSet.isReadable(wakeUpIndex) { queue.wakeUp.clear() }
-    return first
-  }
-
-  private func read(_ first: Int) throws(ZeroMQError) {
-    if pollSet.isReadable(first) { try readRequests() }
-    if pollSet.isReadable(first + 1) { try noteFailedHandshakes(routerMonitor) }
-    if pollSet.isReadable(first + 2) { try noteFailedHandshakes(publisherMonitor) }
-    if let gate, pollSet.isReadable(first + 3) { try answerQuestions(at: gate) }
+  private func read() throws(ZeroMQError) {
+    if router.isReadable { try readRequests() }
+    if routerMonitor.isReadable { try noteFailedHandshakes(routerMonitor) }
+    if publisherMonitor.isReadable { try noteFailedHandshakes(publisherMonitor) }
+    if let gate, gate.socket.isReadable { try answerQuestions(at: gate) }
     // Reading takes submissions, so a link may have been dropped or replaced by its turn.
     for link in links.values where links[link.peer.node] === link {
-      if link.isStalled, pollSet.isWritable(link.dealerIndex) { link.isStalled = false }
-      if pollSet.isReadable(link.dealerIndex) { try readAnswers(of: link) }
-      if pollSet.isReadable(link.monitorIndex) { try readEvents(of: link) }
-      if link.subscriber != nil, pollSet.isReadable(link.subscriberIndex) {
+      if link.isStalled, link.dealer.isWritable { link.isStalled = false }
+      if link.dealer.isReadable { try readAnswers(of: link) }
+      if link.monitor.isReadable { try readEvents(of: link) }
+      if let subscriber = link.subscriber, subscriber.socket.isReadable {
         try readPublications(of: link)
       }
     }

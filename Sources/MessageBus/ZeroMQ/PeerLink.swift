@@ -18,8 +18,10 @@ final class PeerLink {
   let subscriber: Subscriber?
   var status: LinkStatus
   var outbound: OutboundQueue
-  /// Whether the last send found no room; then the poll waits for it.
-  var isStalled = false
+  /// Whether the last send found no room; then the poller waits for it.
+  var isStalled = false {
+    didSet { dealer.awaitRoom(isStalled) }
+  }
   /// Whether the peer is still to be told that this bus leaves.
   var owesLeaving = false
   /// Whether the peer, which leaves, is still to be told that nothing more comes.
@@ -34,14 +36,10 @@ final class PeerLink {
   /// The keys under which the peer may be found, and the one that is tried now.
   private let serverKeys: [CurveKey]
   private var serverKeyIndex = 0
-  /// Places in the poll set of the current round.
-  var dealerIndex = 0
-  var monitorIndex = 0
-  var subscriberIndex = 0
 
   init(
     to peer: BusPeer, topicPrefixes: [[UInt8]], configuration: ZeroMQBusConfiguration,
-    context: Context
+    context: Context, poller: SocketPoller
   ) throws(ZeroMQError) {
     self.peer = peer
     status = LinkStatus(graceUntil: .now() + configuration.connectGrace)
@@ -55,6 +53,8 @@ final class PeerLink {
     // Without `immediate`, requests would wait in libzmq for a peer that may have restarted since.
     try dealer.set([.immediate(true), .linger(0)])
     let monitor = try SocketMonitor(dealer, in: context)
+    try poller.add(dealer)
+    try monitor.join(poller)
     try dealer.connect(peer.requestEndpoint)
     if peer.publishEndpoint.isEmpty {
       subscriber = nil
@@ -63,6 +63,7 @@ final class PeerLink {
       try socket.set(configuration.connectionOptions + keyOptions)
       try socket.set([.linger(0)])
       for prefix in topicPrefixes { try socket.set(.subscribe(prefix)) }
+      try poller.add(socket)
       try socket.connect(peer.publishEndpoint)
       subscriber = Subscriber(socket)
     }

@@ -1,0 +1,127 @@
+import Testing
+import ZeroMQ
+
+/// Waiting for many sockets at once. All of it happens on one thread: inproc connections need no other.
+struct SocketPollerTests {
+  /// Longer than any of these waits takes unless something is broken.
+  private static let long = 10_000
+
+  private struct Pair: ~Copyable {
+    let near: Socket
+    let far: Socket
+
+    init(_ name: String, in context: Context, limit: Int32 = 0) throws {
+      near = try Socket(.pair, in: context)
+      far = try Socket(.pair, in: context)
+      for option in [
+        Socket.Option.linger(0), .sendHighWaterMark(limit), .receiveHighWaterMark(limit),
+      ] {
+        try near.set(option)
+        try far.set(option)
+      }
+      try far.bind("inproc://\(name)")
+      try near.connect("inproc://\(name)")
+    }
+  }
+
+  private let context: Context
+  private let counter: EventCounter
+  private let poller: SocketPoller
+  private let word: [UInt8] = [1, 2, 3]
+
+  init() throws {
+    context = try Context()
+    counter = try EventCounter()
+    poller = try SocketPoller(counter)
+  }
+
+  private func send(_ socket: borrowing Socket) throws -> Bool { try socket.send(word.span.bytes) }
+
+  @Test("The socket on which something arrives is readable, the others are not")
+  func arrival() throws {
+    let (one, other) = (try Pair("one", in: context), try Pair("other", in: context))
+    try poller.add(one.near)
+    try poller.add(other.near)
+    try poller.wait(milliseconds: 0)
+    #expect(!one.near.isReadable && !other.near.isReadable && !poller.isSignalled)
+    #expect(try send(other.far))
+    try poller.wait(milliseconds: Self.long)
+    #expect(!one.near.isReadable && other.near.isReadable)
+  }
+
+  @Test("What was not read stays to be read, without another signal")
+  func leftOver() throws {
+    let pair = try Pair("pair", in: context)
+    try poller.add(pair.near)
+    #expect(try send(pair.far))
+    #expect(try send(pair.far))
+    let message = Message()
+    for _ in 1...2 {
+      try poller.wait(milliseconds: Self.long)
+      #expect(pair.near.isReadable)
+      #expect(try pair.near.receive(into: message))
+    }
+    try poller.wait(milliseconds: 0)
+    #expect(!pair.near.isReadable)
+    #expect(try send(pair.far))
+    // Nobody reads; nobody uses the socket in between either.
+    for _ in 1...3 {
+      try poller.wait(milliseconds: Self.long)
+      #expect(pair.near.isReadable)
+    }
+  }
+
+  @Test("A signal that libzmq takes in while the socket is used for something else is not lost")
+  func signalTakenIn() throws {
+    let pair = try Pair("pair", in: context)
+    try poller.add(pair.near)
+    try poller.wait(milliseconds: 0)
+    #expect(try send(pair.far))
+    try pair.near.processEvents()
+    try poller.wait(milliseconds: Self.long)
+    #expect(pair.near.isReadable)
+  }
+
+  @Test("Room to write is told of only where it is waited for, and once it is there")
+  func room() throws {
+    let pair = try Pair("pair", in: context, limit: 1)
+    try poller.add(pair.near)
+    while try send(pair.near) {}
+    pair.near.awaitRoom(true)
+    try poller.wait(milliseconds: 0)
+    #expect(!pair.near.isWritable)
+    let message = Message()
+    while try pair.far.receive(into: message) {}
+    try poller.wait(milliseconds: Self.long)
+    #expect(pair.near.isWritable && !pair.near.isReadable)
+    pair.near.awaitRoom(false)
+    try poller.wait(milliseconds: 0)
+    #expect(!pair.near.isWritable)
+  }
+
+  @Test("A socket that ends is waited for no more")
+  func end() throws {
+    do {
+      let pair = try Pair("pair", in: context)
+      try poller.add(pair.near)
+      #expect(try send(pair.far))
+      try poller.wait(milliseconds: Self.long)
+      #expect(pair.near.isReadable)
+    }
+    counter.signal()
+    try poller.wait(milliseconds: Self.long)
+    #expect(poller.isSignalled)
+    counter.clear()
+    try poller.wait(milliseconds: 0)
+    #expect(!poller.isSignalled)
+  }
+
+  @Test("The counter ends a wait beside sockets with nothing to do")
+  func counterSignal() throws {
+    let pair = try Pair("pair", in: context)
+    try poller.add(pair.near)
+    counter.signal()
+    try poller.wait(milliseconds: Self.long)
+    #expect(poller.isSignalled && !pair.near.isReadable)
+  }
+}
