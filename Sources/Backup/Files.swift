@@ -117,8 +117,13 @@ enum Files {
   static func rename(
     _ old: String, to new: String, in folder: String
   ) throws(BackupError) {
-    guard Glibc.rename(old, new) == 0 else { throw .system("cannot rename \(old) to \(new)") }
+    try rename(old, to: new)
     try syncFolder(folder)
+  }
+
+  /// Renames without syncing the folder.
+  static func rename(_ old: String, to new: String) throws(BackupError) {
+    guard Glibc.rename(old, new) == 0 else { throw .system("cannot rename \(old) to \(new)") }
   }
 
   /// Puts the names in a folder on stable storage.

@@ -89,8 +89,9 @@ package enum RestoredDirectories {
       for directory in directories {
         let place = directory.place
         let parent = place.lastIndex(of: "/").map { String(place[..<$0]) } ?? "."
-        try Files.rename(directory.building, to: place, in: parent.isEmpty ? "/" : parent)
+        try Files.rename(directory.building, to: place)
         placed += 1
+        try Files.syncFolder(parent.isEmpty ? "/" : parent)
       }
       try completion?()
     } catch {

@@ -6,9 +6,11 @@ struct SocketPollerTests {
   /// Longer than any of these waits takes unless something is broken.
   private static let long = 10_000
 
-  private struct Pair: ~Copyable {
+  /// Two ends of a connection, of which the near one is waited for.
+  private final class Pair {
     let near: Socket
     let far: Socket
+    private let message = Message()
 
     init(_ name: String, in context: Context, limit: Int32 = 0) throws {
       near = try Socket(.pair, in: context)
@@ -22,12 +24,24 @@ struct SocketPollerTests {
       try far.bind("inproc://\(name)")
       try near.connect("inproc://\(name)")
     }
+
+    var isReadable: Bool { near.isReadable }
+    var isWritable: Bool { near.isWritable }
+
+    func sendFar() throws -> Bool { try send(far) }
+    func sendNear() throws -> Bool { try send(near) }
+    func receiveFar() throws -> Bool { try far.receive(into: message) }
+    func receiveNear() throws -> Bool { try near.receive(into: message) }
+
+    private func send(_ socket: borrowing Socket) throws -> Bool {
+      let word: [UInt8] = [1, 2, 3]
+      return try socket.send(word.span.bytes)
+    }
   }
 
   private let context: Context
   private let counter: EventCounter
   private let poller: SocketPoller
-  private let word: [UInt8] = [1, 2, 3]
 
   init() throws {
     context = try Context()
@@ -35,39 +49,36 @@ struct SocketPollerTests {
     poller = try SocketPoller(counter)
   }
 
-  private func send(_ socket: borrowing Socket) throws -> Bool { try socket.send(word.span.bytes) }
-
   @Test("The socket on which something arrives is readable, the others are not")
   func arrival() throws {
     let (one, other) = (try Pair("one", in: context), try Pair("other", in: context))
     try poller.add(one.near)
     try poller.add(other.near)
     try poller.wait(milliseconds: 0)
-    #expect(!one.near.isReadable && !other.near.isReadable && !poller.isSignalled)
-    #expect(try send(other.far))
+    #expect(!one.isReadable && !other.isReadable && !poller.isSignalled)
+    #expect(try other.sendFar())
     try poller.wait(milliseconds: Self.long)
-    #expect(!one.near.isReadable && other.near.isReadable)
+    #expect(!one.isReadable && other.isReadable)
   }
 
   @Test("What was not read stays to be read, without another signal")
   func leftOver() throws {
     let pair = try Pair("pair", in: context)
     try poller.add(pair.near)
-    #expect(try send(pair.far))
-    #expect(try send(pair.far))
-    let message = Message()
+    #expect(try pair.sendFar())
+    #expect(try pair.sendFar())
     for _ in 1...2 {
       try poller.wait(milliseconds: Self.long)
-      #expect(pair.near.isReadable)
-      #expect(try pair.near.receive(into: message))
+      #expect(pair.isReadable)
+      #expect(try pair.receiveNear())
     }
     try poller.wait(milliseconds: 0)
-    #expect(!pair.near.isReadable)
-    #expect(try send(pair.far))
+    #expect(!pair.isReadable)
+    #expect(try pair.sendFar())
     // Nobody reads; nobody uses the socket in between either.
     for _ in 1...3 {
       try poller.wait(milliseconds: Self.long)
-      #expect(pair.near.isReadable)
+      #expect(pair.isReadable)
     }
   }
 
@@ -76,27 +87,26 @@ struct SocketPollerTests {
     let pair = try Pair("pair", in: context)
     try poller.add(pair.near)
     try poller.wait(milliseconds: 0)
-    #expect(try send(pair.far))
+    #expect(try pair.sendFar())
     try pair.near.processEvents()
     try poller.wait(milliseconds: Self.long)
-    #expect(pair.near.isReadable)
+    #expect(pair.isReadable)
   }
 
   @Test("Room to write is told of only where it is waited for, and once it is there")
   func room() throws {
     let pair = try Pair("pair", in: context, limit: 1)
     try poller.add(pair.near)
-    while try send(pair.near) {}
+    while try pair.sendNear() {}
     pair.near.awaitRoom(true)
     try poller.wait(milliseconds: 0)
-    #expect(!pair.near.isWritable)
-    let message = Message()
-    while try pair.far.receive(into: message) {}
+    #expect(!pair.isWritable)
+    while try pair.receiveFar() {}
     try poller.wait(milliseconds: Self.long)
-    #expect(pair.near.isWritable && !pair.near.isReadable)
+    #expect(pair.isWritable && !pair.isReadable)
     pair.near.awaitRoom(false)
     try poller.wait(milliseconds: 0)
-    #expect(!pair.near.isWritable)
+    #expect(!pair.isWritable)
   }
 
   @Test("A socket that ends is waited for no more")
@@ -104,9 +114,9 @@ struct SocketPollerTests {
     do {
       let pair = try Pair("pair", in: context)
       try poller.add(pair.near)
-      #expect(try send(pair.far))
+      #expect(try pair.sendFar())
       try poller.wait(milliseconds: Self.long)
-      #expect(pair.near.isReadable)
+      #expect(pair.isReadable)
     }
     counter.signal()
     try poller.wait(milliseconds: Self.long)
@@ -122,6 +132,6 @@ struct SocketPollerTests {
     try poller.add(pair.near)
     counter.signal()
     try poller.wait(milliseconds: Self.long)
-    #expect(poller.isSignalled && !pair.near.isReadable)
+    #expect(poller.isSignalled && !pair.isReadable)
   }
 }
