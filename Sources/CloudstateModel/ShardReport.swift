@@ -37,7 +37,7 @@ package struct ShardReport: Hashable, Sendable {
   package var lastPosition: Position
   /// Under which the batch there was written.
   package var lastEpoch: Epoch
-  /// About how much the shard holds on disk.
+  /// About how much the shard holds, in files and in what will become files.
   package var bytes: UInt64
   /// Commands taken since the last report of the shard.
   package var commands: UInt64

@@ -5,12 +5,13 @@ import Glibc
 ///
 /// zmq_poll(3) asks every socket before and after it sleeps, which takes some system calls each. This one watches the
 /// sockets' descriptors (ZMQ_FD) with epoll(7) and asks those alone that have signalled, and those that were used since
-/// they were last asked: libzmq takes a signal in whenever it is called, so that only then a socket can be ready without
+/// they were last asked: libzmq may take a signal in when it is called, so that only then a socket can be ready without
 /// one (zmq_getsockopt(3), ZMQ_FD).
 ///
 /// Belongs to one thread, as its sockets do.
 package final class SocketPoller {
   private let descriptor: Int32
+  private let counter: EventCounter
   /// By the number under which epoll(7) knows them.
   private var members: [UInt64: SocketReadiness] = [:]
   private var lastNumber: UInt64 = 0
@@ -20,14 +21,15 @@ package final class SocketPoller {
   private var asked: [SocketReadiness] = []
   /// What the last wait found.
   private var ready: [SocketReadiness] = []
-  private var numbers = [UInt64](repeating: 0, count: 64)
+  private var numbers = [UInt64](repeating: 0, count: Int(CS_EPOLL_CAPACITY))
   /// Whether the event counter was signalled, as the last wait found it.
   package private(set) var isSignalled = false
 
   private static let counterNumber: UInt64 = 0
 
-  /// - Parameter counter: ends a wait early. It must live as long as the poller.
+  /// - Parameter counter: ends a wait early.
   package init(_ counter: EventCounter) throws(ZeroMQError) {
+    self.counter = counter
     descriptor = cs_epoll_create()
     guard descriptor >= 0 else { throw ZeroMQError(code: errno, operation: "epoll_create1") }
     try watch(counter.descriptor, as: Self.counterNumber)
@@ -47,7 +49,7 @@ package final class SocketPoller {
   }
 
   /// Blocks until a socket is ready, the counter is signalled, or the time has passed. Milliseconds; -1 waits for ever. A
-  /// signal to the process ends the wait early with nothing ready.
+  /// signal to the process ends the wait early with nothing ready. After an error the poller is of no further use.
   package func wait(milliseconds: Int) throws(ZeroMQError) {
     for readiness in ready { readiness.reset() }
     ready.removeAll(keepingCapacity: true)
@@ -59,7 +61,7 @@ package final class SocketPoller {
       try ask(readiness)
     }
     let timeout = ready.isEmpty ? Int32(clamping: milliseconds) : 0
-    let count = cs_epoll_wait(descriptor, &numbers, Int32(numbers.count), timeout)
+    let count = cs_epoll_wait(descriptor, &numbers, timeout)
     guard count >= 0 else {
       guard errno == EINTR else { throw ZeroMQError(code: errno, operation: "epoll_wait") }
       return

@@ -5,7 +5,7 @@ final class SocketReadiness {
   /// As the last wait of the poller found it.
   private(set) var isReadable = false
   private(set) var isWritable = false
-  /// Whether the poller is to wait for room to write, too.
+  /// Whether the poller is to wait for room to write, too. There may be some already, without a signal.
   var awaitsRoom = false {
     didSet { if awaitsRoom != oldValue { noteUse() } }
   }

@@ -43,11 +43,14 @@ static inline int cs_epoll_remove(int epoll, int fd) {
   return epoll_ctl(epoll, EPOLL_CTL_DEL, fd, NULL);
 }
 
-/// Waits, for ever where `milliseconds` is -1, and writes the numbers of at most `capacity` and 64 descriptors that have
-/// something to read; answers how many, or -1 with `errno` set.
-static inline int cs_epoll_wait(int epoll, uint64_t *numbers, int capacity, int milliseconds) {
-  struct epoll_event events[64];
-  int count = epoll_wait(epoll, events, capacity < 64 ? capacity : 64, milliseconds);
+/// As many as one wait can tell of; the others are told of by the next.
+enum { CS_EPOLL_CAPACITY = 64 };
+
+/// Waits, for ever where `milliseconds` is -1, and writes the numbers of descriptors that have something to read;
+/// answers how many, or -1 with `errno` set. `numbers` has room for `CS_EPOLL_CAPACITY`.
+static inline int cs_epoll_wait(int epoll, uint64_t *numbers, int milliseconds) {
+  struct epoll_event events[CS_EPOLL_CAPACITY];
+  int count = epoll_wait(epoll, events, CS_EPOLL_CAPACITY, milliseconds);
   for (int i = 0; i < count; i++) numbers[i] = events[i].data.u64;
   return count;
 }

@@ -75,7 +75,7 @@ struct ShardKnowledge: Sendable {
 
   func isUnusable(_ node: NodeID, _ shard: ShardID) -> Bool { unusable[shard]?[node] != nil }
 
-  /// About how much the shard holds on disk.
+  /// About how much the shard holds, in files and in what will become files.
   func bytes(of shard: ShardID) -> UInt64 { primaries[shard]?.report.bytes ?? 0 }
 
   /// The node was started anew, or its copy was made anew.

@@ -29,6 +29,8 @@ final class FaultInjector {
   func stop() {
     isStopped = true
     cluster.isPeaceful = true
+    // Before anybody goes on: what one that stood still has to do, it does at once.
+    cluster.onOffer = nil
     world.note("faults", "all is mended")
     cluster.network.heal()
     cluster.network.duplicatePPM = 0
@@ -41,7 +43,6 @@ final class FaultInjector {
       node.hasDiskFailed = false
       node.start()
     }
-    cluster.onOffer = nil
     cluster.etcd?.latency = SimEtcd.usualLatency
     cluster.etcd?.regainMajority()
     for coordinator in cluster.coordinators {

@@ -161,7 +161,9 @@ final class SimMembership {
     serve: @escaping (SimCoordinator, @escaping CoordinatorRun.Reply<Answer>) -> Void,
     completion: @escaping CoordinatorRun.Reply<Answer>
   ) {
-    guard let coordinator = run.cluster.coordinator(at: endpoint) else { return }
+    guard let coordinator = run.cluster.coordinator(at: endpoint) else {
+      return completion(.failure(.unreachable))
+    }
     lastQuestion += 1
     let number = lastQuestion
     questions[number] = { completion(.failure(.unreachable)) }

@@ -12,7 +12,7 @@ package typealias ShardReporter =
 struct ReportDesk {
   /// How often the coordinator hears of all shards, whether there is news or not.
   static let interval = TimeAmount.seconds(1)
-  /// How old the sizes of shards and the ends of copies may be that are reported.
+  /// How old the sizes and ends of shards may be that are reported.
   static let measuringInterval: UInt64 = 5_000_000_000
 
   var reporter: ShardReporter?
@@ -23,7 +23,10 @@ struct ReportDesk {
   /// The revision of each shard's machine that was queued last.
   var revisions: [ShardID: UInt64] = [:]
   var sizes: [ShardID: UInt64] = [:]
+  /// Where shards ended whose primary this node was, and is if the epoch says so.
   var ends: [ShardID: ShardEnd] = [:]
+  /// Where copies ended that were copies then: what a primary had may be gone from the copy that it became.
+  var copyEnds: [ShardID: ShardEnd] = [:]
   var measuredAt: Uptime = 0
 }
 
@@ -77,7 +80,7 @@ extension LoopShards {
     }
   }
 
-  /// What the coordinator should know. Sizes, and the ends of copies, are those of some seconds ago.
+  /// What the coordinator should know. Sizes and ends are those of some seconds ago where a machine does not know them.
   func reports() -> [ShardReport] { reports(of: machines.keys) }
 
   private func reports(of shards: some Sequence<ShardID>) -> [ShardReport] {
@@ -85,7 +88,7 @@ extension LoopShards {
     return shards.sorted().compactMap { shard in
       guard let machine = machines[shard] else { return nil }
       guard var report = machine.report(now: now) else {
-        return desk.ends[shard].flatMap { machine.report(ofCopyEndingAt: $0) }
+        return desk.copyEnds[shard].flatMap { machine.report(ofCopyEndingAt: $0) }
       }
       // Without copies nothing passes the machine when a batch is committed.
       if let end = desk.ends[shard], report.isServing, end.epoch == report.epoch,
@@ -99,27 +102,34 @@ extension LoopShards {
     }
   }
 
-  /// Asks for the sizes of shards and the ends of copies where that may block.
+  /// Asks for the sizes and ends of shards where that may block.
   private func measureIfDue() {
     guard now.since(desk.measuredAt) >= ReportDesk.measuringInterval else { return }
     desk.measuredAt = now
     let primaries = machines.values.filter(\.isPrimary).map(\.shard)
-    let shards = Array(machines.keys)
+    let copies = machines.values.filter { $0.phase == .copy }.map(\.shard)
     let store = environment.store.inner
     let (own, eventLoop) = (NIOLoopBound(self, eventLoop: eventLoop), eventLoop)
     environment.reader.submit { state in
       guard state == .active else { return }
       let sizes = Dictionary(
         uniqueKeysWithValues: primaries.map { ($0, store.approximateBytes(of: $0)) })
-      // What cannot be read is no copy that could take over.
-      let ends = Dictionary(
-        uniqueKeysWithValues: shards.compactMap { shard in
-          (try? store.end(of: shard)).map { (shard, $0) }
-        })
+      let (ends, copyEnds) = (Self.ends(of: primaries, in: store), Self.ends(of: copies, in: store))
       eventLoop.execute {
         own.value.desk.sizes = sizes
         own.value.desk.ends = ends
+        own.value.desk.copyEnds = copyEnds
       }
     }
+  }
+
+  /// Without those that cannot be read: they are nothing that could take over.
+  private static func ends(
+    of shards: [ShardID], in store: any ShardCopies
+  ) -> [ShardID: ShardEnd] {
+    Dictionary(
+      uniqueKeysWithValues: shards.compactMap { shard in
+        (try? store.end(of: shard)).map { (shard, $0) }
+      })
   }
 }

@@ -7,9 +7,14 @@ final class CommitBoard: Sendable {
     var ends: [ShardID: ShardEnd] = [:]
     /// How often a shard's copy was deleted.
     var generations: [ShardID: UInt64] = [:]
-    /// Bytes written to each shard since the start or since its copy was deleted.
+    /// Bytes written to each shard since the start or since its copy was deleted, less the older the more.
     var written: [ShardID: UInt64] = [:]
     var writtenInAll: UInt64 = 0
+
+    mutating func forgetHalf() {
+      written = written.mapValues { $0 / 2 }.filter { $0.value > 0 }
+      writtenInAll = written.values.reduce(0, +)
+    }
   }
 
   private let copies = Mutex(Copies())
@@ -23,13 +28,13 @@ final class CommitBoard: Sendable {
     copies.withLock { $0.generations[shard] ?? 0 }
   }
 
-  /// About how many of the `buffered` bytes that are in no file yet are of a shard: as large a part of them as of all
-  /// that was written.
+  /// About how many of the `buffered` bytes that are in no file yet are of a shard: as large a part of them as of what
+  /// was written lately.
   func unflushedBytes(of shard: ShardID, ofBuffered buffered: UInt64) -> UInt64 {
     copies.withLock { copies in
-      guard let own = copies.written[shard], copies.writtenInAll > buffered else {
-        return copies.written[shard] ?? 0
-      }
+      while copies.writtenInAll > 2 * buffered { copies.forgetHalf() }
+      let own = copies.written[shard] ?? 0
+      guard copies.writtenInAll > buffered else { return own }
       return UInt64(Double(own) / Double(copies.writtenInAll) * Double(buffered))
     }
   }
