@@ -24,7 +24,7 @@ import Testing
   }
 
   private func next(_ queue: EventQueue<RecordedConnection.Event>) async -> String {
-    describe(await queue.next(within: .seconds(3)))
+    describe(await queue.next(within: .seconds(20)))
   }
 
   @Test("Calls are recorded as if they had passed the interceptor")
@@ -40,20 +40,20 @@ import Testing
         (4, .opened(path: path)),
       ]
       for (call, event) in told { tap.add(TapRecord(call: call, event: event)) }
-      let discovery = try #require(await kit.discoveries.next(within: .seconds(3)))
+      let discovery = try #require(await kit.discoveries.next(within: .seconds(20)))
       #expect(await next(discovery.outgoing) == "the end of the stream with internalError (13): no")
-      let second = try #require(await kit.connections.next(within: .seconds(3)))
+      let second = try #require(await kit.connections.next(within: .seconds(20)))
       #expect(second.path == path)
       #expect(await next(second.incoming) == "a message of 3 bytes")
       #expect(await next(second.incoming) == "the end of the stream")
       #expect(await next(second.outgoing) == "a message of 1 bytes")
       #expect(await next(second.outgoing) == "the end of the stream")
-      let third = try #require(await kit.connections.next(within: .seconds(3)))
+      let third = try #require(await kit.connections.next(within: .seconds(20)))
       for queue in [third.incoming, third.outgoing] {
         #expect(await next(queue) == "the end of the stream with cancelled (1): over")
       }
       // A node that is gone tells of no end.
-      let fourth = try #require(await kit.connections.next(within: .seconds(3)))
+      let fourth = try #require(await kit.connections.next(within: .seconds(20)))
       tap.close()
       #expect(await next(fourth.outgoing).hasPrefix("the end of the stream with"))
     }

@@ -21,7 +21,7 @@ import Testing
     command.payload = packed(try Request(decoding: request))
     change(&command)
     let answer = try await function.unary(
-      path: ActionMessages.path(.unary), message: command.encoded, timeout: .seconds(3))
+      path: ActionMessages.path(.unary), message: command.encoded, timeout: .seconds(20))
     let response = try Cloudstate_Action_ActionResponse(decoding: answer.message)
     if case .failure(let failure) = response.response {
       throw GRPCStatus(.unknown, failure.description_p)

@@ -67,7 +67,7 @@ struct FarewellTests {
     bus.connect(
       to: BusPeer(node: node, requestEndpoint: deaf.endpoint, publishEndpoint: "", incarnation: 1))
     // Sent, so connected, and never answered.
-    async let answer = bus.ask("x", "", of: node, timeout: .milliseconds(500))
+    async let answer = bus.ask("x", "", of: node, timeout: .seconds(2))
     #expect(await answer.failureCode == .timeout)
     bus.shutdown()
     #expect(await bus.ask("x", "", of: node).failureCode == .closed)

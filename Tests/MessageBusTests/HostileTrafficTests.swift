@@ -113,7 +113,7 @@ struct HostileTrafficTests {
       to: BusPeer(
         node: node, requestEndpoint: peer.endpoint, publishEndpoint: "",
         incarnation: 1))
-    async let pending = bus.ask("x", "", of: node, timeout: .seconds(2))
+    async let pending = bus.ask("x", "", of: node, timeout: .seconds(20))
     try await eventually("the request arrives") { peer.received.count == 1 }
     let route = try #require(peer.received.all.first?.first)
     func answer(from source: String, id: UInt64) throws -> [UInt8] {
