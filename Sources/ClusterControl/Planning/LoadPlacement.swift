@@ -9,11 +9,13 @@ import CloudstateModel
 ///    an in-sync replica that stays within its share.
 /// 2. As long as it helps, a shard moves from the busiest node that can be helped to one that becomes less
 ///    busy by it than the busiest was. It helps if the busier of the two becomes calmer by at least the minimum gain
-///    (a part of the average load), or if the node has more than its share and the heaviest shard together. Among the
-///    shards of the node that one is taken which helps most, or one that an in-sync replica can take over if that
-///    helps at least half as much.
+///    (a part of the average load); if it would with several such shards, of which this one brings at least half of
+///    what it weighs; or if the node has more than its share and the heaviest shard together. Among the shards of the
+///    node that one is taken which helps most, or one that an in-sync replica can take over if that helps at least half
+///    as much.
 ///
-/// So no node ends with more than its share plus the heaviest shard, and nothing moves for less than the minimum gain.
+/// So no node ends with more than its share plus the heaviest shard, and nothing moves where less than the minimum gain
+/// is to be had. Where shards are many and light, no single one brings that much, and all of them together do.
 struct LoadPlacement {
   /// For each shard of the table the place of its wanted primary; `nil` for a shard that is left as it is.
   private(set) var places: [Int?]
@@ -131,7 +133,8 @@ struct LoadPlacement {
       (loads[source] - shard.load) / table.capacities[source],
       (loads[place] + shard.load) / table.capacities[place])
     let gain = before - after
-    guard isOver || gain >= minimumGain else { return }
+    guard isOver || gain >= minimumGain || isOneOfSeveral(shard.load, source, place, gain)
+    else { return }
     let candidate = Candidate(
       shard: index, place: place, gain: gain, bytes: isFree ? 0 : shard.bytes)
     guard let other = best else {
@@ -141,6 +144,14 @@ struct LoadPlacement {
     if gain > other.gain || (gain == other.gain && candidate.bytes < other.bytes) {
       best = candidate
     }
+  }
+
+  /// Whether the two nodes are so far apart that shards like this one would bring the minimum gain together.
+  private func isOneOfSeveral(
+    _ load: Double, _ source: Int, _ place: Int, _ gain: Double
+  ) -> Bool {
+    (relative(source) - relative(place)) / 2 >= minimumGain
+      && gain >= load / table.capacities[source] / 2
   }
 
   private mutating func move(_ index: Int, to place: Int) {

@@ -48,7 +48,8 @@ package struct ShardWeight: Hashable, Sendable {
 /// What limits a plan.
 package struct PlacementBounds: Hashable, Sendable {
   /// With unequal loads, a shard moves only if the busier of its two nodes becomes calmer by at least this part of
-  /// the average load of a node. Default 0.1. Smaller balances more finely and moves more.
+  /// the average load of a node, by itself or with others like it. Default 0.1. Smaller balances more finely and moves
+  /// more.
   package var minimumGain: Double
   /// Changes to answer at most; the rest comes with the next plan. The changes of a shard stay together. Default:
   /// all.

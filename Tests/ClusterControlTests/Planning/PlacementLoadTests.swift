@@ -53,6 +53,22 @@ import Testing
     #expect(try moves([100, 11, 89]) == 1)
   }
 
+  @Test("Where no single shard brings the minimum gain, several together do")
+  func lightShards() throws {
+    // Three nodes become five. The average is 13.8: a shard that weighs 1 brings less than a tenth of that.
+    let problem = try PlacementProblem.of(
+      nodes: try plannerNodes(5), shards: (0..<64).map { [$0 % 3] },
+      weights: (0..<64).map { ShardWeight(load: $0 % 13 == 0 ? 2 : 1) })
+    let target = Planner.target(for: problem)
+    let loads = loads(of: target, problem).values
+    #expect(loads.count == 5)
+    #expect((loads.max() ?? 0) - (loads.min() ?? 0) < 2 * 0.1 * 13.8, "\(loads)")
+    // No more move than the new nodes get shards.
+    let changes = target.changes(from: problem)
+    #expect(changes.count <= 26)
+    #expect(changes.count == target.placements.count { ["n3", "n4"].contains($0.primary.text) })
+  }
+
   @Test("An in-sync replica takes over if that helps nearly as much as a copy elsewhere")
   func roles() throws {
     // n2 is a little calmer than n1, which has a copy of shard 0.
