@@ -66,7 +66,17 @@ struct HighAvailabilityTests {
     try await waitForNews(first, in: coordinators, containing: "does not lead any more")
     try await waitForNews(first, in: coordinators, containing: "stands by: c\(second)")
     // It sends the node to the new leader, and that one writes the node down.
-    try await waitForNews(second, in: coordinators, containing: "node late joined")
+    do {
+      try await waitForNews(second, in: coordinators, containing: "node late joined")
+    } catch {
+      // Whose fault it is shows in what the others say.
+      Issue.record(
+        """
+        the node: \(late.output(.standardError))
+        the former leader: \(coordinators.processes[first]?.output(.standardError) ?? "")
+        """)
+      throw error
+    }
     #expect(try await coordinators.leader() == second)
     late.signal(SIGTERM)
     try await late.waitForExit(within: .seconds(30))
