@@ -102,12 +102,7 @@ package struct Socket: ~Copyable {
   /// What becomes readable when the socket is to be asked for its events (ZMQ_FD).
   func descriptor() throws(ZeroMQError) -> Int32 {
     checkThread()
-    var descriptor: Int32 = -1
-    var count = MemoryLayout<Int32>.size
-    try require("zmq_getsockopt ZMQ_FD") {
-      zmq_getsockopt(raw, ZMQ_FD, &descriptor, &count)
-    }
-    return descriptor
+    return try option(ZMQ_FD, "ZMQ_FD", of: raw)
   }
 
   /// Makes the socket act on what its I/O thread has told it, such as lost connections. Sending does so

@@ -25,10 +25,7 @@ final class SocketReadiness {
   }
 
   /// libzmq has been called for the socket.
-  func noteUse() {
-    guard !isUsed else { return }
-    membership?.poller.noteUse(of: self)
-  }
+  func noteUse() { membership?.poller.noteUse(of: self) }
 
   func reset() {
     isReadable = false
@@ -54,8 +51,15 @@ final class SocketReadiness {
 
 /// What a socket has to do (ZMQ_EVENTS). Asking makes it act on what its I/O thread has told it.
 func currentEvents(of raw: UnsafeMutableRawPointer) throws(ZeroMQError) -> Int32 {
-  var events: Int32 = 0
+  try option(ZMQ_EVENTS, "ZMQ_EVENTS", of: raw)
+}
+
+/// An option of a socket that is an `int` (zmq_getsockopt(3)).
+func option(
+  _ number: Int32, _ name: String, of raw: UnsafeMutableRawPointer
+) throws(ZeroMQError) -> Int32 {
+  var value: Int32 = 0
   var count = MemoryLayout<Int32>.size
-  try require("zmq_getsockopt ZMQ_EVENTS") { zmq_getsockopt(raw, ZMQ_EVENTS, &events, &count) }
-  return events
+  try require("zmq_getsockopt \(name)") { zmq_getsockopt(raw, number, &value, &count) }
+  return value
 }
