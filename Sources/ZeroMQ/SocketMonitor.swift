@@ -5,7 +5,7 @@ import Synchronization
 /// Counts the monitors of the process.
 private let monitorNumbers = Atomic<UInt64>(0)
 
-/// Reports the connections of one socket, in order. Belongs to the thread of that socket.
+/// Reports the connections of one socket, in order. Part of a ``MonitoredSocket``; belongs to its thread.
 package struct SocketMonitor: ~Copyable {
   private let receiver: Socket
   private let message = Message()
@@ -16,8 +16,8 @@ package struct SocketMonitor: ~Copyable {
     var events: [ConnectionEvent] = []
   }
 
-  /// Starts to monitor. The monitor may end before or after the socket.
-  package init(_ socket: borrowing Socket, in context: Context) throws(ZeroMQError) {
+  /// Starts to monitor. The monitor must be stopped before it ends, see ``MonitoredSocket``.
+  init(_ socket: borrowing Socket, in context: Context) throws(ZeroMQError) {
     socket.checkThread()
     let raw = socket.raw
     // Never used twice: libzmq frees the name of a closed monitor later than the memory of its socket.
@@ -32,8 +32,20 @@ package struct SocketMonitor: ~Copyable {
     // queue is unbounded. It is read in each round, and events come only as fast as connections do.
     try receiver.set([.receiveHighWaterMark(0), .linger(0)])
     try require("zmq_socket_monitor") { zmq_socket_monitor(raw, endpoint, events) }
-    try receiver.connect(endpoint)
+    do {
+      try receiver.connect(endpoint)
+    } catch {
+      Self.stop(socket)
+      throw error
+    }
     self.receiver = receiver
+  }
+
+  /// No event is sent any more when this returns.
+  static func stop(_ socket: borrowing Socket) {
+    socket.checkThread()
+    // It fails only when the context has been terminated, which sockets outlive in no case.
+    zmq_socket_monitor(socket.raw, nil, 0)
   }
 
   /// The oldest event not yet read, or `nil`.
@@ -58,7 +70,7 @@ package struct SocketMonitor: ~Copyable {
   package var isReadable: Bool { receiver.isReadable }
 
   /// Has a poller wait for events.
-  package func join(_ poller: SocketPoller) throws(ZeroMQError) { try poller.add(receiver) }
+  func join(_ poller: SocketPoller) throws(ZeroMQError) { try poller.add(receiver) }
 }
 
 /// The other end of a connected socket. It may have been closed meanwhile and its number be another's, so

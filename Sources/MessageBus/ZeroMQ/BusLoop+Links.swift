@@ -34,11 +34,11 @@ extension BusLoop {
   /// between a break and the next handshake, when the socket has been made to forget that queue;
   /// otherwise a request could vanish into it and fail only when its time is over.
   func readEvents(of link: PeerLink) throws(ZeroMQError) {
-    while let event = try link.monitor.next() {
+    while let event = try link.connection.monitor.next() {
       switch event {
       case .established:
         finishBreak(of: link)
-        try link.dealer.processEvents()
+        try link.connection.socket.processEvents()
         link.status.established()
         link.isStalled = false
         try link.established(configuration.key)

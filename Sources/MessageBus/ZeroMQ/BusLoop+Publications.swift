@@ -67,8 +67,8 @@ extension BusLoop {
 
   private func send(_ message: ByteBuffer, topic: [UInt8], count: Int) {
     do throws(ZeroMQError) {
-      if try publisher.send(topic.span.bytes, more: true),
-        try publisher.send(message.readableBytesSpan)
+      if try publisher.socket.send(topic.span.bytes, more: true),
+        try publisher.socket.send(message.readableBytesSpan)
       {
         return
       }

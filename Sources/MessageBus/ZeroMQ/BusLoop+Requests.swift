@@ -73,7 +73,7 @@ extension BusLoop {
 
   func send(_ message: ByteBuffer, to link: PeerLink) -> Bool {
     do throws(ZeroMQError) {
-      return try link.dealer.send(message.readableBytesSpan)
+      return try link.connection.socket.send(message.readableBytesSpan)
     } catch {
       noteFailure(error)
       return false
@@ -83,8 +83,8 @@ extension BusLoop {
   /// Takes in answers to our requests.
   func readAnswers(of link: PeerLink) throws(ZeroMQError) {
     for _ in 0..<Self.messagesPerRound {
-      guard try link.dealer.receive(into: frame) else { return }
-      guard let message = try decodeFrame(on: link.dealer) else { continue }
+      guard try link.connection.socket.receive(into: frame) else { return }
+      guard let message = try decodeFrame(on: link.connection.socket) else { continue }
       guard message.header.source == link.peer.node else {
         noteMalformed("is from \(message.header.source) on the link to \(link.peer.node)")
         continue
@@ -111,14 +111,14 @@ extension BusLoop {
   /// Takes in requests and calls their responders.
   func readRequests() throws(ZeroMQError) {
     for _ in 0..<Self.messagesPerRound {
-      guard try router.receive(into: frame) else { return }
+      guard try router.socket.receive(into: frame) else { return }
       var name = ByteBuffer()
       frame.withBytes { _ = name.writeBytes($0) }
-      guard frame.hasMore, try router.receive(into: frame) else {
+      guard frame.hasMore, try router.socket.receive(into: frame) else {
         noteMalformed("has no content")
         continue
       }
-      guard let message = try decodeFrame(on: router) else { continue }
+      guard let message = try decodeFrame(on: router.socket) else { continue }
       takeSubmissions()
       let route = RouteID(bytes: Array(name.readableBytesView))
       for envelope in message.envelopes {
@@ -215,8 +215,8 @@ extension BusLoop {
         to: &message, maximumBytes: configuration.coalescingBytes,
         maximumCount: configuration.coalescingMessages
       ) { _ in true }
-      guard try router.send(name.span.bytes, more: true),
-        try router.send(message.readableBytesSpan)
+      guard try router.socket.send(name.span.bytes, more: true),
+        try router.socket.send(message.readableBytesSpan)
       else { return nil }
       return batch.taken
     }

@@ -41,12 +41,10 @@ final class BusLoop {
   let start: UInt64
 
   let context: Context
-  let router: Socket
-  let publisher: Socket
+  let router: MonitoredSocket
+  let publisher: MonitoredSocket
   /// Decides who may connect; `nil` for a bus without a key.
   let gate: BusGate?
-  private let routerMonitor: SocketMonitor
-  private let publisherMonitor: SocketMonitor
   let frame = Message()
   let poller: SocketPoller
 
@@ -82,31 +80,24 @@ final class BusLoop {
     pending = PendingRequests(limitPerPeer: configuration.pendingRequestsPerPeer)
     let context = try Context()
     gate = try configuration.key.map { key throws(ZeroMQError) in try BusGate(key, in: context) }
-    let router = try Socket(.router, in: context)
-    try router.set(configuration.connectionOptions + configuration.listenerOptions)
+    let options =
+      configuration.connectionOptions + configuration.listenerOptions
+      + [.linger(configuration.drainTime.wholeMilliseconds)]
     // No handover: the names of connections are made up here, and nobody may take one over.
-    try router.set([.routerMandatory(true), .linger(configuration.drainTime.wholeMilliseconds)])
-    let routerMonitor = try SocketMonitor(router, in: context)
-    try router.bind(configuration.requestBind)
-    let publisher = try Socket(.publish, in: context)
-    try publisher.set(configuration.connectionOptions + configuration.listenerOptions)
-    try publisher.set([
-      .sendHighWaterMark(1024), .linger(configuration.drainTime.wholeMilliseconds),
-    ])
-    let publisherMonitor = try SocketMonitor(publisher, in: context)
-    try publisher.bind(configuration.publishBind)
+    let router = try MonitoredSocket(.router, options + [.routerMandatory(true)], in: context)
+    try router.socket.bind(configuration.requestBind)
+    let publisher = try MonitoredSocket(
+      .publish, options + [.sendHighWaterMark(1024)], in: context)
+    try publisher.socket.bind(configuration.publishBind)
     poller = try SocketPoller(queue.wakeUp)
-    try poller.add(router)
-    try routerMonitor.join(poller)
-    try publisherMonitor.join(poller)
+    try router.join(poller)
+    try publisher.join(poller)
     if let gate { try poller.add(gate.socket) }
     endpoints = Endpoints(
-      request: try router.lastEndpoint(), publish: try publisher.lastEndpoint())
+      request: try router.socket.lastEndpoint(), publish: try publisher.socket.lastEndpoint())
     self.context = context
     self.router = router
-    self.routerMonitor = routerMonitor
     self.publisher = publisher
-    self.publisherMonitor = publisherMonitor
   }
 
   /// Serves until the queue is closed.
@@ -197,15 +188,15 @@ final class BusLoop {
   // MARK: Sockets
 
   private func read() throws(ZeroMQError) {
-    if router.isReadable { try readRequests() }
-    if routerMonitor.isReadable { try noteFailedHandshakes(routerMonitor) }
-    if publisherMonitor.isReadable { try noteFailedHandshakes(publisherMonitor) }
+    if router.socket.isReadable { try readRequests() }
+    if router.monitor.isReadable { try noteFailedHandshakes(router.monitor) }
+    if publisher.monitor.isReadable { try noteFailedHandshakes(publisher.monitor) }
     if let gate, gate.socket.isReadable { try answerQuestions(at: gate) }
     // Reading takes submissions, so a link may have been dropped or replaced by its turn.
     for link in links.values where links[link.peer.node] === link {
-      if link.isStalled, link.dealer.isWritable { link.isStalled = false }
-      if link.dealer.isReadable { try readAnswers(of: link) }
-      if link.monitor.isReadable { try readEvents(of: link) }
+      if link.isStalled, link.connection.socket.isWritable { link.isStalled = false }
+      if link.connection.socket.isReadable { try readAnswers(of: link) }
+      if link.connection.monitor.isReadable { try readEvents(of: link) }
       if let subscriber = link.subscriber, subscriber.socket.isReadable {
         try readPublications(of: link)
       }

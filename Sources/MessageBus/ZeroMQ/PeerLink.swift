@@ -12,15 +12,14 @@ final class PeerLink {
   }
 
   let peer: BusPeer
-  let dealer: Socket
-  let monitor: SocketMonitor
+  let connection: MonitoredSocket
   /// `nil` for a peer that publishes nothing.
   let subscriber: Subscriber?
   var status: LinkStatus
   var outbound: OutboundQueue
   /// Whether the last send found no room; then the poller waits for it.
   var isStalled = false {
-    didSet { dealer.awaitRoom(isStalled) }
+    didSet { connection.socket.awaitRoom(isStalled) }
   }
   /// Whether the peer is still to be told that this bus leaves.
   var owesLeaving = false
@@ -48,14 +47,12 @@ final class PeerLink {
       maximumBytes: configuration.outboundBytesPerPeer)
     serverKeys = configuration.key?.knownKeys ?? []
     let keyOptions = Self.keyOptions(configuration.key, server: serverKeys.first)
-    let dealer = try Socket(.dealer, in: context)
-    try dealer.set(configuration.connectionOptions + keyOptions)
     // Without `immediate`, requests would wait in libzmq for a peer that may have restarted since.
-    try dealer.set([.immediate(true), .linger(0)])
-    let monitor = try SocketMonitor(dealer, in: context)
-    try poller.add(dealer)
-    try monitor.join(poller)
-    try dealer.connect(peer.requestEndpoint)
+    let connection = try MonitoredSocket(
+      .dealer, configuration.connectionOptions + keyOptions + [.immediate(true), .linger(0)],
+      in: context)
+    try connection.join(poller)
+    try connection.socket.connect(peer.requestEndpoint)
     if peer.publishEndpoint.isEmpty {
       subscriber = nil
     } else {
@@ -67,8 +64,7 @@ final class PeerLink {
       try socket.connect(peer.publishEndpoint)
       subscriber = Subscriber(socket)
     }
-    self.dealer = dealer
-    self.monitor = monitor
+    self.connection = connection
   }
 
   /// Whether requests may be sent, or wait to be. Not while the last word is due: each would put it off.
@@ -90,9 +86,9 @@ final class PeerLink {
     if !serverKeys.isEmpty { serverKeyIndex = (serverKeyIndex + 1) % serverKeys.count }
     let server = serverKeys.isEmpty ? nil : serverKeys[serverKeyIndex]
     let options = Self.keyOptions(key, server: server)
-    try dealer.disconnect(peer.requestEndpoint)
-    try dealer.set(options)
-    try dealer.connect(peer.requestEndpoint)
+    try connection.socket.disconnect(peer.requestEndpoint)
+    try connection.socket.set(options)
+    try connection.socket.connect(peer.requestEndpoint)
     // Both sockets of a peer have one key.
     try reconnectSubscriber(options)
   }
