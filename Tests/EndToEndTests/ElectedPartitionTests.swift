@@ -30,6 +30,7 @@ struct ElectedPartitionTests {
     try await cluster.rejoinCoordinator(first)
     try await cluster.coordinators[first]?.waitForLine(
       containing: "stands by: c\(second)", within: .seconds(10))
+    #expect(try await cluster.leader(member: first) == second, "who comes back deposes nobody")
     FailoverLoad.check(try await load.stop(), events: try await cluster.allEvents())
   }
 

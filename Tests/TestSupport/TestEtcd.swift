@@ -107,7 +107,7 @@ package final class TestEtcd {
         "--listen-client-urls", client, "--advertise-client-urls", client,
         "--listen-peer-urls", peer, "--initial-advertise-peer-urls", peer,
         "--initial-cluster", cluster.joined(separator: ","), "--initial-cluster-token", token,
-        "--initial-cluster-state", "new", "--logger", "zap", "--log-level", "warn",
+        "--initial-cluster-state", "new", "--pre-vote", "--logger", "zap", "--log-level", "warn",
       ] + protection)
   }
 

@@ -93,6 +93,8 @@ extension LaunchPlan {
         "--advertise-client-urls", clients, "--listen-peer-urls", peers,
         "--initial-advertise-peer-urls", peers, "--initial-cluster", all.joined(separator: ","),
         "--initial-cluster-token", topology.name, "--initial-cluster-state", "new",
+        // A member that was cut off does not depose the leader when it is back; no default before etcd 3.5.
+        "--pre-vote",
         // What was overwritten is of no use, and would fill its disk.
         "--auto-compaction-mode", "revision", "--auto-compaction-retention", "1000", "--logger",
         "zap", "--log-level", "warn",
