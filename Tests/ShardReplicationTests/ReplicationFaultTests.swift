@@ -178,7 +178,8 @@ import Testing
     // Served only when the lease is over that a process before this one may have granted.
     try await eventually("the copy was asked") {
       try second.copies.end(of: shard).position == .start
-        && second.replicator.leases.end(of: shard) > NIODeadline.now().uptimeNanoseconds + 500
+        && second.replicator.leases.end(of: shard, isReplicated: true) > NIODeadline.now()
+          .uptimeNanoseconds + 500
           * 1_000_000_000
     }
     try await first.stop()
@@ -191,14 +192,41 @@ import Testing
     settings.lease = .seconds(1)
     settings.leaseMargin = .zero
     let leases = LeaseBook(settings: settings, now: 0)
-    #expect(leases.end(of: shard) == 1_000_000_000)
+    #expect(leases.end(of: shard, isReplicated: true) == 1_000_000_000)
     leases.promise(shard, for: .seconds(9), now: 1_000_000_000)
-    #expect(leases.end(of: shard) == 10_000_000_000)
+    #expect(leases.end(of: shard, isReplicated: true) == 10_000_000_000)
     leases.promise(shard, for: .milliseconds(1), now: 2_000_000_000)
-    #expect(leases.end(of: shard) == 10_000_000_000)
+    #expect(leases.end(of: shard, isReplicated: true) == 10_000_000_000)
     leases.promise(shard, for: .milliseconds(1), now: 20_000_000_000)
-    #expect(leases.end(of: shard) == 21_000_000_000)
+    #expect(leases.end(of: shard, isReplicated: true) == 21_000_000_000)
     leases.release(shard)
-    #expect(leases.end(of: shard) == 0)
+    #expect(leases.end(of: shard, isReplicated: true) == 0)
+  }
+
+  @Test(
+    "A node alone owes nobody a wait, but keeps what it has promised when its shard loses the last copy"
+  )
+  func promisesWithoutCopies() {
+    let leases = LeaseBook(settings: ShardReplicationSettings(), now: 0)
+    #expect(leases.end(of: shard, isReplicated: false) == 0)
+    leases.promise(shard, for: .seconds(9), now: 0)
+    #expect(leases.end(of: shard, isReplicated: false) >= 9_000_000_000)
+  }
+
+  @Test("A replica that becomes the only copy serves when the lease it granted is over")
+  func onlyCopyLeft() async throws {
+    var long = ShardReplicationSettings.quick
+    long.lease = .seconds(1)
+    let (first, second) = (try await node(a, settings: long), try await node(b))
+    for node in [second, first] { node.follow(assignment(a, b)) }
+    try await eventually("the shard is served") { first.host.count(of: .serve) > 0 }
+    let promised = second.replicator.leases.end(of: shard, isReplicated: false)
+    // The old primary hears of neither plan, and this node only of the second.
+    second.follow(
+      ShardAssignment(shard: shard, primary: b, replicas: [], inSync: [], epoch: Epoch(3)))
+    try await eventually("the shard is served") { second.host.count(of: .serve) > 0 }
+    #expect(NIODeadline.now().uptimeNanoseconds >= promised)
+    try await first.stop()
+    try await second.stop()
   }
 }

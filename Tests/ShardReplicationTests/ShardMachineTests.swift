@@ -376,6 +376,30 @@ struct ShardMachineTests {
     #expect(machine.confirmed == Position(8))
   }
 
+  @Test("A plan that comes while batches are fetched does not make them forgotten")
+  func fetchesUnderTwoPlans() {
+    var machine = machine(b)
+    var actions: [ShardAction] = []
+    machine.assigned(
+      assignment(b, [a, c], inSync: [c], epoch: 2), move: nil, now: 0, into: &actions)
+    machine.opened(
+      .success(end(5, epoch: 1)), epoch: Epoch(2), promisedUntil: 0, now: 0, into: &actions)
+    machine.answered(
+      CopyAnswer(tag: sends(actions, to: c)[0].tag, outcome: .mismatch(end(8, epoch: 1))), by: c,
+      now: 1, into: &actions)
+    machine.assigned(assignment(b, [a], epoch: 3), move: nil, now: 2, into: &actions)
+    machine.fetched(.success(end(8, epoch: 1)), from: c, now: 3, into: &actions)
+    machine.opened(
+      .success(end(8, epoch: 1)), epoch: Epoch(3), promisedUntil: 0, now: 4, into: &actions)
+    #expect(machine.phase == .serving)
+    #expect(machine.confirmed == Position(8))
+    // A learner that has the same is left as it is.
+    actions = []
+    machine.tick(now: 5, into: &actions)
+    machine.tick(now: second, into: &actions)
+    #expect(!sends(actions, to: a).contains { $0.startsOver })
+  }
+
   @Test("A planned move comes to rest: hand over, everything at the target, its lease released")
   func fences() {
     var machine = serving([b])

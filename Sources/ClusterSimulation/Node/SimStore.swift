@@ -86,9 +86,9 @@ final class SimStore {
     } else if held[shard] == nil {
       visible[shard] = .whole
     }
-    let waits = isReplicated && !node.has(.noLeaseWait)
+    let waits = !node.has(.noLeaseWait)
     store.openShard(shard, epoch: epoch) { [mailbox] result in
-      let promised = waits ? leases.end(of: shard) : 0
+      let promised = waits ? leases.end(of: shard, isReplicated: isReplicated) : 0
       mailbox.put(.opened(shard, epoch, result, promisedUntil: promised))
     }
     wake()

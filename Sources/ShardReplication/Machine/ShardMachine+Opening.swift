@@ -17,14 +17,16 @@ extension ShardMachine {
       failOpening(error, into: &actions)
     case .success(let end):
       openedEpoch = epoch
-      if !isEndKnown {
+      // Batches that were fetched under the epoch before may have come in, of which nothing was heard under this one.
+      let hasGrown = phase == .joining && end.position > self.end.position
+      if !isEndKnown || hasGrown {
         recent.removeAll()
         self.end = CopyProgress.Place(position: end.position, epoch: end.epoch)
         isEndKnown = true
         if phase == .opening {
           phase = .joining
           joinAfter = promisedUntil
-        } else {
+        } else if phase != .joining {
           // What was written before there were copies to wait for was acknowledged then.
           confirmed = end.position
           actions.append(.confirm(confirmed))

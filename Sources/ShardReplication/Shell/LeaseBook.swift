@@ -28,7 +28,11 @@ package final class LeaseBook: Sendable {
   package func release(_ shard: ShardID) { state.withLock { $0.promises[shard] = 0 } }
 
   /// When this node may serve the shard as its primary.
-  package func end(of shard: ShardID) -> Uptime {
-    state.withLock { $0.promises[shard] ?? $0.initial }
+  ///
+  /// - Parameter isReplicated: whether the shard has copies by the plan. Without any, an earlier process of this node is not
+  ///   taken to have promised something, so that a lone node serves at once; what this one has promised counts: the shard
+  ///   may have lost its last copy a moment ago, and that copy be the primary that was promised.
+  package func end(of shard: ShardID, isReplicated: Bool) -> Uptime {
+    state.withLock { $0.promises[shard] ?? (isReplicated ? $0.initial : 0) }
   }
 }

@@ -51,7 +51,7 @@ extension LoopShards {
     let eventLoop = eventLoop
     environment.store.inner.openShard(shard, epoch: epoch) { result in
       // Nothing of a lower epoch is answered from here on, so that no later promise counts.
-      let promised = isReplicated ? leases.end(of: shard) : 0
+      let promised = leases.end(of: shard, isReplicated: isReplicated)
       eventLoop.execute {
         own.value.step(shard) {
           $0.opened(result, epoch: epoch, promisedUntil: promised, now: $2, into: &$1)
