@@ -4,7 +4,8 @@ import CZeroMQ
 package enum ConnectionEvent: Hashable, Sendable {
   /// The handshake is done: messages flow.
   case established
-  /// An established or half-open connection ended; libzmq tries again if it had connected.
+  /// An established or half-open connection ended. libzmq tries again, but not where the other side sent what is not
+  /// ZMTP or a frame over the limit (zeromq/libzmq#4196).
   case disconnected
   /// The connection ended before or in its handshake. libzmq tries again only where it does not know that
   /// the next handshake would end the same way.

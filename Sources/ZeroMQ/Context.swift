@@ -11,7 +11,7 @@ package final class Context: @unchecked Sendable {
 
   /// - Parameter maximumSockets: open sockets at one time, monitors included; each costs a file
   ///   descriptor.
-  package init(ioThreads: Int32 = 1, maximumSockets: Int32 = 4096) throws(ZeroMQError) {
+  package init(ioThreads: Int32 = 1, maximumSockets: Int32 = 8192) throws(ZeroMQError) {
     guard let raw = zmq_ctx_new() else {
       throw ZeroMQError(code: zmq_errno(), operation: "zmq_ctx_new")
     }

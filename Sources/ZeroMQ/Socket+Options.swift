@@ -24,6 +24,9 @@ extension Socket {
     /// Messages wait only for connections that stand; without one, sending says "would block".
     case immediate(Bool)
     case ipv6(Bool)
+    /// An attempt to connect that is not answered at all by then is given up, and made anew. Without one, the system tries
+    /// again ever more rarely, minutes apart at last.
+    case connectTimeout(Int32)
     /// A connection that has not finished its handshake by then is closed.
     case handshakeInterval(Int32)
     /// SUB: messages whose first frame begins with these bytes are wanted (no longer wanted).
@@ -52,6 +55,7 @@ extension Socket {
     case .maximumMessageSize(let value): try set(ZMQ_MAXMSGSIZE, value)
     case .immediate(let value): try set(ZMQ_IMMEDIATE, Int32(value ? 1 : 0))
     case .ipv6(let value): try set(ZMQ_IPV6, Int32(value ? 1 : 0))
+    case .connectTimeout(let value): try set(ZMQ_CONNECT_TIMEOUT, value)
     case .handshakeInterval(let value): try set(ZMQ_HANDSHAKE_IVL, value)
     case .subscribe(let prefix): try set(ZMQ_SUBSCRIBE, prefix)
     case .unsubscribe(let prefix): try set(ZMQ_UNSUBSCRIBE, prefix)

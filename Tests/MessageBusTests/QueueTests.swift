@@ -54,7 +54,7 @@ struct QueueTests {
     let start = NIODeadline.uptimeNanoseconds(1000)
     var status = LinkStatus(graceUntil: start + .seconds(1))
     #expect(status.acceptsRequests && !status.isUp)
-    #expect(status.graceDeadline == start + .seconds(1))
+    #expect(status.deadline == start + .seconds(1))
     let failedAttempt = status.disconnected()
     #expect(!failedAttempt && status.acceptsRequests, "a failed attempt does not end the grace")
     let early = status.endGrace(by: start + .milliseconds(999))
@@ -63,9 +63,24 @@ struct QueueTests {
     #expect([early, inTime, again] == [false, true, false])
     #expect(!status.acceptsRequests)
     status.established()
-    #expect(status.isUp && status.graceDeadline == nil)
+    #expect(status.isUp && status.deadline == nil)
     let broke = status.disconnected()
     #expect(broke && !status.acceptsRequests)
+  }
+
+  @Test func aPeerThatSaidFarewellAndStaysIsUpAgain() {
+    let start = NIODeadline.uptimeNanoseconds(1000)
+    var status = LinkStatus(graceUntil: start)
+    status.established()
+    status.leave(until: start + .seconds(5))
+    status.endLeaving(by: start + .milliseconds(4999))
+    #expect(!status.acceptsRequests && status.deadline == start + .seconds(5))
+    status.endLeaving(by: start + .seconds(5))
+    #expect(status.isUp && status.deadline == nil)
+    status.leave(until: start + .seconds(9))
+    let broke = status.disconnected()
+    status.endLeaving(by: start + .seconds(9))
+    #expect(broke && !status.acceptsRequests, "a link that broke meanwhile stays down")
   }
 
   @Test func logsAreThrottled() {

@@ -69,10 +69,12 @@ extension BusLoop {
   func noteFailedHandshake(of link: PeerLink, _ failure: HandshakeFailure) {
     queue.statistics.update { $0.failedHandshakes += 1 }
     link.hasFailed = true
+    link.triesNextKey = true
     let isLastKey = link.isAtLastKey
     // libzmq gives up after some failures and goes on after others; a link always goes on. Where libzmq goes on,
     // further failures come before the link's turn, and must not put it off.
-    if link.retry == nil { link.retry = now + (isLastKey ? Self.retryDelay : Self.nextKeyDelay) }
+    let due = now + (isLastKey ? Self.retryDelay : Self.nextKeyDelay)
+    link.retry = min(link.retry ?? due, due)
     guard isLastKey, let reason = refusalText(failure.reason) else { return }
     queue.statistics.update { $0.refusedLinks += 1 }
     guard let suppressed = link.refusalLog.admit(at: now) else { return }
@@ -97,20 +99,9 @@ extension BusLoop {
     }
   }
 
-  /// Connects a link anew after a handshake that failed.
-  func tryAgain(_ link: PeerLink) {
-    link.retry = nil
-    do throws(ZeroMQError) {
-      try link.reconnect(configuration.key)
-    } catch {
-      noteFailure(error)
-      link.retry = now + Self.retryDelay
-    }
-  }
-
   /// Before the next key is tried.
   static let nextKeyDelay = TimeAmount.milliseconds(20)
-  /// Before all are tried again.
+  /// Before all are tried again, and before a connection that ended is made anew.
   static let retryDelay = TimeAmount.seconds(1)
 }
 

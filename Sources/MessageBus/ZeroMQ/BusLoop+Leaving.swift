@@ -19,6 +19,9 @@ extension BusLoop {
   /// The answer, on the link of the peer, behind its last request.
   static let lastSubject = Subject(tokens: ["cs", "bus", "last"])
 
+  /// Far longer than a bus takes to end after its farewell.
+  static let leavingTime = TimeAmount.seconds(5)
+
   /// Asks the peers to send no more; `completion` is called when all have answered, or their links broke.
   func leave(_ completion: @escaping @Sendable () -> Void) {
     let asked = links.values.filter(\.status.isUp)
@@ -54,7 +57,7 @@ extension BusLoop {
     if link.owesLast {
       guard tell(Self.lastSubject, link) else { return link.isStalled = true }
       link.owesLast = false
-      link.status.leave()
+      link.status.leave(until: now + Self.leavingTime)
     }
   }
 

@@ -7,12 +7,16 @@ import ZeroMQ
 extension BusLoop {
   func connect(to peer: BusPeer) {
     guard peer.node != nodeID, links[peer.node]?.peer != peer else { return }
+    let isNew = unlinked[peer.node]?.peer != peer
     disconnect(from: peer.node)
     do {
       links[peer.node] = try PeerLink(
         to: peer, topicPrefixes: subscriptions.topicPrefixes, configuration: configuration,
         context: context, poller: poller)
     } catch {
+      // There may be descriptors again; an endpoint that makes no sense never works, and costs next to nothing.
+      unlinked[peer.node] = (peer, now + Self.retryDelay)
+      guard isNew else { return }
       var metadata = metadata(of: peer)
       metadata["publishEndpoint"] = "\(peer.publishEndpoint)"
       metadata["error"] = "\(error)"
@@ -22,6 +26,7 @@ extension BusLoop {
 
   /// Drops the link and all that hangs on it: a later link to the same node begins with nothing.
   func disconnect(from node: NodeID) {
+    unlinked[node] = nil
     guard links.removeValue(forKey: node) != nil else { return }
     failRequests(of: node)
     subscriptions.noteLoss(from: node)
@@ -45,6 +50,7 @@ extension BusLoop {
         logger.info("connected to peer", metadata: metadata(of: link.peer))
       case .disconnected:
         sendsNoMore(link.peer.node)
+        if link.retry == nil { link.retry = now + Self.retryDelay }
         link.forgetFarewell()
         guard link.status.disconnected() else { continue }
         // Answers that came before the break count, but libzmq may tell of the break before it hands
@@ -56,6 +62,39 @@ extension BusLoop {
       }
     }
   }
+
+  /// Takes in what happened to the connection on which publications come.
+  func readSubscriberEvents(of link: PeerLink) throws(ZeroMQError) {
+    while let subscriber = link.subscriber, let event = try subscriber.connection.monitor.next() {
+      switch event {
+      case .established: subscriber.retry = nil
+      case .disconnected, .handshakeFailed:
+        // What is published from now until the next connection is missed.
+        if event == .disconnected { subscriptions.noteLoss(from: link.peer.node) }
+        if subscriber.retry == nil { subscriber.retry = now + Self.retryDelay }
+      }
+    }
+  }
+
+  /// Connects anew what libzmq has not connected by itself: it gives some connections up for good.
+  func tryAgainIfDue(_ link: PeerLink) {
+    do throws(ZeroMQError) {
+      if isDue(link.retry) {
+        // It may stand again since the thread last looked.
+        try readEvents(of: link)
+        if isDue(link.retry) { try link.reconnect(configuration.key) }
+      }
+      if isDue(link.subscriber?.retry) {
+        try readSubscriberEvents(of: link)
+        if isDue(link.subscriber?.retry) { try link.reconnectSubscriber(configuration.key) }
+      }
+    } catch {
+      noteFailure(error)
+      link.retry = now + Self.retryDelay
+    }
+  }
+
+  private func isDue(_ time: NIODeadline?) -> Bool { time.map { $0 <= now } ?? false }
 
   /// Fails what was under way when the link broke.
   func finishBreak(of link: PeerLink) {

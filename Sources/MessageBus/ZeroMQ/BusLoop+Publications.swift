@@ -23,7 +23,7 @@ extension BusLoop {
   private func forward(_ option: Socket.Option) {
     for link in links.values {
       do throws(ZeroMQError) {
-        try link.subscriber?.socket.set(option)
+        try link.subscriber?.connection.socket.set(option)
       } catch {
         noteFailure(error)
       }
@@ -83,14 +83,14 @@ extension BusLoop {
   func readPublications(of link: PeerLink) throws(ZeroMQError) {
     guard let subscriber = link.subscriber else { return }
     for _ in 0..<Self.messagesPerRound {
-      guard try subscriber.socket.receive(into: frame) else { return }
+      guard try subscriber.connection.socket.receive(into: frame) else { return }
       var topic = ByteBuffer()
       frame.withBytes { _ = topic.writeBytes($0) }
-      guard frame.hasMore, try subscriber.socket.receive(into: frame) else {
+      guard frame.hasMore, try subscriber.connection.socket.receive(into: frame) else {
         noteMalformed("has no content")
         continue
       }
-      guard let message = try decodeFrame(on: subscriber.socket) else { continue }
+      guard let message = try decodeFrame(on: subscriber.connection.socket) else { continue }
       takeSubmissions()
       guard links[link.peer.node] === link else { return }
       deliver(message, topic: topic, of: link)

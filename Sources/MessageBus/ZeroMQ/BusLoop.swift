@@ -49,6 +49,8 @@ final class BusLoop {
   let poller: SocketPoller
 
   var links: [NodeID: PeerLink] = [:]
+  /// Peers for which no sockets could be opened, and when to try again.
+  var unlinked: [NodeID: (peer: BusPeer, retry: NIODeadline)] = [:]
   /// Answers that wait, by connection; only those with something in them.
   var routes: [RouteID: AnswerRoute] = [:]
   var pending: PendingRequests<Requester>
@@ -165,7 +167,9 @@ final class BusLoop {
     for link in links.values where link.breakDeadline.map({ $0 <= now }) ?? false {
       finishBreak(of: link)
     }
-    for link in links.values where link.retry.map({ $0 <= now }) ?? false { tryAgain(link) }
+    for link in links.values { tryAgainIfDue(link) }
+    for due in unlinked.values where due.retry <= now { connect(to: due.peer) }
+    for link in links.values { link.status.endLeaving(by: now) }
     for link in links.values where link.status.endGrace(by: now) {
       link.forgetFarewell()
       failRequests(of: link.peer.node)
@@ -176,9 +180,11 @@ final class BusLoop {
   /// How long the thread may sleep: milliseconds, -1 for ever.
   private func sleepMilliseconds() -> Int {
     guard queue.prepareToSleep() else { return 0 }
-    var deadlines = links.values.compactMap(\.status.graceDeadline)
+    var deadlines = links.values.compactMap(\.status.deadline)
     deadlines += links.values.compactMap(\.breakDeadline)
     deadlines += links.values.compactMap(\.retry)
+    deadlines += links.values.compactMap(\.subscriber?.retry)
+    deadlines += unlinked.values.map(\.retry)
     if let next = pending.nextDeadline { deadlines.append(next) }
     if !routes.isEmpty { deadlines.append(now + Self.routeRetry) }
     guard let earliest = deadlines.min() else { return -1 }
@@ -197,9 +203,9 @@ final class BusLoop {
       if link.isStalled, link.connection.socket.isWritable { link.isStalled = false }
       if link.connection.socket.isReadable { try readAnswers(of: link) }
       if link.connection.monitor.isReadable { try readEvents(of: link) }
-      if let subscriber = link.subscriber, subscriber.socket.isReadable {
-        try readPublications(of: link)
-      }
+      guard let subscriber = link.subscriber else { continue }
+      if subscriber.connection.socket.isReadable { try readPublications(of: link) }
+      if subscriber.connection.monitor.isReadable { try readSubscriberEvents(of: link) }
     }
   }
 

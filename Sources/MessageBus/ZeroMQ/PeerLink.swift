@@ -6,9 +6,11 @@ import ZeroMQ
 final class PeerLink {
   /// A subscriber socket in a box: an optional cannot lend a noncopyable value.
   final class Subscriber {
-    let socket: Socket
+    let connection: MonitoredSocket
+    /// When to connect anew.
+    var retry: NIODeadline?
 
-    init(_ socket: consuming Socket) { self.socket = socket }
+    init(_ connection: consuming MonitoredSocket) { self.connection = connection }
   }
 
   let peer: BusPeer
@@ -27,8 +29,10 @@ final class PeerLink {
   var owesLast = false
   /// When what was sent before a break fails; `nil` while nothing waits for that.
   var breakDeadline: NIODeadline?
-  /// When to connect anew after a handshake that failed.
+  /// When to connect anew, unless libzmq has done so by then.
   var retry: NIODeadline?
+  /// Whether the next key is to be tried then: a handshake has failed.
+  var triesNextKey = false
   /// Whether a handshake has failed since the link last stood.
   var hasFailed = false
   var refusalLog = LogThrottle(interval: BusLoop.refusalLogInterval)
@@ -56,13 +60,12 @@ final class PeerLink {
     if peer.publishEndpoint.isEmpty {
       subscriber = nil
     } else {
-      let socket = try Socket(.subscribe, in: context)
-      try socket.set(configuration.connectionOptions + keyOptions)
-      try socket.set([.linger(0)])
-      for prefix in topicPrefixes { try socket.set(.subscribe(prefix)) }
-      try poller.add(socket)
-      try socket.connect(peer.publishEndpoint)
-      subscriber = Subscriber(socket)
+      let connection = try MonitoredSocket(
+        .subscribe, configuration.connectionOptions + keyOptions + [.linger(0)], in: context)
+      for prefix in topicPrefixes { try connection.socket.set(.subscribe(prefix)) }
+      try connection.join(poller)
+      try connection.socket.connect(peer.publishEndpoint)
+      subscriber = Subscriber(connection)
     }
     self.connection = connection
   }
@@ -79,35 +82,42 @@ final class PeerLink {
   /// Whether no other key is left to try before all have been tried.
   var isAtLastKey: Bool { serverKeyIndex >= serverKeys.count - 1 }
 
-  /// Connects anew, to a server with the next of the keys.
+  /// Connects anew, to a server with the next of the keys if a handshake has failed.
   ///
   /// - Parameter key: that of the bus.
   func reconnect(_ key: BusKey?) throws(ZeroMQError) {
-    if !serverKeys.isEmpty { serverKeyIndex = (serverKeyIndex + 1) % serverKeys.count }
-    let server = serverKeys.isEmpty ? nil : serverKeys[serverKeyIndex]
-    let options = Self.keyOptions(key, server: server)
+    retry = nil
+    let changesKey = triesNextKey && !serverKeys.isEmpty
+    triesNextKey = false
+    if changesKey { serverKeyIndex = (serverKeyIndex + 1) % serverKeys.count }
     try connection.socket.disconnect(peer.requestEndpoint)
-    try connection.socket.set(options)
+    try connection.socket.set(keyOptions(key))
     try connection.socket.connect(peer.requestEndpoint)
     // Both sockets of a peer have one key.
-    try reconnectSubscriber(options)
+    if changesKey { try reconnectSubscriber(key) }
   }
 
-  /// The handshake is done. If one failed before, that of the subscriber may have failed for good, which nobody
-  /// has told: it is connected anew under the key that has proved right.
+  /// The handshake is done. If one failed before, that of the subscriber has failed, too, and need not wait for its turn
+  /// under the key that has proved right.
   func established(_ key: BusKey?) throws(ZeroMQError) {
     retry = nil
+    triesNextKey = false
     guard hasFailed else { return }
     hasFailed = false
-    try reconnectSubscriber(
-      Self.keyOptions(key, server: serverKeys.isEmpty ? nil : serverKeys[serverKeyIndex]))
+    try reconnectSubscriber(key)
   }
 
-  private func reconnectSubscriber(_ options: [Socket.Option]) throws(ZeroMQError) {
+  /// Connects the subscriber anew under the key that is tried now.
+  func reconnectSubscriber(_ key: BusKey?) throws(ZeroMQError) {
     guard let subscriber else { return }
-    try subscriber.socket.disconnect(peer.publishEndpoint)
-    try subscriber.socket.set(options)
-    try subscriber.socket.connect(peer.publishEndpoint)
+    subscriber.retry = nil
+    try subscriber.connection.socket.disconnect(peer.publishEndpoint)
+    try subscriber.connection.socket.set(keyOptions(key))
+    try subscriber.connection.socket.connect(peer.publishEndpoint)
+  }
+
+  private func keyOptions(_ key: BusKey?) -> [Socket.Option] {
+    Self.keyOptions(key, server: serverKeys.isEmpty ? nil : serverKeys[serverKeyIndex])
   }
 
   private static func keyOptions(_ key: BusKey?, server: CurveKey?) -> [Socket.Option] {
@@ -124,6 +134,7 @@ extension ZeroMQBusConfiguration {
       .maximumMessageSize(maximumFrameBytes),
       .heartbeatInterval(heartbeatInterval.wholeMilliseconds),
       .heartbeatTimeout(heartbeatTimeout.wholeMilliseconds),
+      .connectTimeout(2000),
       .handshakeInterval(max(heartbeatTimeout, .seconds(1)).wholeMilliseconds),
       .reconnectInterval(50),
       .maximumReconnectInterval(1000),
