@@ -57,6 +57,8 @@ package final class EtcdClient: Sendable {
     settings.tls = endpoint.isEncrypted ? configuration.tls : nil
     settings.connectTimeout = configuration.attemptTimeout
     settings.backoff.maximum = .seconds(1)
+    // A member that was out of reach is asked again soon after it is back.
+    settings.unacknowledgedTimeout = configuration.attemptTimeout * 3
     // A plan of many shards, and what etcd puts around it.
     settings.maximumMessageBytes = 64 << 20
     return settings

@@ -49,6 +49,26 @@ struct ElectedPartitionTests {
     FailoverLoad.check(try await load.stop(), events: try await cluster.allEvents())
   }
 
+  @Test("A coordinator that lost etcd for a while hears of the leader soon after it is back")
+  func coordinatorCutOff() async throws {
+    let cluster = try await NamespaceCluster(nodes: 1, isElected: true)
+    let member = try await cluster.network.add("apart")
+    // It asks one member only, over a connection that it has.
+    let apart = try cluster.startCoordinator(
+      "apart", in: member, etcd: try #require(cluster.etcd?.endpoints([0])))
+    try await apart.waitForLine(containing: "stands by: c", within: .seconds(10))
+    let first = try #require(try await cluster.leader(member: 0))
+    for other in cluster.coordinatorMembers { try await cluster.network.cut(member, other) }
+    // By now the system sends what was not acknowledged again only after another 13 s.
+    let end = ContinuousClock.now + .seconds(14)
+    cluster.coordinators[first]?.signal(SIGKILL)
+    try await cluster.coordinators[first]?.waitForExit()
+    let second = try await leader(of: cluster, otherThan: first)
+    try await Task.sleep(until: end)
+    for other in cluster.coordinatorMembers { try await cluster.network.heal(member, other) }
+    try await apart.waitForLine(containing: "stands by: c\(second)", within: .seconds(6))
+  }
+
   // MARK: Parts
 
   private func cluster() async throws -> NamespaceCluster {

@@ -78,11 +78,20 @@ final class ClientSession: ChannelInboundHandler {
     }
     let attempt =
       switch target {
-      case .tcp(let host, let port): bootstrap.connect(host: host, port: port)
+      case .tcp(let host, let port): bounded(bootstrap).connect(host: host, port: port)
       case .unixDomainSocket(let path): bootstrap.connect(unixDomainSocketPath: path)
       }
     attempt.assumeIsolated().whenFailure { error in self.closed(error) }
   }
+
+  private func bounded(_ bootstrap: ClientBootstrap) -> ClientBootstrap {
+    guard let timeout = configuration.unacknowledgedTimeout else { return bootstrap }
+    return bootstrap.channelOption(
+      .tcpOption(Self.userTimeout), value: .init(clamping: timeout.nanoseconds / 1_000_000))
+  }
+
+  /// TCP_USER_TIMEOUT, in milliseconds.
+  private static let userTimeout = NIOBSDSocket.Option(rawValue: 18)
 
   /// Closes now; open streams end.
   func close() {

@@ -25,6 +25,10 @@ package struct GRPCClientConfiguration: Sendable {
   package var metadata = GRPCMetadata()
   /// How long one attempt to connect may take, up to the server's HTTP/2 settings. Default 10 s.
   package var connectTimeout = TimeAmount.seconds(10)
+  /// How long what was sent may go without an acknowledgement of the other machine before the connection counts as broken
+  /// (TCP_USER_TIMEOUT of tcp(7), RFC 5482). Default `nil`: the system tries for about a quarter of an hour, ever more
+  /// rarely, so that a network that heals is not noticed for as long as it was away.
+  package var unacknowledgedTimeout: TimeAmount?
   /// Waiting between attempts to connect.
   package var backoff = GRPCReconnectBackoff()
   /// Probing of a silent server. Default `nil`, never: real servers close connections for pings

@@ -81,12 +81,20 @@ final class NamespaceCluster {
   var coordinator: TestProcess? { coordinators.first ?? nil }
 
   func startCoordinator(_ index: Int = 0) throws {
-    let address = coordinatorMembers[index].address
+    coordinators[index] = try startCoordinator(
+      "c\(index)", in: coordinatorMembers[index], etcd: etcd?.endpoints)
+  }
+
+  /// One more coordinator, on a machine without a member of etcd.
+  func startCoordinator(
+    _ name: String, in member: NetworkNamespaces.Member, etcd: String?
+  ) throws -> TestProcess {
+    let address = member.address
     let record =
-      etcd.map { ["--etcd", $0.endpoints, "--etcd-lease", "2s", "--name", "c\(index)"] }
+      etcd.map { ["--etcd", $0, "--etcd-lease", "2s", "--name", name] }
       ?? ["--data", "\(folder.path)/coordinator"]
-    coordinators[index] = try network.start(
-      in: coordinatorMembers[index], builtProduct("cs-coordinator"),
+    return try network.start(
+      in: member, builtProduct("cs-coordinator"),
       [
         "--bus", "tcp://\(address):5100", "--bus-publish", "tcp://\(address):*", "--admin",
         "\(address):9110", "--expect", "cart=\(nodes.count)", "--log-level", "info",
