@@ -156,6 +156,26 @@ import Testing
     #expect(election.keyDeleted(revision: 10, at: seconds(0.3)).contains(.ask(lease: 7)))
   }
 
+  @Test("A key of its own from before whose end the watch has told is not waited for")
+  func leftoverGone() {
+    var election = follower()
+    _ = election.watchEnded(at: seconds(0.3))
+    _ = election.wake(at: seconds(0.5))
+    _ = election.keyDeleted(revision: 20, at: seconds(0.6))
+    let actions = election.answered(
+      .found(card: Self.own, lease: 2, made: 15, readAt: 19), lease: 7, at: seconds(0.7))
+    #expect(actions.contains(.ask(lease: 7)))
+  }
+
+  @Test("A leader whose writes are refused does not stand again at once")
+  func refuted() {
+    var election = leader()
+    _ = election.refuted("denied", at: seconds(1))
+    #expect(election.yielded(at: seconds(1.01)) == [.revoke(lease: 7)])
+    #expect(election.wake(at: seconds(1.1)).isEmpty)
+    #expect(election.wake(at: seconds(1.2)) == [.grantLease])
+  }
+
   @Test("A leader whose key was made anew under it has lost its fence")
   func fenceLost() {
     var election = leader()

@@ -27,14 +27,19 @@ extension LeaderElection {
       if isLeading { return yield("the key of the leader is another one") }
       // Left over from a term of this coordinator that ended without etcd, or of its process before this one: nobody
       // else can be at its endpoint. Nobody needs to wait for that lease.
-      askAt = now + held.timeToLive
-      return follow(nil, made: made) + beginWatch(from: readAt + 1) + [.revoke(lease: former)]
+      askAt = nextAsk(readAt: readAt, held, at: now)
+      return follow(nil, made: made) + beginWatch(from: readAt + 1)
+        + [.revoke(lease: former)] + wake(at: now)
     case .found(let card, _, let made, let readAt):
       if isLeading { return yield("another coordinator leads") }
-      // The watch may have been faster than the answer.
-      askAt = readAt < lastDeleted ? now : now + held.timeToLive
+      askAt = nextAsk(readAt: readAt, held, at: now)
       return follow(card, made: made) + beginWatch(from: readAt + 1) + wake(at: now)
     }
+  }
+
+  /// When to look at a key again that was found at a revision. The watch may have been faster than the answer.
+  private func nextAsk(readAt: Int64, _ held: Lease, at now: Duration) -> Duration {
+    readAt < lastDeleted ? now : now + held.timeToLive
   }
 
   package mutating func askingFailed(_ reason: String, at now: Duration) -> [Action] {
@@ -111,7 +116,11 @@ extension LeaderElection {
 
   /// A write of the leader was refused because its fence is down, or it cannot lead for another reason.
   package mutating func refuted(_ reason: String, at now: Duration) -> [Action] {
-    isLeading ? yield(reason) : []
+    guard isLeading else { return [] }
+    let actions = yield(reason)
+    // What refuses every write would refuse those of the next term, too, as fast as it is asked.
+    lease = .none(retryAt: now + Self.retryDelay)
+    return actions
   }
 
   /// The leader has stopped leading: now another may, and this candidate stands again.
