@@ -34,7 +34,9 @@ struct AutoscalingOptions: ParsableArguments {
       "For kubernetes: selects the deployment of the nodes, such as app=cart.",
       valueName: "label=value"))
   var scaleSelector: String?
-  @Option(help: "Fewer nodes are never asked for.") var scaleMinimum = 1
+  @Option(
+    help: "Fewer nodes are never asked for, nor fewer than a service keeps copies of each shard.")
+  var scaleMinimum = 1
   @Option(help: "More nodes are never asked for.") var scaleMaximum = 100
   @Option(help: "Commands at the user function of a node that are right, on average.")
   var scaleTargetFunctions = 1.0

@@ -91,7 +91,7 @@ extension TopologyReader {
       }
       if let copies = service.copies.replication, copies > read.minimum ?? 1 {
         fields.report(
-          "service '\(service.name)' keeps \(copies) copies, and autoscaler could leave it fewer nodes; write "
+          "service '\(service.name)' keeps \(copies) copies, so autoscaler never leaves it fewer nodes; write "
             + "minimum: \(copies)", at: values["minimum"] ?? node)
       }
     }

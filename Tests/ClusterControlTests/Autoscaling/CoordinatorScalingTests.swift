@@ -146,6 +146,35 @@ import Testing
     #expect(cluster.trace.scaled == [2], "what is there is enough for now; it is asked for again")
   }
 
+  @Test("As many nodes stay as a shard has copies, whoever drains, and that is said")
+  func copies() throws {
+    let shards = [
+      (primary: "cart-1", replicas: ["cart-2"], inSync: ["cart-2"]),
+      (primary: "cart-2", replicas: ["cart-1"], inSync: ["cart-1"]),
+    ]
+    for choice in [nil, AutoscalingConfiguration.Choice.launcher(socket: "/run/cs-up.sock")] {
+      let configure = try choice.map { try configured($0) } ?? configured()
+      var two = try RunningCluster(
+        ["cart-1", "cart-2"], copies: 2, shards: shards, configure: configure)
+      try pass(5, &two, load: 0.1, scale: 2)
+      #expect(two.trace.decisions == [])
+      #expect(two.trace.scaled == [])
+      #expect(two.trace.machine.durable.members.values.allSatisfy { !$0.isDraining })
+      let reason = try #require(two.trace.machine.scaling[try service()]?.latest?.reason)
+      #expect(reason.contains("2 copies of each shard need 2 nodes"), "\(reason)")
+
+      // A step of two is one of one here.
+      var three = try RunningCluster(
+        ["cart-1", "cart-2", "cart-3"], copies: 2,
+        shards: shards + [("cart-3", ["cart-1"], ["cart-1"])], configure: configure)
+      try pass(3, &three, load: 0.1, scale: 3)
+      let decision = try #require(three.trace.decisions.first)
+      #expect(decision.action == .scaleDown && decision.wanted == 2)
+      #expect(
+        decision.reason.contains("2 copies of each shard need 2 nodes"), "\(decision.reason)")
+    }
+  }
+
   @Test("Where the scaler drains, the coordinator does not")
   func launcherDrains() throws {
     var cluster = try RunningCluster(

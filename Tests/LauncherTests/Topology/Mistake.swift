@@ -43,7 +43,7 @@ struct Mistake: Sendable, CustomTestStringConvertible {
       "3:51: down_deadline of autoscaler is 1s, shorter than tick, 5s"),
     .with(
       "defaults: {nodes: 3, replication: 2}\nautoscaler: {maximum: 2}",
-      "4:13: service 'a' keeps 2 copies, and autoscaler could leave it fewer nodes; write minimum: 2",
+      "4:13: service 'a' keeps 2 copies, so autoscaler never leaves it fewer nodes; write minimum: 2",
       "4:23: service 'a' starts with 3 nodes, more than maximum of autoscaler, 2"),
   ]
 

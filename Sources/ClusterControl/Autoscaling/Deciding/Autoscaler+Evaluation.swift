@@ -133,9 +133,13 @@ extension Autoscaler {
     _ summary: LoadSummary, at time: Time
   ) -> Verdict {
     let members = summary.members
-    let wanted = settings.capped(need, from: members)
-    let reason = "\(need) of \(members) nodes are enough (\(load(summary)))"
-    let stay = { (more: String) in
+    let capped = settings.capped(need, from: members)
+    // With fewer nodes than copies the planner would give copies up, which only an operator may ask for.
+    let copies = observation.copies ?? 1
+    let wanted = max(capped, min(copies, members))
+    var reason = "\(need) of \(members) nodes are enough (\(load(summary)))"
+    if wanted > capped { reason += "; \(copies) copies of each shard need \(copies) nodes" }
+    let stay = { [reason] (more: String) in
       Verdict(action: .stay, wanted: members, reason: "\(reason); \(more)")
     }
     guard wanted < members else { return stay("fewer than \(members) are not allowed") }

@@ -17,6 +17,7 @@ package import CloudstateModel
 /// * Nodes are given up only while no shard moves, by samples from after the last move, and only if the rest stays
 ///   below the targets by a margin. So at a constant load there is a number of nodes with which nothing changes any
 ///   more.
+/// * No more nodes are given up than leave one for each copy of a shard: fewer copies are an operator's decision.
 /// * What is asked for already is not asked for less by a scale-up, nor for more by a scale-down.
 package struct Autoscaler: Hashable, Sendable, Codable {
   package let service: ServiceName

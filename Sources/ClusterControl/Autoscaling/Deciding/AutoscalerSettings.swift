@@ -21,7 +21,7 @@ package struct AutoscalerSettings: Hashable, Sendable, Codable {
   package var maximumScale: Int = 2
   /// Default 100.
   package var maximumMembers: Int = 100
-  /// Fewer nodes are never asked for. Default 1.
+  /// Fewer nodes are never asked for, nor fewer than a service keeps copies of each shard. Default 1.
   package var minimumMembers: Int = 1
   /// Nodes are given up only if the others then stay below the targets by this part. Default 0.2. With 0 a small
   /// change of load could be followed by one to the other side.

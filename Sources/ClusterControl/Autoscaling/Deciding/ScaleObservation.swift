@@ -87,14 +87,18 @@ package struct ScaleObservation: Hashable, Sendable, Codable {
   /// Shards are moving, or are about to.
   package var isRebalancing: Bool
   package var moving: MovingEstimate
+  /// How many copies of each shard the service wants, each on a node of its own; `nil` in recordings from before it was
+  /// looked at.
+  package var copies: Int?
 
   package init(
     members: [ScaleMember], deployment: DeploymentScale?, isRebalancing: Bool = false,
-    moving: MovingEstimate = .free
+    moving: MovingEstimate = .free, copies: Int? = nil
   ) {
     self.members = members
     self.deployment = deployment
     self.isRebalancing = isRebalancing
     self.moving = moving
+    self.copies = copies
   }
 }

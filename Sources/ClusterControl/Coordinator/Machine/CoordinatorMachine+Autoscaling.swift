@@ -130,7 +130,8 @@ extension CoordinatorMachine {
             || (isRebalancing && !ownsShards(node)))
       },
       deployment: deployment, isRebalancing: isRebalancing,
-      moving: movingEstimate(of: service, members: members.count, at: now))
+      moving: movingEstimate(of: service, members: members.count, at: now),
+      copies: record.replicationFactor(of: service))
   }
 
   private mutating func movingEstimate(
