@@ -175,6 +175,32 @@ import Testing
     }
   }
 
+  @Test("A rebalance that waits for approval keeps nodes from leaving, and none from counting")
+  func proposal() throws {
+    let configure = try configured()
+    var cluster = try RunningCluster(
+      ["cart-1", "cart-2"], copies: 1, shards: [("cart-1", [], []), ("cart-2", [], [])]
+    ) {
+      configure(&$0)
+      $0.rebalancing.requiresApproval = true
+    }
+    let exchange = [(0, "cart-1", "cart-2"), (1, "cart-2", "cart-1")]
+    cluster.trace.rebalance(
+      try exchange.map { index, source, target in
+        RebalanceStep(
+          shard: try shard(UInt32(index)),
+          action: .move(from: try node(source), to: try node(target)))
+      }, at: at(cluster.now))
+    #expect(cluster.rebalance?.state == .proposed)
+    var idle = cluster
+    try pass(3, &cluster, load: 2.5, scale: 2)
+    #expect(cluster.trace.decisions.map(\.action) == [.scaleUp])
+    #expect(cluster.trace.scaled == [4])
+    // Shards are about to move: who is to leave is decided after that.
+    try pass(3, &idle, load: 0.2, scale: 2)
+    #expect(idle.trace.decisions == [])
+  }
+
   @Test("Where the scaler drains, the coordinator does not")
   func launcherDrains() throws {
     var cluster = try RunningCluster(

@@ -107,9 +107,11 @@ extension CoordinatorMachine {
     // Nodes that are drained are on their way out, whoever drains them.
     let members = assignable(service).filter { !isDraining($0) }
     let steps = record.rebalance?.isOpen == true ? record.rebalance?.steps ?? [] : []
-    // Who takes over from a node that leaves carries all it had, and more.
+    // Who takes over from a node that leaves carries all it had, and more. Nobody gets anything by a proposal, and that
+    // may wait for long.
     let open = steps.filter { step in
-      !step.hasEnded && !(step.source.map { self.isDraining($0) } ?? false)
+      record.rebalance?.state == .running && !step.hasEnded
+        && !(step.source.map { self.isDraining($0) } ?? false)
     }
     let targets = Set(open.compactMap(\.target))
     let isRebalancing =
