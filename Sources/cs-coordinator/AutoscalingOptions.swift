@@ -22,7 +22,8 @@ struct AutoscalingOptions: ParsableArguments {
   var scaler: ScalerName?
   @Option(
     help: ArgumentHelp(
-      "For command: an absolute path and arguments, separated by spaces; the wanted number of nodes is added."
+      "For command: an absolute path and arguments, separated by spaces; the wanted number of nodes is added, and "
+        + "CS_LEAVING names those to stop."
     ))
   var scaleCommand: String?
   @Option(
@@ -31,7 +32,7 @@ struct AutoscalingOptions: ParsableArguments {
   var scaleShowCommand: String?
   @Option(
     help: ArgumentHelp(
-      "For kubernetes: selects the deployment of the nodes, such as app=cart.",
+      "For kubernetes: selects the deployment of the nodes, such as app=cart; they need the names of their pods.",
       valueName: "label=value"))
   var scaleSelector: String?
   @Option(

@@ -12,8 +12,9 @@ struct CoordinatorTrace {
   var operated: [UInt64: OperatorAnswer] = [:]
   var probes: [Probe] = []
   var decisions: [ScaleDecision] = []
-  /// Numbers of nodes that scalers are asked for.
-  var scaled: [Int] = []
+  /// What scalers are asked for.
+  var scaleRequests: [ScaleRequest] = []
+  var scaled: [Int] { scaleRequests.map(\.scale) }
   var recorded: [AutoscalerRecord] = []
   /// Names of all directives but reports, in order.
   var log: [String] = []
@@ -116,7 +117,7 @@ struct CoordinatorTrace {
         published.append(view)
       case .report(let line): reports.append(line)
       case .decided(let decision): decisions.append(decision)
-      case .scale(let request): scaled.append(request.scale)
+      case .scale(let request): scaleRequests.append(request)
       case .recordScaling(_, let records): recorded += records
       case .operated(let ticket, let answer): operated[ticket] = answer
       case .probe(let node, let pause): probes.append(Probe(node: node, pause: pause))

@@ -89,13 +89,13 @@ extension Coordinator {
   }
 
   private enum ScalerTask: Equatable {
-    case request(Int)
+    case request(ScaleRequest)
     case observe
 
     /// For people.
     var words: String {
       switch self {
-      case .request(let nodes): "ask for \(nodes) nodes"
+      case .request(let request): "ask for \(request.scale) nodes"
       case .observe: "see the scale"
       }
     }
@@ -106,8 +106,8 @@ extension Coordinator {
     loop.began()
     loop.eventLoop.makeFutureWithTask { () -> DeploymentScale? in
       switch task {
-      case .request(let nodes):
-        try await scaler.request(nodes)
+      case .request(let request):
+        try await scaler.request(request.scale, leaving: request.leaving)
         return nil
       case .observe: return try await scaler.observe()
       }
@@ -139,7 +139,7 @@ extension Coordinator {
   }
 
   func scale(_ request: ScaleRequest) {
-    state.value.scaling[request.service]?.wanted = request.scale
+    state.value.scaling[request.service]?.wanted = request
     guard let configuration = configuration.autoscaling else { return }
     useScaler(of: request.service, configuration, at: Moment.now().uptime)
   }

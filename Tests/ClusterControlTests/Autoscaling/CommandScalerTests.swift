@@ -5,16 +5,21 @@ import TestSupport
 import Testing
 
 @Suite struct CommandScalerTests {
-  @Test("The wanted number is the last argument and in the environment")
+  @Test(
+    "The wanted number is the last argument and in the environment, and the names of who leaves are there"
+  )
   func request() async throws {
     let folder = try TemporaryDirectory()
     let file = "\(folder.path)/said"
     let scaler = try scaler([
-      "/bin/sh", "-c", #"echo "$1 $2 $CS_SCALE $CS_MEMBERS $CS_SERVICE $EXTRA" > "$0""#, file,
+      "/bin/sh", "-c",
+      #"echo "$1 $2 $CS_SCALE $CS_MEMBERS $CS_SERVICE $EXTRA [$CS_LEAVING]" > "$0""#, file,
       "a b; exit 3 $(exit 4)",
     ])
-    try await scaler.request(7)
-    #expect(try content(file) == "a b; exit 3 $(exit 4) 7 7 2 cart kept\n")
+    try await scaler.request(7, leaving: [])
+    #expect(try content(file) == "a b; exit 3 $(exit 4) 7 7 2 cart kept []\n")
+    try await scaler.request(1, leaving: [try node("cart-9"), try node("cart-10")])
+    #expect(try content(file) == "a b; exit 3 $(exit 4) 1 1 2 cart kept [cart-9 cart-10]\n")
   }
 
   @Test("What the show command writes is the scale, and without one the members are")
@@ -58,7 +63,7 @@ import Testing
   func output() async throws {
     let scaler = try scaler(
       ["/bin/sh", "-c", "head -c 1000000 /dev/zero; head -c 1000000 /dev/zero >&2; sleep 600 &"])
-    try await scaler.request(1)
+    try await scaler.request(1, leaving: [])
   }
 
   @Test("A command must be an absolute path")
@@ -82,13 +87,14 @@ import Testing
       service: try service(),
       configuration: CommandScalerConfiguration(
         command: command, showCommand: show,
-        environment: ["EXTRA": "kept", "PATH": "/usr/bin:/bin"], timeout: timeout),
+        environment: ["EXTRA": "kept", "CS_LEAVING": "inherited", "PATH": "/usr/bin:/bin"],
+        timeout: timeout),
       members: { 2 })
   }
 
   private func error(_ command: [String], timeout: Duration = .seconds(20)) async -> ScalerError? {
     do {
-      try await scaler(command, timeout: timeout).request(3)
+      try await scaler(command, timeout: timeout).request(3, leaving: [])
       return nil
     } catch {
       return error as? ScalerError

@@ -97,6 +97,7 @@ import Testing
     // It was asked for and has not happened.
     try pass(6, &cluster, load: 0.7, scale: 3)
     #expect(cluster.trace.scaled == [2, 2])
+    #expect(cluster.trace.scaleRequests.allSatisfy { $0.leaving == [leaving] })
 
     cluster.silent.insert("cart-10")
     try pass(7, &cluster, load: 0.7, scale: 2)
@@ -144,6 +145,45 @@ import Testing
     #expect(cluster.trace.machine.durable.members[leaving]?.isDraining == false)
     #expect(cluster.trace.machine.durable.autoscalers[try service()]?.leaving == nil)
     #expect(cluster.trace.scaled == [2], "what is there is enough for now; it is asked for again")
+  }
+
+  @Test("A load that asks for some of the nodes that were to go keeps all of them")
+  func recallOfSome() throws {
+    let names = ["cart-1", "cart-2", "cart-3", "cart-4"]
+    var cluster = try RunningCluster(
+      names, copies: 1, shards: names.map { ($0, [], []) }, configure: try configured())
+    for (index, name) in names.enumerated() { try cluster.report(name, UInt32(index)) { _ in } }
+    try pass(3, &cluster, load: 0.2, scale: 4)
+    let draining = cluster.trace.machine.durable.members.values.filter(\.isDraining).map(\.node)
+    #expect(Set(draining) == Set(try nodes("cart-3", "cart-4")))
+    try pass(12, &cluster, load: 1.2, scale: 4)
+    let up = try #require(cluster.trace.decisions.first { $0.action == .scaleUp })
+    #expect(up.wanted == 3)
+    #expect(cluster.trace.scaled.allSatisfy { $0 == 4 }, "three would stop one that is not drained")
+    #expect(!cluster.trace.scaled.isEmpty)
+    #expect(cluster.trace.machine.durable.members.values.allSatisfy { !$0.isDraining })
+  }
+
+  @Test("Nodes that somebody else has asked for are not given up undrained")
+  func raisedByHand() throws {
+    let configure = try configured()
+    var cluster = try RunningCluster(
+      ["cart-1", "cart-2"], copies: 1, shards: [("cart-1", [], []), ("cart-1", [], [])]
+    ) {
+      configure(&$0)
+      $0.autoscaling?.settings.scaleDownStableDeadline = .seconds(60)
+    }
+    for index in 0..<2 { try cluster.report("cart-1", UInt32(index)) { _ in } }
+    try pass(3, &cluster, load: 0.2, scale: 2)
+    #expect(cluster.trace.scaled == [1], "it holds nothing")
+    #expect(cluster.trace.scaleRequests.first?.leaving == [try node("cart-2")])
+    cluster.silent = ["cart-2"]
+    try pass(6, &cluster, load: 0.7, scale: 1)
+    #expect(cluster.trace.machine.durable.autoscalers[try service()]?.leaving == nil)
+    cluster.silent = []
+    try pass(10, &cluster, load: 0.7, scale: 2)
+    #expect(cluster.trace.decisions.map(\.action).contains(.requestAgain))
+    #expect(cluster.trace.scaled == [1])
   }
 
   @Test("As many nodes stay as a shard has copies, whoever drains, and that is said")

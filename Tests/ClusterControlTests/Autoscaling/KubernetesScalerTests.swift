@@ -44,8 +44,8 @@ import Testing
     let double = try await KubernetesDouble()
     double.state.withLock { $0.deployments = [Self.cart] }
     let scaler = try scaler(double)
-    try await scaler.request(5)
-    try await scaler.request(5)
+    try await scaler.request(5, leaving: [])
+    try await scaler.request(5, leaving: [])
     let (requests, bodies, replicas) = double.state.withLock {
       ($0.requests, $0.bodies, $0.deployments[0].replicas)
     }
@@ -91,7 +91,7 @@ import Testing
     let answer = KubernetesDouble.status(status, "Reason", "said the server")
     double.state.withLock { $0.failure = answer }
     let error = await #expect(throws: ScalerError.self) {
-      try await scaler(double).request(2)
+      try await scaler(double).request(2, leaving: [])
     }
     #expect(error?.code == code)
     #expect(error?.message.contains("said the server") == true)

@@ -47,7 +47,7 @@ import Testing
       "{\"version\":1,\"ok\":true,\"message\":\"m\",\"status\":0,\"nodes\":5}\n",
     ]) { scaler in
       let scale = try await scaler.observe()
-      try await scaler.request(5)
+      try await scaler.request(5, leaving: [])
       return scale
     }
     #expect(scale == DeploymentScale(name: "cart", ready: 2, scale: 3))
@@ -82,7 +82,7 @@ import Testing
     // Longer than the path of a socket may be.
     let path = "\(folder.path)/\(String(repeating: "x", count: 120))/s"
     let scaler = LauncherScaler(service: try service(), socket: path)
-    let error = await #expect(throws: ScalerError.self) { try await scaler.request(2) }
+    let error = await #expect(throws: ScalerError.self) { try await scaler.request(2, leaving: []) }
     #expect(error?.code == .unreachable)
     #expect(error?.message.contains("is cs-up running?") == true)
   }

@@ -14,8 +14,8 @@ struct ScalingDesk {
   /// What the scaler last reported.
   var deployment: DeploymentScale?
   private var observedAt: Duration?
-  /// The scale to ask for as soon as the scaler is free.
-  var wanted: Int?
+  /// What to ask for as soon as the scaler is free.
+  var wanted: ScaleRequest?
   /// The scaler is at work.
   var isBusy = false
   /// Why the scaler failed last; `nil` after a success.

@@ -44,9 +44,12 @@ struct ServiceScaling: Sendable {
 package struct ScaleRequest: Hashable, Sendable {
   package var service: ServiceName
   package var scale: Int
+  /// The nodes to stop: drained, and they hold nothing. Empty where the scaler drains, and where more are asked for.
+  package var leaving: [NodeID]
 
-  package init(service: ServiceName, scale: Int) {
+  package init(service: ServiceName, scale: Int, leaving: [NodeID] = []) {
     self.service = service
     self.scale = scale
+    self.leaving = leaving
   }
 }

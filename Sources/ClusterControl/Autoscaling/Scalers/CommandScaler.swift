@@ -11,7 +11,7 @@ package struct CommandScalerConfiguration: Hashable, Sendable {
   /// A program that writes the number of nodes that are asked for, as its whole standard output; `nil` if there is
   /// none: then the number of members is taken for it.
   package var showCommand: [String]?
-  /// Variables besides `CS_SERVICE`, `CS_MEMBERS` and (of a request) `CS_SCALE`.
+  /// Variables besides `CS_SERVICE`, `CS_MEMBERS` and (of a request) `CS_SCALE` and `CS_LEAVING`.
   package var environment: [String: String]
   /// A run that takes longer is killed, with all processes it started. Default 30 s.
   package var timeout: Duration
@@ -84,11 +84,16 @@ package struct CommandScaler: Scaler {
     return DeploymentScale(name: service.text, ready: present, scale: scale)
   }
 
-  package func request(_ scale: Int) async throws(ScalerError) {
+  /// The command finds the names of the nodes to stop in `CS_LEAVING`, separated by spaces; it is empty when more nodes
+  /// are asked for. Names are letters, digits, `-` and `_`, so a shell may take them apart unquoted.
+  package func request(_ scale: Int, leaving: [NodeID]) async throws(ScalerError) {
     let present = await members()
     _ = try await run(
       configuration.command + ["\(scale)"],
-      variables: ["CS_MEMBERS": "\(present)", "CS_SCALE": "\(scale)"])
+      variables: [
+        "CS_MEMBERS": "\(present)", "CS_SCALE": "\(scale)",
+        "CS_LEAVING": leaving.map(\.text).joined(separator: " "),
+      ])
   }
 
   private func run(

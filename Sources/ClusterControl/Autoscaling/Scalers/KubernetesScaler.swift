@@ -1,12 +1,14 @@
+package import CloudstateModel
 import FoundationEssentials
 import NIOHTTP1
 
 /// Scales a Deployment through the Kubernetes API (proxy-behaviour 15.5).
 ///
-/// The service account needs the verb `list` for `deployments` and `update` for `deployments/scale` (API group `apps`)
-/// in its namespace. Of several deployments with the label the first in the API's order counts.
+/// The service account needs the verbs `list` for `deployments`, `get` and `update` for `deployments/scale` (API group
+/// `apps`), and `list` and `patch` for `pods` in its namespace. Of several deployments with the label the first in the
+/// API's order counts. Which pods go is up to ``PodRemoval``.
 package struct KubernetesScaler: Scaler {
-  private let configuration: KubernetesScalerConfiguration
+  let configuration: KubernetesScalerConfiguration
   private let http: HTTPRequester
 
   /// - Throws: ``ScalerError`` with `.invalidConfiguration`.
@@ -40,34 +42,46 @@ package struct KubernetesScaler: Scaler {
       scale: deployment.spec?.replicas ?? 1, isUpgrading: !deployment.hasSettled)
   }
 
-  /// Sends nothing if the scale is as wanted already.
-  package func request(_ scale: Int) async throws(ScalerError) {
+  /// Sends nothing if the scale is as wanted already. Fewer are asked for when the pods of the nodes that leave are
+  /// marked as the first to go; the call that marks them does no more.
+  package func request(_ scale: Int, leaving: [NodeID]) async throws(ScalerError) {
     let present = try await observe()
     guard present.scale != scale else { return }
-    let body: Data
+    if scale < present.scale {
+      let names = leaving.map(\.text)
+      guard try await isPrepared(present, scale: scale, leaving: names) else { return }
+    }
+    let body = try json(
+      Scale(name: present.name, namespace: configuration.namespace, replicas: scale))
+    _ = try await send(.PUT, target(ofScale: present.name), body: body)
+  }
+
+  func json(_ value: some Encodable) throws(ScalerError) -> [UInt8] {
     do {
       let encoder = JSONEncoder()
       encoder.outputFormatting = [.sortedKeys, .withoutEscapingSlashes]
-      body = try encoder.encode(
-        Scale(name: present.name, namespace: configuration.namespace, replicas: scale))
+      return Array(try encoder.encode(value))
     } catch {
-      throw ScalerError(.failed, "the scale cannot be written: \(error)")
+      throw ScalerError(.failed, "a request to the Kubernetes API cannot be written: \(error)")
     }
-    _ = try await send(.PUT, "\(deployments)/\(escaped(present.name))/scale", body: Array(body))
+  }
+
+  func target(ofScale deployment: String) -> String {
+    "\(deployments)/\(escaped(deployment))/scale"
   }
 
   private var deployments: String {
     "/apis/apps/v1/namespaces/\(escaped(configuration.namespace))/deployments"
   }
 
-  private func send(
-    _ method: HTTPMethod, _ target: String, body: [UInt8] = []
+  func send(
+    _ method: HTTPMethod, _ target: String, body: [UInt8] = [], type: String = "application/json"
   ) async throws(ScalerError) -> [UInt8] {
     var headers = [("Accept", "application/json")]
     if let token = try configuration.token() {
       headers.append(("Authorization", "Bearer \(token)"))
     }
-    if !body.isEmpty { headers.append(("Content-Type", "application/json")) }
+    if !body.isEmpty { headers.append(("Content-Type", type)) }
     let answer = try await http.send(method, target, headers: headers, body: body)
     guard (200...299).contains(answer.status) else {
       throw refusal(answer, "\(method.rawValue) \(target)")
@@ -86,7 +100,8 @@ package struct KubernetesScaler: Scaler {
     case 403:
       return ScalerError(
         .denied,
-        "\(what); the service account needs list on deployments and update on deployments/scale")
+        "\(what); the service account needs list on deployments, get and update on deployments/scale, and "
+          + "list and patch on pods")
     case 404: return ScalerError(.notFound, what)
     case 409: return ScalerError(.conflict, what)
     case 429, 500...599: return ScalerError(.unreachable, what)
@@ -95,7 +110,7 @@ package struct KubernetesScaler: Scaler {
   }
 
   /// Everything but unreserved characters as `%` and two digits (RFC 3986, 2.1).
-  private func escaped(_ text: String) -> String {
+  func escaped(_ text: String) -> String {
     var escaped = ""
     for byte in text.utf8 {
       switch byte {

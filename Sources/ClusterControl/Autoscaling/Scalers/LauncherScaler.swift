@@ -31,7 +31,8 @@ package struct LauncherScaler: Scaler {
     return DeploymentScale(name: service.text, ready: answer.ready ?? 0, scale: nodes)
   }
 
-  package func request(_ scale: Int) async throws(ScalerError) {
+  /// `cs-up` drains and stops the nodes with the highest numbers, whatever `leaving` says.
+  package func request(_ scale: Int, leaving: [NodeID]) async throws(ScalerError) {
     _ = try await ask(
       Request(verb: "scale", service: service.text, nodes: scale, waits: false))
   }

@@ -1,11 +1,17 @@
+package import CloudstateModel
+
 /// Starts and stops the nodes of one service. Any thread may call; calls of one scaler do not overlap.
 package protocol Scaler: Sendable {
   /// What is asked for now, and what is there.
   func observe() async throws(ScalerError) -> DeploymentScale
 
-  /// Asks for `scale` nodes in all. Asking again for the same changes nothing. Returns when the request is accepted,
-  /// not when the nodes are there.
-  func request(_ scale: Int) async throws(ScalerError)
+  /// Asks for `scale` nodes in all. Asking again for the same changes nothing. Returns when the request is accepted or
+  /// its first part is done, not when the nodes are there: who does not see the scale asks again.
+  ///
+  /// - Parameter leaving: the nodes to stop: drained, without shards. Of fewer nodes than there are no others may be
+  ///   stopped. Empty for a scaler that has nodes drained itself.
+  /// - Throws: ``ScalerError``; `.failed` if other nodes would be stopped than those that leave.
+  func request(_ scale: Int, leaving: [NodeID]) async throws(ScalerError)
 }
 
 /// Why a scaler could not do its work.
@@ -53,7 +59,7 @@ package struct ObservingScaler: Scaler {
     return DeploymentScale(name: "members", ready: count, scale: count)
   }
 
-  package func request(_ scale: Int) async throws(ScalerError) {}
+  package func request(_ scale: Int, leaving: [NodeID]) async throws(ScalerError) {}
 }
 
 /// What another program or server said, for a message: on one line, and cut.

@@ -54,22 +54,28 @@ extension CoordinatorMachine {
     var next = record.autoscalers[service] ?? ScalingRecord()
     next.state = decision.after
     let drainsItself = configuration.autoscaling?.drainsItself ?? true
-    var request: Int?
+    let wanted = ScaleRequest(service: service, scale: decision.wanted)
+    var request: ScaleRequest?
     switch decision.action {
     case .stay: break
     case .scaleUp:
       directives += recall(next.leaving?.nodes ?? [], at: now)
       next.leaving = nil
       scaling[service]?.askedForMore = now.uptime
-      request = decision.wanted
-    case .scaleDown where drainsItself: request = decision.wanted
+      request = wanted
+      // Those that were to go are kept, all of them: to ask for fewer would stop some that are not drained any more.
+      request?.scale = max(decision.wanted, deployment?.scale ?? 0)
+    case .scaleDown where drainsItself: request = wanted
     case .scaleDown:
       let nodes = leavers(observation, count: decision.members - decision.wanted)
       next.leaving = ScalingRecord.Leaving(
         nodes: (next.leaving?.nodes ?? []) + nodes, scale: decision.wanted)
       scaling[service]?.askedForLess = nil
       directives += drain(nodes, at: now)
-    case .requestAgain: request = next.leaving == nil ? decision.wanted : nil
+    case .requestAgain where !drainsItself && decision.wanted < deployment?.scale ?? 0:
+      // Nobody is drained for the nodes that somebody else asked for meanwhile; those that are have their own repetition.
+      break
+    case .requestAgain: request = wanted
     }
     if request == nil { request = advance(&next.leaving, of: service, deployment, at: now) }
     if decision.action != .stay {
@@ -80,7 +86,7 @@ extension CoordinatorMachine {
       record.autoscalers[service] = next
       record.version += 1
     }
-    if let request { ask(ScaleRequest(service: service, scale: request)) }
+    if let request { ask(request) }
     return directives + takeSteps(at: now) + writeIfNeeded() + dueScaleRequests()
   }
 
@@ -197,22 +203,22 @@ extension CoordinatorMachine {
   private mutating func advance(
     _ leaving: inout ScalingRecord.Leaving?, of service: ServiceName,
     _ deployment: DeploymentScale?, at now: Moment
-  ) -> Int? {
+  ) -> ScaleRequest? {
     guard let present = leaving, let settings = configuration.autoscaling?.settings,
       !present.nodes.contains(where: ownsShards)
     else { return nil }
-    if let deployment, deployment.scale <= present.scale {
-      if present.nodes.allSatisfy(isDown) {
-        _ = recall(present.nodes, at: now)
-        leaving = nil
-      }
+    if present.nodes.allSatisfy(isDown) {
+      // As asked, or by themselves: then others may have taken their place, and who is to leave is decided anew.
+      _ = recall(present.nodes, at: now)
+      leaving = nil
       return nil
     }
+    if let deployment, deployment.scale <= present.scale { return nil }
     if let asked = scaling[service]?.askedForLess, now.uptime - asked < settings.repeatInterval {
       return nil
     }
     scaling[service]?.askedForLess = now.uptime
-    return present.scale
+    return ScaleRequest(service: service, scale: present.scale, leaving: present.nodes)
   }
 }
 
