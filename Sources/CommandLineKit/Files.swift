@@ -29,10 +29,44 @@ package func readFile(_ path: String, status: ExitStatus = .failure) throws(Prog
 /// One process writes a given path from one thread at a time. The new content is not synced to disk; ready files and state files describe running processes and
 /// mean nothing after a power failure.
 package func writeAtomically(_ path: String, _ text: String) throws(ProgramError) {
+  try replace(path, text, isSynced: false)
+}
+
+/// As ``writeAtomically(_:_:)``, and returns when the new text would outlive a power failure.
+package func writeDurably(_ path: String, _ text: String) throws(ProgramError) {
+  try replace(path, text, isSynced: true)
+  try syncFolder(of: path)
+}
+
+/// Removes a file, which may be missing, and returns when it would not be back after a power failure.
+package func removeDurably(_ path: String) throws(ProgramError) {
+  guard unlink(path) == 0 || errno == ENOENT else {
+    throw .system("cannot remove \(path)", code: errno)
+  }
+  try syncFolder(of: path)
+}
+
+/// As ``readFile(_:status:)``; `nil` when there is no such file.
+package func readFileIfPresent(_ path: String) throws(ProgramError) -> String? {
+  if access(path, F_OK) != 0, errno == ENOENT { return nil }
+  return try readFile(path)
+}
+
+/// A name is as durable as its folder.
+private func syncFolder(of path: String) throws(ProgramError) {
+  let folder = path.lastIndex(of: "/").map { String(path[...$0]) } ?? "."
+  let descriptor = open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC)
+  guard descriptor >= 0 else { throw .system("cannot sync \(folder)", code: errno) }
+  defer { close(descriptor) }
+  guard fsync(descriptor) == 0 else { throw .system("cannot sync \(folder)", code: errno) }
+}
+
+private func replace(_ path: String, _ text: String, isSynced: Bool) throws(ProgramError) {
   let temporary = "\(path).\(getpid()).tmp"
   let descriptor = open(temporary, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0o644)
   guard descriptor >= 0 else { throw .system("cannot write \(path)", code: errno) }
   var failure = writeAll(Array(text.utf8), to: descriptor)
+  if failure == 0, isSynced, fsync(descriptor) != 0 { failure = errno }
   if close(descriptor) != 0, failure == 0 { failure = errno }
   if failure == 0, rename(temporary, path) != 0 { failure = errno }
   guard failure == 0 else {

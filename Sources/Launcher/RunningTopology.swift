@@ -76,6 +76,13 @@ final class RunningTopology {
     topology.services[index].nodes = count
   }
 
+  /// The names of all nodes.
+  var nodeNames: [String] {
+    topology.services.flatMap { service in
+      (0..<service.nodes).map { Topology.nodeName(service: service.name, number: $0 + 1) }
+    }
+  }
+
   /// The number of nodes of a service; `nil` when there is no such service.
   func nodes(of service: String) -> Int? {
     topology.services.first { $0.name == service }?.nodes

@@ -9,6 +9,8 @@ package struct RunLayout: Hashable, Sendable {
   package var lock: String { "\(data)/cs-up.lock" }
   /// What runs, for `cs-up ps`.
   package var state: String { "\(data)/cs-up.json" }
+  /// The nodes that ``DrainNotes`` are about.
+  var drainNotes: String { "\(data)/cs-up.drained" }
   package var logs: String { "\(data)/logs" }
   /// What a supervisor in the background says.
   package var supervisorLog: String { "\(logs)/cs-up.log" }

@@ -80,12 +80,13 @@ final class AdminClient: PolledPart {
 }
 
 /// The answer to `GET /nodes` of a coordinator's admin listener, as far as it matters here: how many
-/// shards each node has a copy of, as primary or otherwise.
+/// shards each node has a copy of, as primary or otherwise, and which are drained.
 struct NodeShards: Hashable, Sendable, Decodable {
   private struct Node: Decodable {
     var node: String
     var primaries: Int
     var replicas: Int
+    var draining: Bool?
   }
 
   private enum CodingKeys: String, CodingKey {
@@ -93,10 +94,12 @@ struct NodeShards: Hashable, Sendable, Decodable {
   }
 
   var counts: [String: Int]
+  var drained: Set<String>
 
   init(from decoder: any Decoder) throws {
     let nodes = try decoder.container(keyedBy: CodingKeys.self).decode([Node].self, forKey: .nodes)
     counts = Dictionary(nodes.map { ($0.node, $0.primaries + $0.replicas) }) { first, _ in first }
+    drained = Set(nodes.filter { $0.draining == true }.map(\.node))
   }
 
   /// The reason in the body of a refusal: the text under `error`, or the body as it is.

@@ -5,6 +5,8 @@ import SettingsReading
 /// A pure machine: events with a time in, actions out. More nodes are started, and that is all. For fewer,
 /// the coordinator is told to drain those with the highest numbers; each of them stops once it has no
 /// shard, the highest first, so that the numbers of those that stay have no gap whenever it ends.
+/// Who was drained by somebody else is found out first: that is not taken back when the nodes stay. All others are
+/// remembered before they are drained, see ``DrainNotes``.
 struct Scaling: Hashable, Sendable {
   enum Event: Hashable, Sendable {
     case tick
@@ -14,8 +16,12 @@ struct Scaling: Hashable, Sendable {
     case drainAccepted(String)
     /// The coordinator refused it.
     case drainRefused(String, reason: String)
-    /// Shards of each node, as the coordinator sees it.
-    case shards([String: Int])
+    /// Shards of each node, as the coordinator sees it, and the nodes that are drained.
+    case shards([String: Int], drained: Set<String> = [])
+    /// The nodes are remembered.
+    case remembered
+    /// They cannot be.
+    case notRemembered(String)
     /// The coordinator could not be asked, or gave an answer that is none.
     case coordinatorSilent(String)
     /// A node and its function have ended.
@@ -23,6 +29,8 @@ struct Scaling: Hashable, Sendable {
   }
 
   enum Action: Hashable, Sendable {
+    /// Note durably that these are about to be drained.
+    case remember([String])
     case drain(String)
     /// Take a drain back: the node stays.
     case undrain(String)
@@ -38,10 +46,20 @@ struct Scaling: Hashable, Sendable {
     case notReady(Int)
     /// A drain was refused, with the coordinator's reason.
     case refused(String, reason: String)
+    /// No node was drained, because that could not be noted.
+    case notRemembered(String)
     /// These nodes still had shards; they stay.
     case notDrained([String: Int])
     /// The coordinator was never heard; the last thing that went wrong.
     case coordinatorSilent(String)
+  }
+
+  /// How far nodes that are to go have come.
+  private enum Phase {
+    /// Who is drained already?
+    case asking
+    case remembering
+    case draining
   }
 
   /// How often the coordinator is asked. Lower values end sooner after the last move and load it more.
@@ -59,6 +77,9 @@ struct Scaling: Hashable, Sendable {
   private(set) var shards: [String: Int] = [:]
   private var readyCount = 0
   private var undrained: Set<String>
+  private var phase = Phase.asking
+  /// Drained by somebody else before.
+  private var drainedBefore: Set<String> = []
   private var retiring: String?
   private var nextQuestion: Duration?
   private var silence: String?
@@ -82,7 +103,7 @@ struct Scaling: Hashable, Sendable {
     // One of that name may have been drained before.
     guard !adds else { return nodes.map { .undrain($0) } }
     nextQuestion = now + Self.askEvery
-    return nodes.map { .drain($0) }
+    return [.askForShards]
   }
 
   /// When ``Event/tick`` is due next.
@@ -103,7 +124,18 @@ struct Scaling: Hashable, Sendable {
     case .coordinatorSilent(let reason):
       silence = reason
       return []
-    case .shards(let counts):
+    case .shards(_, let drained) where phase == .asking:
+      silence = nil
+      drainedBefore = drained.intersection(nodes)
+      phase = .remembering
+      return [.remember(nodes.filter { !drainedBefore.contains($0) })]
+    case .remembered:
+      guard phase == .remembering else { return [] }
+      phase = .draining
+      // Those that are drained already, too: what keeps them is tried again.
+      return remaining.map { .drain($0) }
+    case .notRemembered(let reason): return finish(.notRemembered(reason))
+    case .shards(let counts, _):
       silence = nil
       for node in remaining { shards[node] = counts[node] ?? 0 }
       return retireNext()
@@ -139,7 +171,8 @@ struct Scaling: Hashable, Sendable {
     guard let due = nextQuestion, due <= now else { return [] }
     nextQuestion = now + Self.askEvery
     // What was not taken in is sent again: the coordinator may have been restarting.
-    let again = remaining.filter { undrained.contains($0) }.map { Action.drain($0) }
+    let missing = phase == .draining ? remaining.filter(undrained.contains) : []
+    let again = missing.map { Action.drain($0) }
     return again + [.askForShards]
   }
 
@@ -153,7 +186,8 @@ struct Scaling: Hashable, Sendable {
 
   private mutating func finish(_ result: Result) -> [Action] {
     isFinished = true
-    var staying = remaining.filter { $0 != retiring }
+    var staying =
+      phase == .draining ? remaining.filter { $0 != retiring && !drainedBefore.contains($0) } : []
     // A drain whose answer has not come may have been taken in; one that was refused was not.
     if case .refused(let node, _) = result { staying.removeAll { $0 == node } }
     return (result == .done ? [] : staying.map { .undrain($0) }) + [.finish(result)]

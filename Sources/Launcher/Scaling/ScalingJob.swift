@@ -27,6 +27,10 @@ extension Scaling.Result {
       return failure(
         "the coordinator does not drain \(node): \(reason); \(service) has \(number)", nodes, nil,
         .conflict)
+    case .notRemembered(let reason):
+      return failure(
+        "no node is drained, because a start after a crash would not know of it: \(reason); \(service) has "
+          + "\(number)", nodes, again, .failure)
     case .notDrained(let left):
       let rest = left.sorted { $0.key < $1.key }.map { "\($0.key) has \($0.value)" }
       return failure(

@@ -93,31 +93,6 @@ extension SupervisionLoop {
     return (run.nodes(of: service) ?? 0) - leaving
   }
 
-  /// Sends what the coordinator has still to take in of nodes that stay. Called after every wait.
-  func advanceUndraining() {
-    guard !undraining.isEmpty else { return }
-    guard !supervisor.isStopping else {
-      let names = undraining.names
-      undraining = Undraining()
-      say(
-        "the coordinator has not taken in that \(names.joined(separator: ", ")) stay: they get no shards until "
-          + "cs-admin undrain")
-      return
-    }
-    for node in undraining.due(at: now) {
-      post("/undrain/\(node)") { [weak self] outcome in
-        guard let self else { return }
-        let isSettled =
-          switch outcome {
-          // There may be no such node any more; everything else is worth another try.
-          case .answer(let answer): (200..<300).contains(answer.status) || answer.status == 404
-          case .failed: false
-          }
-        undraining.ended(node, isSettled ? .settled : .silent, at: now)
-      }
-    }
-  }
-
   /// Tells the change of a number of nodes what has become of its processes. Called after every wait.
   func advanceScaling() {
     guard let machine = scaling?.machine else { return }
@@ -127,6 +102,10 @@ extension SupervisionLoop {
           ProgramError("the topology is stopping", status: .conflict),
           nodes: run.nodes(of: machine.service)))
       scaling = nil
+      let drained = machine.nodes.filter(drainNotes.names.contains)
+      if !drained.isEmpty {
+        say("\(drained.joined(separator: ", ")) may be drained: the next start takes that back")
+      }
       return
     }
     if machine.adds {
@@ -157,6 +136,7 @@ extension SupervisionLoop {
     }
     relay?.remove(node)
     run.shrink(service, node: node)
+    forgetDrain(of: node)
     say("\(node) has no shards left and has stopped; its data is put aside in drained/\(node)")
     tell(.retired(node))
   }
@@ -173,7 +153,14 @@ extension SupervisionLoop {
     for action in actions {
       switch action {
       case .drain(let node): drain(node)
-      case .undrain(let node): undraining.add(node, at: now)
+      case .undrain(let node): undrain(node)
+      case .remember(let nodes):
+        do throws(ProgramError) {
+          try rememberDrains(of: nodes)
+          tell(.remembered)
+        } catch {
+          tell(.notRemembered(error.message))
+        }
       case .askForShards: askForShards()
       case .retire(let node):
         if let index = slots.indices.first(where: { slots[$0].plan.name == node }) {
@@ -197,7 +184,7 @@ extension SupervisionLoop {
     }
   }
 
-  private func post(_ path: String, onEnd: @escaping (AdminExchange.Outcome) -> Void) {
+  func post(_ path: String, onEnd: @escaping (AdminExchange.Outcome) -> Void) {
     do throws(ProgramError) {
       try run.admin.send("POST", path, at: now, onEnd: onEnd)
     } catch {
@@ -216,7 +203,8 @@ extension SupervisionLoop {
             return
           }
           do throws(ProgramError) {
-            self?.tell(.shards(try NodeShards(body: answer.body).counts))
+            let shards = try NodeShards(body: answer.body)
+            self?.tell(.shards(shards.counts, drained: shards.drained))
           } catch {
             self?.tell(.coordinatorSilent(error.message))
           }
@@ -235,6 +223,8 @@ extension SupervisionLoop {
     let wanted = nodes - job.machine.remaining.count
     let answer = result.answer(
       service: service, nodes: nodes, again: "cs-up scale \(service)=\(wanted)")
+    // One that was refused is not drained, and nobody has to undrain it.
+    if case .refused(let node, _) = result, !undraining.contains(node) { forgetDrain(of: node) }
     say(answer.message)
     job.reply(answer)
   }

@@ -20,6 +20,8 @@ final class SupervisionLoop {
   var scaling: ScalingJob?
   /// Nodes that stay, of which the coordinator has to be told.
   var undraining = Undraining()
+  /// What the next `cs-up` here has to take back, if this one does not.
+  var drainNotes = DrainNotes()
   private let signals: Int32
   private let onLaunched: (RunState) -> Void
   private var voice: SupervisionVoice
@@ -51,6 +53,7 @@ final class SupervisionLoop {
       self?.carryOut(request, reply)
     }
     parts += [server, run.admin]
+    recallDrains()
   }
 
   /// Runs until every process has ended.

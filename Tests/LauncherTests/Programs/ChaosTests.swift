@@ -188,6 +188,42 @@ struct ChaosTests {
     #expect(try await up.end() == .code(0))
   }
 
+  @Test(
+    "stopped or killed while nodes leave, the next start undrains them, and only once",
+    arguments: [SIGTERM, SIGKILL])
+  func endsWhileNodesLeave(_ signal: Int32) async throws {
+    let standIns = try StandIns()
+    let up = try await start(standIns, "--nodes", "3")
+    let begun = try await tell(standIns, "scale", "cart=1", "--no-wait")
+    #expect(begun.exit == .code(0), "\(begun.talk)")
+    try await eventually("both drain") {
+      standIns.journal.contains("drain cart-3 at coordinator")
+        && standIns.journal.contains("drain cart-2 at coordinator")
+    }
+    up.send(signal)
+    _ = try await up.end()
+    #expect(!standIns.journal.contains { $0.hasPrefix("undrain") })
+    let notes = RunLayout(data: standIns.data).drainNotes
+    #expect(try readFile(notes) == "cart-2\ncart-3\n")
+
+    try standIns.control("undrain.silent")
+    let next = try await start(standIns, "--nodes", "3")
+    try await eventually("the drains are taken back") {
+      standIns.journal.contains("undrain cart-2 at coordinator")
+        && standIns.journal.contains("undrain cart-3 at coordinator")
+    }
+    #expect(access(notes, F_OK) == 0, "the coordinator has not taken it in")
+    standIns.release("undrain.silent")
+    try await eventually("that is done") { access(notes, F_OK) != 0 }
+    next.send(SIGTERM)
+    #expect(try await next.end() == .code(0))
+    let undrains = standIns.journal.count { $0.hasPrefix("undrain") }
+    let last = try await start(standIns, "--nodes", "3")
+    last.send(SIGTERM)
+    #expect(try await last.end() == .code(0))
+    #expect(standIns.journal.count { $0.hasPrefix("undrain") } == undrains)
+  }
+
   @Test("a drain that is refused or takes too long leaves the nodes as they are")
   func scaleRefused() async throws {
     let standIns = try StandIns()

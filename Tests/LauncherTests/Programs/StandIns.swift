@@ -64,6 +64,7 @@ struct StandIns {
         journal("stop")
         os._exit(0)
     drained = []
+    draining = set()
     class Admin(BaseHTTPRequestHandler):
         def answer(self, status, text):
             self.send_response(status)
@@ -73,6 +74,8 @@ struct StandIns {
         def do_GET(self):
             nodes = [{"node": node, "primaries": 0, "replicas": 0} if os.path.exists(here + "/" + node + ".moved")
                      else {"node": node, "primaries": 2, "replicas": 1} for node in drained]
+            for node in nodes:
+                node["draining"] = node["node"] in draining
             self.answer(200, json.dumps({"nodes": nodes, "more": [1]}))
         def do_POST(self):
             _, verb, node = self.path.split("/")
@@ -82,6 +85,7 @@ struct StandIns {
             if os.path.exists(here + "/drain.refused"):
                 return self.answer(409, '{"error": "no room elsewhere"}')
             drained.append(node)
+            draining.add(node) if verb == "drain" else draining.discard(node)
             self.answer(202, "")
         def log_message(self, *_):
             pass

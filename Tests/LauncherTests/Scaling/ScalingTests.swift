@@ -9,6 +9,39 @@ struct ScalingTests {
     Scaling(service: "cart", nodes: nodes, adds: false, deadline: .seconds(60))
   }
 
+  /// The nodes are to be drained.
+  private static func draining(_ nodes: String...) -> Scaling {
+    var machine = Scaling(service: "cart", nodes: nodes, adds: false, deadline: .seconds(60))
+    #expect(machine.begin(at: .zero) == [.askForShards])
+    #expect(machine.handle(.shards([:]), at: .zero) == [.remember(nodes)])
+    #expect(machine.handle(.remembered, at: .zero) == nodes.map { .drain($0) })
+    return machine
+  }
+
+  @Test("who is to go is noted before a drain, and what somebody else has drained stays so")
+  func drainedByHand() {
+    var machine = Self.fewer("cart-3", "cart-2")
+    #expect(machine.begin(at: .zero) == [.askForShards])
+    #expect(machine.handle(.tick, at: .milliseconds(500)) == [.askForShards])
+    let counts = ["cart-3": 2, "cart-2": 2]
+    #expect(
+      machine.handle(.shards(counts, drained: ["cart-3", "cart-1"]), at: .seconds(1))
+        == [.remember(["cart-2"])])
+    #expect(machine.handle(.tick, at: .seconds(2)) == [.askForShards], "nothing is noted yet")
+    var unable = machine
+    #expect(machine.handle(.remembered, at: .seconds(2)) == [.drain("cart-3"), .drain("cart-2")])
+    for node in machine.nodes { _ = machine.handle(.drainAccepted(node), at: .seconds(2)) }
+    _ = machine.handle(.shards(counts, drained: ["cart-3", "cart-2"]), at: .seconds(3))
+    #expect(
+      machine.handle(.tick, at: .seconds(60)) == [
+        .undrain("cart-2"), .finish(.notDrained(counts)),
+      ])
+    #expect(
+      unable.handle(.notRemembered("the disk is full"), at: .seconds(2)) == [
+        .finish(.notRemembered("the disk is full"))
+      ])
+  }
+
   @Test("more nodes: done when all are ready, or given up at the deadline")
   func more() {
     var machine = Scaling(
@@ -23,8 +56,7 @@ struct ScalingTests {
 
   @Test("fewer nodes: all are drained at once, and end one by one, the highest first")
   func fewer() {
-    var machine = Self.fewer("cart-3", "cart-2")
-    #expect(machine.begin(at: .zero) == [.drain("cart-3"), .drain("cart-2")])
+    var machine = Self.draining("cart-3", "cart-2")
     _ = machine.handle(.drainAccepted("cart-3"), at: .zero)
     _ = machine.handle(.drainAccepted("cart-2"), at: .zero)
     #expect(machine.handle(.tick, at: .milliseconds(500)) == [.askForShards])
@@ -39,8 +71,7 @@ struct ScalingTests {
 
   @Test("a node without shards stays until the coordinator has taken in that it is to be drained")
   func drainedFirst() {
-    var machine = Self.fewer("cart-2")
-    _ = machine.begin(at: .zero)
+    var machine = Self.draining("cart-2")
     #expect(machine.handle(.shards([:]), at: .seconds(1)) == [])
     #expect(machine.handle(.tick, at: .seconds(1)) == [.drain("cart-2"), .askForShards])
     _ = machine.handle(.drainAccepted("cart-2"), at: .seconds(1))
@@ -49,8 +80,7 @@ struct ScalingTests {
 
   @Test("a refused drain ends it, and what was accepted is taken back")
   func refused() {
-    var machine = Self.fewer("cart-3", "cart-2")
-    _ = machine.begin(at: .zero)
+    var machine = Self.draining("cart-3", "cart-2")
     _ = machine.handle(.drainAccepted("cart-3"), at: .zero)
     #expect(
       machine.handle(.drainRefused("cart-2", reason: "no"), at: .seconds(1)) == [
@@ -61,8 +91,7 @@ struct ScalingTests {
 
   @Test("at the deadline those that still have shards stay; one that is stopping is waited for")
   func deadline() {
-    var machine = Self.fewer("cart-3", "cart-2")
-    _ = machine.begin(at: .zero)
+    var machine = Self.draining("cart-3", "cart-2")
     for node in ["cart-3", "cart-2"] { _ = machine.handle(.drainAccepted(node), at: .zero) }
     _ = machine.handle(.shards(["cart-2": 4]), at: .seconds(1))
     #expect(machine.handle(.tick, at: .seconds(61)) == [])
@@ -75,8 +104,12 @@ struct ScalingTests {
 
   @Test("a silent coordinator is asked again until the deadline, and named then")
   func silent() {
-    var machine = Self.fewer("cart-2")
-    _ = machine.begin(at: .zero)
+    var unheard = Self.fewer("cart-2")
+    _ = unheard.begin(at: .zero)
+    _ = unheard.handle(.coordinatorSilent("refused"), at: .zero)
+    #expect(unheard.handle(.tick, at: .seconds(30)) == [.askForShards])
+    #expect(unheard.handle(.tick, at: .seconds(60)) == [.finish(.coordinatorSilent("refused"))])
+    var machine = Self.draining("cart-2")
     _ = machine.handle(.coordinatorSilent("refused"), at: .zero)
     #expect(machine.handle(.tick, at: .seconds(30)) == [.drain("cart-2"), .askForShards])
     #expect(
@@ -111,10 +144,11 @@ struct ScalingTests {
   @Test("counts of shards are read, and what is no answer is refused")
   func counts() throws {
     let text = #"""
-      {"nodes":[{"node":"a-1","primaries":2,"replicas":1,"zone":"x"},
+      {"nodes":[{"node":"a-1","primaries":2,"replicas":1,"zone":"x","draining":true},
       {"node":"a-2","primaries":0,"replicas":0}],"v":1}
       """#
     #expect(try NodeShards(body: Array(text.utf8)).counts == ["a-1": 3, "a-2": 0])
+    #expect(try NodeShards(body: Array(text.utf8)).drained == ["a-1"])
     #expect(throws: ProgramError.self) { try NodeShards(body: Array("[]".utf8)) }
     for (body, reason) in [
       (#"{"error":"busy"}"#, "busy"), ("not\nnow", "not now"), ("", "HTTP status 409"),

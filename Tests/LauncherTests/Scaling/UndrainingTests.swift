@@ -1,9 +1,30 @@
+import CommandLineKit
+import Glibc
+import TestSupport
 import Testing
 
 @testable import Launcher
 
 @Suite("Nodes that stay after all")
 struct UndrainingTests {
+  @Test("a start undrains what was noted and is there, and the file is gone with the last name")
+  func notes() throws {
+    let folder = try TemporaryDirectory()
+    let layout = RunLayout(data: folder.path)
+    var notes = try DrainNotes(in: layout)
+    #expect(notes.names == [])
+    notes.add(["cart-3", "cart-2", "users-2"])
+    try notes.save(in: layout)
+    #expect(try readFile(layout.drainNotes) == "cart-2\ncart-3\nusers-2\n")
+    let read = try DrainNotes(in: layout)
+    #expect(read.owed(among: ["cart-1", "cart-2", "cart-3"]) == ["cart-2", "cart-3"])
+    for node in ["cart-2", "users-2", "cart-3"] { notes.remove(node) }
+    try notes.save(in: layout)
+    try notes.save(in: layout)
+    #expect(access(layout.drainNotes, F_OK) != 0)
+    #expect(DrainNotes(text: "../x\n\ncart 1").owed(among: ["cart-1"]) == [])
+  }
+
   @Test("the coordinator is told until it has taken it in, once at a time")
   func untilSettled() {
     var machine = Undraining()
