@@ -35,6 +35,28 @@ import Testing
     try await coordinator.stop()
   }
 
+  @Test("A coordinator stops without waiting for a scaler that takes long")
+  func longScaler() async throws {
+    let folder = try TemporaryDirectory()
+    let file = "\(folder.path)/runs"
+    var harness = try ClusterHarness(expecting: 1)
+    var scaling = AutoscalingConfiguration(
+      services: [try service()],
+      scaler: .command(
+        CommandScalerConfiguration(
+          command: ["/bin/true"], showCommand: ["/bin/sh", "-c", ": > \(file); exec sleep 600"],
+          timeout: .seconds(60))))
+    scaling.recordings = nil
+    harness.configuration.autoscaling = scaling
+    let coordinator = try await harness.startCoordinator()
+    try await eventually("the scaler runs", within: .seconds(20)) {
+      FileManager.default.fileExists(atPath: file)
+    }
+    let begin = ContinuousClock.now
+    try await coordinator.stop()
+    #expect(ContinuousClock.now - begin < .seconds(30))
+  }
+
   @Test("A coordinator that cannot start leaves nobody on the bus and its store closed")
   func failedStart() async throws {
     let store = HeldStore()

@@ -60,7 +60,10 @@ extension Coordinator {
   }
 
   func endScaling() {
-    for desk in state.value.scaling.values { desk.ticks?.cancel() }
+    for desk in state.value.scaling.values {
+      desk.ticks?.cancel()
+      desk.work?.cancel()
+    }
     // Their scalers know the coordinator.
     state.value.scaling = [:]
   }
@@ -79,7 +82,7 @@ extension Coordinator {
   private func useScaler(
     of service: ServiceName, _ configuration: AutoscalingConfiguration, at now: Duration
   ) {
-    guard let desk = state.value.scaling[service], !desk.isBusy else { return }
+    guard let desk = state.value.scaling[service], desk.work == nil else { return }
     if let wanted = desk.wanted {
       state.value.scaling[service]?.wanted = nil
       run(.request(wanted), of: service, by: desk.scaler)
@@ -102,18 +105,19 @@ extension Coordinator {
   }
 
   private func run(_ task: ScalerTask, of service: ServiceName, by scaler: any Scaler) {
-    state.value.scaling[service]?.isBusy = true
     loop.began()
-    loop.eventLoop.makeFutureWithTask { () -> DeploymentScale? in
+    let done = loop.eventLoop.makePromise(of: DeploymentScale?.self)
+    state.value.scaling[service]?.work = done.completeWithTask { () -> DeploymentScale? in
       switch task {
       case .request(let request):
         try await scaler.request(request.scale, leaving: request.leaving)
         return nil
       case .observe: return try await scaler.observe()
       }
-    }.whenComplete { [self] result in
+    }
+    done.futureResult.whenComplete { [self] result in
       let now = Moment.now().uptime
-      state.value.scaling[service]?.isBusy = false
+      state.value.scaling[service]?.work = nil
       switch result {
       case .success(let deployment?):
         state.value.scaling[service]?.observed(deployment, at: now)

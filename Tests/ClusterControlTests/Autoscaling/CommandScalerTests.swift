@@ -59,6 +59,22 @@ import Testing
     try await eventually("the child is gone") { !isRunning(child) }
   }
 
+  @Test("A command nobody waits for any more is killed with what it started")
+  func cancelled() async throws {
+    let folder = try TemporaryDirectory()
+    let file = "\(folder.path)/child"
+    let scaler = try scaler(
+      ["/bin/sh", "-c", #"sleep 600 & echo $! > "$0.new"; mv "$0.new" "$0"; wait"#, file],
+      timeout: .seconds(60))
+    let request = Task { try await scaler.request(3, leaving: []) }
+    try await eventually("the command runs") { FileManager.default.fileExists(atPath: file) }
+    request.cancel()
+    let error = await #expect(throws: ScalerError.self) { try await request.value }
+    #expect(error?.code == .failed)
+    let child = try #require(Int32(try content(file).filter(\.isNumber)))
+    try await eventually("the child is gone") { !isRunning(child) }
+  }
+
   @Test("What a command leaves running does not hold it up, and long output does not either")
   func output() async throws {
     let scaler = try scaler(

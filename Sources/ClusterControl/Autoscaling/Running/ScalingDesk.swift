@@ -16,8 +16,8 @@ struct ScalingDesk {
   private var observedAt: Duration?
   /// What to ask for as soon as the scaler is free.
   var wanted: ScaleRequest?
-  /// The scaler is at work.
-  var isBusy = false
+  /// What the scaler is at work on.
+  var work: Task<Void, Never>?
   /// Why the scaler failed last; `nil` after a success.
   private(set) var failure: String?
 

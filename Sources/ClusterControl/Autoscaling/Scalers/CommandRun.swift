@@ -1,6 +1,16 @@
 import CLinux
 import Glibc
 import NIOCore
+import Synchronization
+
+/// Ends a ``CommandRun`` early. Any thread.
+final class CommandInterrupt: Sendable {
+  private let state = Atomic<Bool>(false)
+
+  var isRaised: Bool { state.load(ordering: .relaxed) }
+
+  func raise() { state.store(true, ordering: .relaxed) }
+}
 
 /// One run of a program to its end, on the calling thread.
 struct CommandRun: Sendable {
@@ -14,6 +24,10 @@ struct CommandRun: Sendable {
   /// The whole environment.
   var environment: [String: String]
   var timeout: Duration
+  var interrupt = CommandInterrupt()
+
+  /// How often a run looks whether it was interrupted.
+  private static let lookout = Duration.milliseconds(100)
 
   struct End: Sendable {
     /// `nil` if a signal ended the program.
@@ -23,7 +37,8 @@ struct CommandRun: Sendable {
     var errorOutput: String
   }
 
-  /// - Throws: ``ScalerError``: `.failed` if the program cannot be started, `.timeout` if it had to be killed.
+  /// - Throws: ``ScalerError``: `.failed` if the program cannot be started or was interrupted, `.timeout` if it had to be
+  ///   killed.
   func run() throws(ScalerError) -> End {
     let input = open("/dev/null", O_RDONLY | O_CLOEXEC)
     guard input >= 0 else { throw failure("cannot open /dev/null") }
@@ -50,6 +65,9 @@ struct CommandRun: Sendable {
     output.readAvailable()
     errors.readAvailable()
     guard isInTime else {
+      guard !interrupt.isRaised else {
+        throw ScalerError(.failed, "\(command[0]) was killed: nobody waits for it any more")
+      }
       throw ScalerError(.timeout, "\(command[0]) did not end within \(timeout) and was killed")
     }
     return End(
@@ -65,14 +83,14 @@ struct CommandRun: Sendable {
     let deadline = ContinuousClock.now + timeout
     while true {
       let left = deadline - .now
-      guard left > .zero else { return false }
+      guard left > .zero, !interrupt.isRaised else { return false }
       var watched = [
         pollfd(fd: ended, events: Int16(POLLIN), revents: 0),
         pollfd(fd: output.pollable, events: Int16(POLLIN), revents: 0),
         pollfd(fd: errors.pollable, events: Int16(POLLIN), revents: 0),
       ]
       // One more, so that a part of a millisecond is no busy loop.
-      let count = poll(&watched, 3, Int32(clamping: left.wholeMilliseconds + 1))
+      let count = poll(&watched, 3, Int32(clamping: min(left, Self.lookout).wholeMilliseconds + 1))
       if count < 0, errno != EINTR { return false }
       if watched[1].revents != 0 { output.readAvailable() }
       if watched[2].revents != 0 { errors.readAvailable() }

@@ -107,7 +107,11 @@ package struct CommandScaler: Scaler {
     let ended: CommandRun.End
     do {
       // A thread that may block: the run is bounded by its timeout.
-      ended = try await NIOThreadPool.singleton.runIfActive { try request.run() }
+      ended = try await withTaskCancellationHandler {
+        try await NIOThreadPool.singleton.runIfActive { try request.run() }
+      } onCancel: {
+        request.interrupt.raise()
+      }
     } catch {
       throw error as? ScalerError ?? ScalerError(.failed, "cannot run \(command[0]): \(error)")
     }

@@ -81,7 +81,11 @@ struct HTTPRequester: Sendable {
       connection.whenSuccess { $0.close(promise: nil) }
     }
     do {
-      return try await answer.futureResult.get()
+      return try await withTaskCancellationHandler {
+        try await answer.futureResult.get()
+      } onCancel: {
+        answer.fail(ScalerError(.failed, "nobody waits any more for \(host):\(port)"))
+      }
     } catch let error as ScalerError {
       throw error
     } catch {

@@ -1,6 +1,9 @@
 package import CloudstateModel
 
 /// Starts and stops the nodes of one service. Any thread may call; calls of one scaler do not overlap.
+///
+/// Both calls end soon when their task is cancelled: a coordinator that stops waits for them, and so does whoever leads
+/// next. What was asked for may be carried out all the same.
 package protocol Scaler: Sendable {
   /// What is asked for now, and what is there.
   func observe() async throws(ScalerError) -> DeploymentScale
