@@ -5,11 +5,17 @@ package struct PlanDocument: Codable, Hashable, Sendable {
   package var plan: PlanSummary
   package var moves: [MoveDocument]
   package var rebalance: RebalanceDocument?
+  /// Whether shards stay where they are until somebody asks for something, or something happens to a node: nothing is
+  /// under way or due. `nil` from a coordinator that does not tell.
+  package var settled: Bool?
 
-  package init(plan: PlanSummary, moves: [MoveDocument], rebalance: RebalanceDocument?) {
+  package init(
+    plan: PlanSummary, moves: [MoveDocument], rebalance: RebalanceDocument?, settled: Bool? = nil
+  ) {
     self.plan = plan
     self.moves = moves
     self.rebalance = rebalance
+    self.settled = settled
   }
 }
 

@@ -115,7 +115,7 @@ extension CoordinatorMachine {
   func planDocument() -> PlanDocument {
     PlanDocument(
       plan: PlanSummary(durable.plan), moves: durable.plan.moves.map(MoveDocument.init),
-      rebalance: durable.rebalance.map(RebalanceDocument.init))
+      rebalance: durable.rebalance.map(RebalanceDocument.init), settled: isSettled)
   }
 
   func dryRunDocument() -> DryRunDocument {

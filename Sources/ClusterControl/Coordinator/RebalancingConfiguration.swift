@@ -28,6 +28,11 @@ package struct RebalancingConfiguration: Hashable, Sendable {
   /// have a full disk, or may not be reached by the primary. Default 60 s. Shorter goes on sooner, and gives up copies
   /// that only rest.
   package var progressTimeout: Duration = .seconds(60)
+  /// While a node that is drained owns shards, a rebalance that could not do all it should is followed by another one
+  /// after this pause. Default 1 s; it doubles up to ``maximumRetryPause``, until a rebalance does all.
+  package var initialRetryPause: Duration = .seconds(1)
+  /// Default 30 s. Longer burdens a cluster less in which something is wrong, shorter finds sooner that it is mended.
+  package var maximumRetryPause: Duration = .seconds(30)
 
   package init() {}
 
@@ -53,6 +58,11 @@ package struct RebalancingConfiguration: Hashable, Sendable {
     try require(
       initialFencePause > .zero && maximumFencePause >= initialFencePause,
       "the pause after a failed fence must be positive and at most its maximum")
+    try require(
+      initialRetryPause > .zero && maximumRetryPause >= initialRetryPause
+        && maximumRetryPause <= .seconds(86_400),
+      "the pause before a rebalance is made anew must be positive, and at most its maximum of one day or less"
+    )
     // Reports come every second, and a target that is gone is down before it is given up.
     try require(
       progressTimeout > livenessTimeout && progressTimeout <= .seconds(86_400),

@@ -1,5 +1,6 @@
 import ArgumentParser
 import CloudstateModel
+import CommandClient
 import CommandLineKit
 
 /// `cs-admin drain`: takes a node out of work.
@@ -13,12 +14,15 @@ struct DrainCommand: AsyncParsableCommand {
         cs-admin drain cart-2 --wait --within 10m
 
       The node stays a member and gets no shard until cs-admin undrain, also over a restart; once it is down and holds
-      nothing it is forgotten. Where no other node can take its shards they stay. It is refused where too few nodes
-      would remain for the copies that are wanted of each shard.
+      nothing it is forgotten. It is refused where too few nodes would remain for the copies that are wanted of each
+      shard. What cannot be moved, such as a shard whose commands take too long, is tried again after pauses of up to
+      30 s, until cs-admin plan abort ends that; to ask for the drain again goes on with it.
 
       EXIT STATUS
         0 drained, or (without --wait) noted   5 no such node   3 the coordinator does not answer, or --within is over
-        2 wrong argument   7 too few nodes would remain
+        2 wrong argument                       7 too few nodes would remain; with --wait also: the node keeps shards,
+                                                 for cs-admin plan abort or undrain has ended it, or no node can
+                                                 take them
       """)
 
   @Argument(help: "The node's name.") var node: String
@@ -40,25 +44,14 @@ struct DrainCommand: AsyncParsableCommand {
 
   private func waitUntilEmpty() async throws {
     let client = try options.client()
-    let deadline = within.map { ContinuousClock.now + $0 }
-    var told = ""
+    var watch = DrainWatch(node: node, within: within, from: .now)
     while true {
+      let plan = try await client.get("/plan").decoded(PlanDocument.self)
       let nodes = try await client.get("/nodes").decoded(NodesDocument.self).nodes
-      guard let mine = nodes.first(where: { $0.node == node }) else { return }
-      if mine.primaries + mine.replicas == 0 {
-        return options.console.info("node \(node) holds nothing any more")
-      }
-      var line = "node \(node) has \(mine.primaries) primaries and \(mine.replicas) replicas left"
-      let rebalance = try await client.get("/plan").decoded(PlanDocument.self).rebalance
-      if let rebalance, rebalance.state == "proposed" {
-        line += "; rebalance \(rebalance.id) waits for: cs-admin plan approve"
-      }
-      if line != told { options.console.info(line) }
-      told = line
-      if let deadline, ContinuousClock.now >= deadline {
-        throw ProgramError(
-          "\(line); the time is over, and the draining goes on", hint: "cs-admin plan show",
-          status: .unreachable)
+      switch watch.look(plan, nodes, at: .now) {
+      case .goesOn(let line): if let line { options.console.info(line) }
+      case .isDrained: return options.console.info("node \(node) holds nothing any more")
+      case .ends(let error): throw error
       }
       try await Task.sleep(for: .milliseconds(300))
     }

@@ -10,6 +10,8 @@ extension CoordinatorMachine {
 
     var due: Duration
     var causes: [String]
+    /// The rebalance that could not do all it should, if another one is to be made for nothing else.
+    var retried: UInt64?
   }
 
   /// Something happened after which shards may belong elsewhere. Each such event starts the delay anew.

@@ -156,12 +156,16 @@ extension CoordinatorMachine {
 
   // MARK: The end
 
-  mutating func endRebalanceIfDone() -> [Directive] {
+  mutating func endRebalanceIfDone(at now: Moment) -> [Directive] {
     guard let rebalance = record.rebalance, rebalance.state == .running,
       rebalance.steps.allSatisfy(\.hasEnded)
     else { return [] }
     record.rebalance?.state = .done
-    return [.report("rebalance \(rebalance.id) is done: \(rebalance.summary)")]
+    let line = "rebalance \(rebalance.id) is done: \(rebalance.summary)"
+    return [
+      .report(
+        [line, goOnDraining(after: rebalance, at: now)].compactMap(\.self).joined(separator: "; "))
+    ]
   }
 }
 

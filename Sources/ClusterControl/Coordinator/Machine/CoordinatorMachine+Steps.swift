@@ -21,7 +21,7 @@ extension CoordinatorMachine {
       directives += beginSteps(&draft, at: now)
     }
     directives += advanceMoves(&draft, at: now)
-    directives += endRebalanceIfDone()
+    directives += endRebalanceIfDone(at: now)
     if draft.isChanged {
       adopt(draft.plan(createdAt: now.wall))
       directives.append(.report("plan \(record.plan.number): \(record.plan.reason)"))
