@@ -19,7 +19,7 @@ struct RebalancingOptions: ParsableArguments {
       "A move or a new copy that has not got on for this long is given up, and the next one begins; default: 60s, or "
         + "twice --liveness-timeout if that is longer."))
   var moveProgressTimeout: Duration?
-  @Flag(help: "A rebalance waits for 'cs-admin plan approve'; failover never does.")
+  @Flag(help: "A rebalance waits for 'cs-admin plan approve NUMBER'; failover never does.")
   var approvePlans = false
 
   /// What `--config` files may set.

@@ -29,7 +29,10 @@ import Testing
     #expect(
       try AdminRoute(method: "GET", target: "/plan/history") == .history(.init(limit: 20)))
     #expect(try AdminRoute(method: "GET", target: "/plan/dry-run") == .dryRun)
-    #expect(try AdminRoute(method: "POST", target: "/plan/abort") == .change(.abort))
+    #expect(try AdminRoute(method: "POST", target: "/plan/abort") == .change(.abort()))
+    #expect(try AdminRoute(method: "POST", target: "/plan/approve") == .change(.approve()))
+    #expect(try AdminRoute(method: "POST", target: "/plan/approve/7") == .change(.approve(7)))
+    #expect(try AdminRoute(method: "POST", target: "/plan/abort/7") == .change(.abort(7)))
     #expect(try AdminRoute(method: "POST", target: "/plan/rebalance") == .change(.rebalance))
     #expect(try AdminRoute(method: "POST", target: "/drain/a") == .change(.drain(node("a"))))
     #expect(
@@ -39,6 +42,8 @@ import Testing
     #expect(refusal("GET", "/plan/approve")?.message == "/plan/approve takes POST, not GET")
     #expect(refusal("GET", "/")?.status == 404)
     #expect(refusal("GET", "/plan/none")?.status == 404)
+    #expect(refusal("POST", "/plan/approve/0")?.status == 400)
+    #expect(refusal("POST", "/plan/show/7")?.status == 404)
     #expect(refusal("GET", "/plan/history?limit=0")?.status == 400)
     #expect(refusal("GET", "/plan/history?before=x")?.status == 400)
     #expect(refusal("POST", "/drain/a%20b")?.status == 400)
@@ -154,7 +159,9 @@ import Testing
     }
     let dryRun = try await http(.GET, "/plan/dry-run", port).document(DryRunDocument.self)
     #expect(dryRun.steps.count == 6)
-    #expect(try await http(.POST, "/plan/approve", port).status == .ok)
+    #expect(try await http(.POST, "/plan/approve/2", port).status == .notFound)
+    #expect(try await http(.POST, "/plan/approve/1", port).status == .ok)
+    #expect(try await http(.POST, "/plan/approve/1", port).status == .ok)
     #expect(try await http(.POST, "/plan/approve", port).status == .conflict)
     #expect(try await http(.POST, "/plan/rebalance", port).status == .conflict)
     #expect(try await http(.POST, "/plan/abort", port).status == .ok)

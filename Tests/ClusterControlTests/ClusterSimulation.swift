@@ -79,8 +79,9 @@ struct ClusterSimulation<Random: RandomNumberGenerator> {
     let shard = try shard(UInt32.random(in: 0..<8, using: &random))
     let requests: [OperatorRequest] = [
       .drain(try node(name)), .rebalance, .undrain(try node(name)), .undrain(try node(name)),
-      .approve,
-      .approve, .abort, .acceptLoss(shard, allowsEmpty: Bool.random(using: &random)),
+      .approve(),
+      .approve(trace.machine.record.rebalance?.id), .abort(),
+      .acceptLoss(shard, allowsEmpty: Bool.random(using: &random)),
     ]
     guard let request = requests.randomElement(using: &random) else { return }
     _ = trace.operate(request, at: at(now))
@@ -100,7 +101,7 @@ struct ClusterSimulation<Random: RandomNumberGenerator> {
       // What faults have left over, and operators have aborted.
       if step % 400 == 200 { _ = trace.operate(.rebalance, at: at(now)) }
       if trace.machine.record.rebalance?.state == .proposed {
-        _ = trace.operate(.approve, at: at(now))
+        _ = trace.operate(.approve(), at: at(now))
       }
       for name in Self.names { try report(name, honesty: 1) }
       try check()

@@ -429,7 +429,7 @@ private func move(
       [try move(0, "a", "c"), try move(1, "a", "c"), try move(2, "b", "c")], at: at(cluster.now))
     try cluster.report("a", 0) { $0.caughtUp = [try! node("c")] }
     try cluster.report("a", 0) { $0.isFenced = true }
-    let answer = cluster.trace.operate(.abort, at: at(cluster.now))
+    let answer = cluster.trace.operate(.abort(), at: at(cluster.now))
     #expect(answer == .done("rebalance 1 is aborted; what was moved stays"))
     #expect(try cluster.phase(0) == .promoted)
     #expect(try cluster.assignment(1).replicas == [])

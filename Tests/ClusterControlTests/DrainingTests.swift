@@ -79,7 +79,7 @@ import Testing
     _ = cluster.trace.operate(try drain("a"), at: at(cluster.now))
     cluster.trace.machine.triggerRebalance("a test", at: at(cluster.now))
     #expect(
-      cluster.trace.operate(.abort, at: at(cluster.now))
+      cluster.trace.operate(.abort(), at: at(cluster.now))
         == .done(
           "rebalance 1 is aborted; what was moved stays, and node a is not empty: cs-admin drain a goes on"
         ))
@@ -99,10 +99,10 @@ import Testing
     _ = cluster.trace.operate(try drain("a"), at: at(cluster.now))
     try passUntilDone(&cluster, 1)
     #expect(cluster.trace.machine.planDocument().settled == false)
-    #expect(!cluster.trace.operate(.abort, at: at(cluster.now)).isNotFound)
+    #expect(!cluster.trace.operate(.abort(), at: at(cluster.now)).isNotFound)
     #expect(cluster.rebalance?.state == .aborted)
     #expect(cluster.trace.machine.planDocument().settled == true)
-    #expect(cluster.trace.operate(.abort, at: at(cluster.now)).isNotFound)
+    #expect(cluster.trace.operate(.abort(), at: at(cluster.now)).isNotFound)
     try cluster.pass(60)
     #expect(cluster.rebalance?.id == 1)
   }

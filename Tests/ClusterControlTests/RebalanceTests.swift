@@ -81,8 +81,12 @@ import Testing
     try cluster.kill("a")
     #expect(try cluster.assignment(0).primary == node("b"))
     #expect(cluster.rebalance?.state == .proposed)
+    // Without node a something else is to be done.
+    try cluster.pass(4)
+    #expect(cluster.rebalance?.id == 2)
+    #expect(cluster.rebalance?.state == .proposed)
     #expect(
-      cluster.trace.operate(.approve, at: at(cluster.now)) == .done("rebalance 1 is approved"))
+      cluster.trace.operate(.approve(), at: at(cluster.now)) == .done("rebalance 2 is approved"))
     #expect(cluster.rebalance?.state != .proposed)
   }
 

@@ -88,7 +88,7 @@ import Testing
     #expect(watch.look(plan(), nodes, at: start + .seconds(9)) != .goesOn(nil))
     let end = try end(watch.look(plan("proposed"), nodes, at: start + .seconds(10)))
     #expect(end.status == .unreachable)
-    #expect(end.message.contains("rebalance 7 waits for: cs-admin plan approve"))
+    #expect(end.message.contains("rebalance 7 waits for: cs-admin plan approve 7;"))
     #expect(end.message.hasSuffix("the time is over, and the draining goes on"))
   }
 

@@ -51,11 +51,8 @@ struct AdministrationTests {
     }
     let waited = try await admin("drain", "cart-2", "--wait", "--within", "300ms")
     #expect(waited.status == .code(3))
-    #expect(waited.talk.contains("waits for: cs-admin plan approve"))
+    #expect(waited.talk.contains("waits for: cs-admin plan approve 1"), "\(waited.talk)")
     #expect(try await admin("plan", "dry-run").output.contains("cart-2"))
-    #expect(try await admin("plan", "abort").status == .code(0))
-    #expect(try await admin("plan", "abort").status == .code(5))
-    #expect(try await admin("plan", "approve").status == .code(5))
     #expect(try await admin("plan", "history").output.contains("are assigned for the first time"))
     let newest = try await admin("plan", "history", "--limit", "1")
     #expect(newest.output.contains("plan ") && newest.output.contains("rebalance "))
@@ -66,7 +63,8 @@ struct AdministrationTests {
       let older = try await admin("plan", "history", "--before", "2")
       #expect(older.output.hasPrefix("plan 1 ") && !older.output.contains("rebalance "))
     }
-    #expect(try await admin("undrain", "cart-2").status == .code(0))
+    try await approveByNumber(admin)
+    try await replaceProposal(admin)
     #expect(try await admin("shards", "accept-loss", "cart/0").status == .code(7))
 
     try await cluster.killSidecar(cluster.nodes[1])
@@ -83,5 +81,59 @@ struct AdministrationTests {
     let silence = try await admin("status")
     #expect(silence.status == .code(3))
     #expect(silence.talk.contains("cs-coordinator --admin"))
+  }
+
+  private typealias Admin = (_ arguments: String...) async throws -> ProgramResult
+
+  /// Node cart-2 is empty afterwards, by rebalance 1.
+  private func approveByNumber(_ admin: Admin) async throws {
+    let question = try await admin("plan", "approve")
+    #expect(question.status == .code(2))
+    #expect(question.talk.contains("try: cs-admin plan approve 1"), "\(question.talk)")
+    #expect(try await admin("plan", "show").talk.contains("cs-admin plan approve 1"))
+    #expect(try await admin("plan", "approve", "9").status == .code(5))
+    let approved = try await admin("plan", "approve", "1")
+    #expect(approved.output == "rebalance 1 is approved\n", "\(approved.talk)")
+    // The answer was lost, and the operator asks again.
+    #expect(try await admin("plan", "approve", "1").status == .code(0))
+    let drained = try await admin("drain", "cart-2", "--wait", "--within", "20s")
+    #expect(drained.status == .code(0), "\(drained.talk)")
+    try await eventually("the rebalance is done") {
+      try await admin("plan", "approve", "1").output == "rebalance 1 is done already\n"
+    }
+  }
+
+  /// Node cart-2 has its shards again afterwards, by rebalance 3.
+  private func replaceProposal(_ admin: Admin) async throws {
+    #expect(try await admin("undrain", "cart-2").status == .code(0))
+    try await eventually("shards are to come back") {
+      try await admin("status").output.contains("cs-admin plan approve 2")
+    }
+    // Nobody has looked at it.
+    #expect(try await admin("plan", "approve", "1").output == "rebalance 1 is done already\n")
+    #expect(try await admin("plan", "show").output.contains("proposed"))
+    #expect(try await admin("drain", "cart-2").status == .code(0))
+    try await eventually("the proposal is withdrawn") {
+      try await admin("plan", "show").output.contains("replaced: node cart-2 is drained")
+    }
+    let late = try await admin("plan", "approve", "2")
+    #expect(late.status == .code(7))
+    #expect(late.talk.contains("rebalance 2 was aborted or replaced"), "\(late.talk)")
+    #expect(try await admin("plan", "approve").status == .code(5))
+    #expect(try await admin("plan", "abort").status == .code(5))
+    let refused = try await admin("drain", "cart-1")
+    #expect(refused.status == .code(7), "\(refused.talk)")
+    let kept = try await admin("drain", "cart-1", "--force", "--wait")
+    #expect(kept.status == .code(7))
+    #expect(kept.talk.contains("no other node of service cart can take them"), "\(kept.talk)")
+    for node in ["cart-1", "cart-2"] {
+      #expect(try await admin("undrain", node).status == .code(0))
+    }
+    try await eventually("shards are to come back") {
+      try await admin("plan", "approve", "3").status == .code(0)
+    }
+    try await eventually("shards are back", within: .seconds(20)) {
+      try await admin("plan", "approve", "3").output == "rebalance 3 is done already\n"
+    }
   }
 }

@@ -53,6 +53,10 @@ enum AdminRoute: Hashable {
     case "shards" where path.count == 1: return (.shards, "GET")
     case "plan" where path.count == 1: return (.plan, "GET")
     case "plan" where path.count == 2: return try planRoute(path[1], query)
+    case "plan" where path.count == 3 && path[1] == "approve":
+      return (.change(.approve(try rebalance(path[2]))), "POST")
+    case "plan" where path.count == 3 && path[1] == "abort":
+      return (.change(.abort(try rebalance(path[2]))), "POST")
     case "scale" where path.count == 1: return (.scale, "GET")
     case "scale" where path == ["scale", "history"]:
       return (.scaleHistory(limit: try limit(query)), "GET")
@@ -82,7 +86,7 @@ enum AdminRoute: Hashable {
         message:
           "there is /status, /nodes, /shards, /plan, /plan/history, /plan/dry-run, /scale and "
           + "/scale/history to read; "
-          + "/plan/approve, /plan/abort, /plan/rebalance, /drain/NODE, /undrain/NODE and /shards/SERVICE/INDEX/accept-loss to "
+          + "/plan/approve/NUMBER, /plan/abort/NUMBER, /plan/rebalance, /drain/NODE, /undrain/NODE and /shards/SERVICE/INDEX/accept-loss to "
           + "change")
     }
   }
@@ -94,8 +98,8 @@ enum AdminRoute: Hashable {
     case "history":
       return (.history(HistoryQuery(limit: try limit(query), before: try before(query))), "GET")
     case "dry-run": return (.dryRun, "GET")
-    case "approve": return (.change(.approve), "POST")
-    case "abort": return (.change(.abort), "POST")
+    case "approve": return (.change(.approve()), "POST")
+    case "abort": return (.change(.abort()), "POST")
     case "rebalance": return (.change(.rebalance), "POST")
     default:
       throw Refusal(
@@ -117,6 +121,13 @@ enum AdminRoute: Hashable {
     guard let text = query["before"] else { return nil }
     guard let number = UInt64(text), number > 0 else {
       throw Refusal(status: 400, message: "before must be a plan's number, not \(quoted(text))")
+    }
+    return number
+  }
+
+  private static func rebalance(_ text: String) throws(Refusal) -> UInt64 {
+    guard let number = UInt64(text), number > 0 else {
+      throw Refusal(status: 400, message: "\(quoted(text)) is no number of a rebalance")
     }
     return number
   }

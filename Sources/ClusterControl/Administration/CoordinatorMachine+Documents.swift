@@ -34,7 +34,8 @@ extension CoordinatorMachine {
     light += reason("short of copies", shards, where: isShortOfCopies)
     light += reason("starting", shards) { $0.state == .starting }
     if let rebalance = record.rebalance, rebalance.state == .proposed {
-      light.append("rebalance \(rebalance.id) waits for approval")
+      light.append(
+        "rebalance \(rebalance.id) waits for approval: cs-admin plan approve \(rebalance.id)")
     }
     let alive = members.count { $0.liveness == .alive }
     return StatusDocument(

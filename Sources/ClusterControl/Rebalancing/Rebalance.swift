@@ -9,7 +9,7 @@ package struct Rebalance: Hashable, Sendable {
     /// Waits for an operator's approval.
     case proposed
     case running
-    /// An operator ended it; what was done stays.
+    /// An operator ended it, and what was done stays; or it was proposed, and another one has taken its place.
     case aborted
     /// Every step has ended.
     case done

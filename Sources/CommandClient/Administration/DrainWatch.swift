@@ -48,7 +48,8 @@ package struct DrainWatch: Sendable {
     }
     let proposal = plan.rebalance.flatMap { $0.state == "proposed" ? $0 : nil }
     let line =
-      proposal.map { "\(left); rebalance \($0.id) waits for: cs-admin plan approve" } ?? left
+      proposal.map { "\(left); rebalance \($0.id) waits for: cs-admin plan approve \($0.id)" }
+      ?? left
     if let within, now - start >= within { return .ends(timeIsOver(line)) }
     return goesOn(line)
   }

@@ -12,7 +12,7 @@ struct PlanCommand: AsyncParsableCommand {
         cs-admin plan show
         cs-admin plan dry-run
         cs-admin plan history --limit 5
-        cs-admin plan approve
+        cs-admin plan approve 7
         cs-admin plan abort
         cs-admin plan rebalance
       """,
@@ -41,8 +41,8 @@ struct PlanShowCommand: AsyncParsableCommand {
 
   func run() async throws {
     let answer = try await options.client().get("/plan")
+    let document = try answer.decoded(PlanDocument.self)
     try options.print(answer) {
-      let document = try answer.decoded(PlanDocument.self)
       var lines = [document.plan.line]
       for move in document.moves {
         lines.append(
@@ -53,6 +53,9 @@ struct PlanShowCommand: AsyncParsableCommand {
         lines += ["", rebalance.line, table(rebalance.steps)]
       }
       return lines.joined(separator: "\n")
+    }
+    if let rebalance = document.rebalance, rebalance.state == "proposed" {
+      options.console.info("to let it run: cs-admin plan approve \(rebalance.id)")
     }
   }
 }
@@ -125,23 +128,48 @@ struct PlanHistoryCommand: AsyncParsableCommand {
   }
 }
 
-/// `cs-admin plan approve`.
+/// `cs-admin plan approve NUMBER`.
 struct PlanApproveCommand: AsyncParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "approve",
     abstract: "Lets the proposed rebalance run.",
     discussion: """
       EXAMPLES
-        cs-admin plan show && cs-admin plan approve
+        cs-admin plan show
+        cs-admin plan approve 7
+
+      Only the rebalance of this number is approved, as plan show and status have it: what was looked at, and nothing
+      that was proposed since. When the cluster changes another one, with another number, takes the place of what is
+      proposed. Without an answer, give the command again: what runs or is done already counts as approved.
 
       EXIT STATUS
-        0 approved   5 none is proposed   7 it runs already
-        2 wrong argument   3 the coordinator does not answer
+        0 approved   5 none is proposed, or none has this number   7 another one is proposed, it was aborted, or without
+        2 wrong argument, or no number while one is proposed         a number: one runs already
+        3 the coordinator does not answer
       """)
 
+  @Argument(help: ArgumentHelp("The number of the rebalance.", valueName: "number"))
+  var number: UInt64?
   @OptionGroup var options: ClusterOptions
 
-  func run() async throws { try await options.change("/plan/approve") }
+  func run() async throws {
+    guard let number else { throw try await question() }
+    try await options.change("/plan/approve/\(number)")
+  }
+
+  /// Nothing tells that what is proposed now is what was looked at.
+  private func question() async throws -> ProgramError {
+    let plan = try await options.client().get("/plan").decoded(PlanDocument.self)
+    guard let rebalance = plan.rebalance, ["proposed", "running"].contains(rebalance.state) else {
+      return ProgramError("no rebalance is proposed", status: .notFound)
+    }
+    guard rebalance.state == "proposed" else {
+      return ProgramError("rebalance \(rebalance.id) is running already", status: .conflict)
+    }
+    return ProgramError(
+      "which rebalance? Number \(rebalance.id) is proposed; cs-admin plan show has it",
+      hint: "cs-admin plan approve \(rebalance.id)", status: .usage)
+  }
 }
 
 /// `cs-admin plan abort`.
@@ -152,17 +180,27 @@ struct PlanAbortCommand: AsyncParsableCommand {
     discussion: """
       EXAMPLES
         cs-admin plan abort
+        cs-admin plan abort 7
 
       What was moved stays; moves that have not changed the primary yet are taken back. The next change of membership
-      leads to another rebalance, and so does cs-admin plan rebalance.
+      leads to another rebalance, and so does cs-admin plan rebalance. With a number only the rebalance of this number
+      is ended.
 
       EXIT STATUS
-        0 aborted   5 there is none   2 wrong argument   3 the coordinator does not answer
+        0 aborted   5 there is none   7 the rebalance of this number is done, or another one is the newest
+        2 wrong argument              3 the coordinator does not answer
       """)
 
+  @Argument(
+    help: ArgumentHelp(
+      "The number of the rebalance; default: whichever is proposed or running.",
+      valueName: "number"))
+  var number: UInt64?
   @OptionGroup var options: ClusterOptions
 
-  func run() async throws { try await options.change("/plan/abort") }
+  func run() async throws {
+    try await options.change("/plan/abort\(number.map { "/\($0)" } ?? "")")
+  }
 }
 
 /// `cs-admin plan rebalance`.

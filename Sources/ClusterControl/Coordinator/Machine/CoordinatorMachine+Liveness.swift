@@ -148,7 +148,7 @@ extension CoordinatorMachine {
     guard liveness != member.liveness else { return [] }
     if liveness == .down {
       return [
-        setDown(node, because: "not heard for \(silence.wholeMilliseconds) ms", at: now.uptime)
+        setDown(node, because: "not heard for \(silence.wholeMilliseconds) ms", at: now)
       ]
     }
     record.members[node]?.liveness = liveness
@@ -156,12 +156,18 @@ extension CoordinatorMachine {
   }
 
   private mutating func setDown(
-    _ node: NodeID, because reason: String, at now: Duration
+    _ node: NodeID, because reason: String, at now: Moment
   ) -> Directive {
     record.members[node]?.liveness = .down
-    presence[node]?.downSince = now
+    presence[node]?.downSince = now.uptime
     presence[node]?.probe = nil
     hasNews = true
+    // What was proposed with the node is not what is to be done without it.
+    if let proposal = record.rebalance, proposal.state == .proposed,
+      proposal.steps.contains(where: { $0.source == node || $0.target == node })
+    {
+      triggerRebalance("node \(node) is down", at: now)
+    }
     return .report("node \(node) is down: \(reason)")
   }
 
@@ -266,7 +272,7 @@ extension CoordinatorMachine {
     let silence = (now.uptime - presence.lastHeard).wholeMilliseconds
     let report = setDown(
       node, because: "not heard for \(silence) ms and not reachable, its process is gone",
-      at: now.uptime)
+      at: now)
     record.version += 1
     return [report] + takeSteps(at: now) + writeIfNeeded()
   }

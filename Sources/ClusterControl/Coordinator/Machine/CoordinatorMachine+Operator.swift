@@ -2,10 +2,11 @@ package import CloudstateModel
 
 /// What an operator asks of the coordinator.
 package enum OperatorRequest: Hashable, Sendable {
-  /// Let the proposed rebalance run.
-  case approve
-  /// End the rebalance that is proposed or running.
-  case abort
+  /// Let the proposed rebalance run: the one of this number, which an operator has looked at, or whatever is
+  /// proposed. With a number it may be asked for again: what runs or is done already is a success.
+  case approve(UInt64? = nil)
+  /// End the rebalance that is proposed or running: the one of this number, or whatever there is.
+  case abort(UInt64? = nil)
   /// Look at once whether shards are to be placed anew.
   case rebalance
   /// The node shall lose its shards and get none. Where too few nodes would remain for the wanted number of copies,
@@ -55,8 +56,8 @@ extension CoordinatorMachine {
     _ request: OperatorRequest, at now: Moment
   ) -> (answer: OperatorAnswer, changes: Bool) {
     switch request {
-    case .approve: approve()
-    case .abort: abort(at: now)
+    case .approve(let number): approve(number)
+    case .abort(let number): abort(number, at: now)
     case .rebalance: requestRebalance(at: now)
     case .drain(let node, let force): setDraining(true, node, force: force, at: now)
     case .undrain(let node): setDraining(false, node, at: now)
@@ -78,12 +79,14 @@ extension CoordinatorMachine {
     let rebalance = Rebalance(
       id: (record.rebalance?.id ?? 0) + 1, reason: reason, createdAt: now.wall, state: state,
       steps: steps)
+    if let past = record.rebalance { pastRebalances.add(past) }
     record.rebalance = rebalance
     record.version += 1
     hasNews = true
     let what = "rebalance \(rebalance.id) with \(steps.count) steps: \(reason)"
     let line =
-      state == .proposed ? "\(what). It waits for cs-admin plan approve" : "begins \(what)"
+      state == .proposed
+      ? "\(what). It waits for cs-admin plan approve \(rebalance.id)" : "begins \(what)"
     return [.report(line)] + takeSteps(at: now) + writeIfNeeded()
   }
 

@@ -24,16 +24,20 @@ extension CoordinatorMachine {
       due: now.uptime + configuration.rebalancing.delay, causes: causes)
   }
 
-  /// Makes a rebalance if one is due and none is open. Nodes that are about to be found dead or alive are waited
-  /// for.
+  /// Makes a rebalance if one is due and none is running; it takes the place of one that is only proposed, if it does
+  /// something else. Nodes that are about to be found dead or alive are waited for.
   mutating func rebalanceIfDue(at now: Moment) -> [Directive] {
     guard let trigger = rebalanceTrigger, now.uptime >= trigger.due,
-      record.rebalance?.isOpen != true, !hasRunningSteps, !isWriting,
+      record.rebalance?.state != .running, !hasRunningSteps, !isWriting,
       record.members.keys.allSatisfy({ isAlive($0) || isDown($0) })
     else { return [] }
+    let steps = plannedSteps()
+    let reason = trigger.causes.joined(separator: "; ")
+    if let proposal = record.rebalance, proposal.state == .proposed, !proposal.proposes(steps) {
+      return withdrawProposal(proposal, because: reason, at: now)
+    }
     rebalanceTrigger = nil
-    return startRebalance(
-      plannedSteps(), reason: trigger.causes.joined(separator: "; "), at: now)
+    return startRebalance(steps, reason: reason, at: now)
   }
 
   /// What would have to change for the shards of all services to be where they belong, in the order in which it is

@@ -61,6 +61,8 @@ package struct CoordinatorMachine: Sendable {
   var unavailable: Set<ShardID> = []
   /// Why shards are to be placed anew, and when.
   var rebalanceTrigger: RebalanceTrigger?
+  /// What became of rebalances before the newest, in this process's life.
+  var pastRebalances = PastRebalances()
   /// How long the next rebalance waits after one that could not do all it should.
   var retryPauses = RetryPauses()
   /// The average of the pauses measured so far in this process's life.
