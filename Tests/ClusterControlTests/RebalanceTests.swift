@@ -124,6 +124,31 @@ import Testing
         == .done("the loss is accepted: shard cart/2 begins empty at node c"))
   }
 
+  @Test("A loss that is accepted while the disk is slow ends the step that moved the shard")
+  func acceptedLossOfMove() throws {
+    var cluster = try RunningCluster(["a", "c"], copies: 1, shards: [("a", [], [])]) {
+      $0.rebalancing.delay = .seconds(3600)
+    }
+    cluster.trace.rebalance(
+      [
+        RebalanceStep(
+          shard: try shard(0), action: .move(from: try node("a"), to: try node("c")))
+      ], at: at(cluster.now))
+    #expect(try cluster.phase(0) == .copying)
+    cluster.trace.isDiskHeld = true
+    try cluster.kill("a")
+    let accept = OperatorRequest.acceptLoss(try shard(0), allowsEmpty: false)
+    _ = cluster.trace.operate(accept, at: at(cluster.now))
+    cluster.trace.releaseDisk()
+    try cluster.pass(1)
+    #expect(try cluster.assignment(0).primary == node("c"))
+    #expect(try cluster.phase(0) == nil)
+    #expect(cluster.rebalance?.steps.first?.state == .dropped)
+    #expect(
+      cluster.rebalance?.steps.first?.outcome == "an operator accepted the loss of the shard")
+    #expect(cluster.rebalance?.state == .done)
+  }
+
   @Test("Of several copies the one that got furthest goes on, by what its process says now")
   func furthestCopy() throws {
     var cluster = try RunningCluster(

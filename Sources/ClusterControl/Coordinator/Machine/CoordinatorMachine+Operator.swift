@@ -146,9 +146,9 @@ extension CoordinatorMachine {
       next.replicas = next.replicas.filter { $0 != heir } + (old == heir ? [] : [old])
       next.inSync = []
     }
-    if draft.move(of: shard) != nil {
-      draft.end(moveOf: shard, "the move ends of")
-      fences[shard] = nil
+    if let move = draft.move(of: shard) {
+      // Its step, too: the rebalance goes on without it.
+      end(move, .dropped, "an operator accepted the loss of the shard", &draft, at: now)
     }
     adopt(draft.plan(createdAt: now.wall))
     triggerRebalance("the loss of shard \(shard) was accepted", at: now)
