@@ -92,6 +92,38 @@ import Testing
     #expect(end.message.hasSuffix("the time is over, and the draining goes on"))
   }
 
+  @Test("A coordinator may be silent for 30 s at a time, or as long as the wait may take")
+  func silence() throws {
+    let failure = ProgramError("nobody answers", hint: "x", status: .unreachable)
+    var watch = watch()
+    #expect(
+      watch.fail(failure, began: start, at: start + .seconds(5))
+        == .goesOn("no coordinator answers, it is asked again: nobody answers"))
+    #expect(
+      watch.fail(failure, began: start + .seconds(6), at: start + .seconds(29)) == .goesOn(nil))
+    // An answer ends the silence.
+    #expect(watch.look(plan(), nodes, at: start + .seconds(29)) != .isDrained)
+    #expect(
+      watch.fail(failure, began: start + .seconds(30), at: start + .seconds(59))
+        == .goesOn("no coordinator answers, it is asked again: nobody answers"))
+    let end = try end(watch.fail(failure, began: start + .seconds(59), at: start + .seconds(60)))
+    #expect(end.status == .unreachable)
+    #expect(end.message.contains("the draining goes on"))
+
+    var long = self.watch(within: .seconds(100))
+    #expect(long.fail(failure, began: start, at: start + .seconds(99)) != .isDrained)
+    #expect(
+      try self.end(long.fail(failure, began: start, at: start + .seconds(100))).status
+        == .unreachable)
+  }
+
+  @Test("What a coordinator refuses ends a wait at once")
+  func refusal() throws {
+    var watch = watch()
+    let refusal = ProgramError("not you", status: .denied)
+    #expect(watch.fail(refusal, began: start, at: start) == .ends(refusal))
+  }
+
   @Test("A coordinator that does not tell whether something is due is waited for")
   func olderCoordinator() {
     var watch = watch()

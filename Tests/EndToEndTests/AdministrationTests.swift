@@ -83,6 +83,40 @@ struct AdministrationTests {
     #expect(silence.talk.contains("cs-coordinator --admin"))
   }
 
+  @Test("A wait for a drain outlives its coordinator, and Ctrl-C ends the wait only")
+  func drainWait() async throws {
+    let port = try freePort()
+    let cluster = try await TestCluster(
+      nodes: 2,
+      coordinatorArguments: [
+        "--admin", "127.0.0.1:\(port)", "--approve-plans", "--rebalance-delay", "200ms",
+      ])
+    let place = ["--coordinator", "127.0.0.1:\(port)"]
+    let drain = ["drain", "cart-2", "--wait"] + place
+    let interrupted = try TestProcess(builtProduct("cs-admin"), drain)
+    try await interrupted.waitForLine(containing: "waits for: cs-admin plan approve")
+    interrupted.signal(SIGINT)
+    #expect(try await interrupted.waitForExit() == .code(130))
+    let talk = interrupted.output(.standardError)
+    #expect(talk.contains("the draining of node cart-2 goes on"), "\(talk)")
+    #expect(talk.contains("try: cs-admin undrain cart-2"), "\(talk)")
+
+    let patient = try TestProcess(builtProduct("cs-admin"), drain)
+    try await patient.waitForLine(containing: "waits for: cs-admin plan approve")
+    try await cluster.killCoordinator()
+    try await patient.waitForLine(containing: "no coordinator answers")
+    try cluster.startCoordinator()
+    try await eventually("what is proposed is approved", within: .seconds(20)) {
+      let words = try await runTool("cs-admin", ["plan", "approve"] + place).talk
+        .split(whereSeparator: \.isWhitespace)
+      guard let number = words.last, UInt64(number) != nil else { return false }
+      return try await runTool("cs-admin", ["plan", "approve", String(number)] + place).status
+        == .code(0)
+    }
+    #expect(try await patient.waitForExit(within: .seconds(30)) == .code(0))
+    try await cluster.stop()
+  }
+
   private typealias Admin = (_ arguments: String...) async throws -> ProgramResult
 
   /// Node cart-2 is empty afterwards, by rebalance 1.

@@ -12,11 +12,17 @@ package struct DrainWatch: Sendable {
     case ends(ProgramError)
   }
 
+  /// Without a limit of its own a wait ends when no coordinator has answered for this long. An election takes some
+  /// seconds.
+  package static let patience: Duration = .seconds(30)
+
   private let node: String
   private let within: Duration?
   private let start: ContinuousClock.Instant
   private var isFirst = true
   private var told = ""
+  /// Since when nobody has answered.
+  private var silentSince: ContinuousClock.Instant?
 
   /// - Parameter within: not waited for any longer; `nil` for as long as it takes.
   package init(node: String, within: Duration?, from start: ContinuousClock.Instant) {
@@ -33,6 +39,7 @@ package struct DrainWatch: Sendable {
     _ plan: PlanDocument, _ nodes: [NodeDocument], at now: ContinuousClock.Instant
   ) -> Verdict {
     defer { isFirst = false }
+    silentSince = nil
     guard let mine = nodes.first(where: { $0.node == node }), mine.primaries + mine.replicas > 0
     else { return .isDrained }
     let left = "node \(node) has \(mine.primaries) primaries and \(mine.replicas) replicas left"
@@ -52,6 +59,25 @@ package struct DrainWatch: Sendable {
       ?? left
     if let within, now - start >= within { return .ends(timeIsOver(line)) }
     return goesOn(line)
+  }
+
+  /// Judges that there was no answer.
+  ///
+  /// - Parameter began: when it was asked for.
+  package mutating func fail(
+    _ error: ProgramError, began: ContinuousClock.Instant, at now: ContinuousClock.Instant
+  ) -> Verdict {
+    guard error.status == .unreachable else { return .ends(error) }
+    let silence = silentSince ?? began
+    silentSince = silence
+    let isOver = within.map { now - start >= $0 } ?? (now - silence >= Self.patience)
+    guard !isOver else {
+      return .ends(
+        ProgramError(
+          "\(error.message); it is not waited for any longer, and the draining goes on once there is a coordinator",
+          hint: error.hint, status: .unreachable))
+    }
+    return goesOn("no coordinator answers, it is asked again: \(error.message)")
   }
 
   /// Why the node keeps what it has.

@@ -17,10 +17,12 @@ struct DrainCommand: AsyncParsableCommand {
       nothing it is forgotten. It is refused where too few nodes would remain for the copies that are wanted of each
       shard. What cannot be moved, such as a shard whose commands take too long, is tried again after pauses of up to
       30 s, until cs-admin plan abort ends that; to ask for the drain again goes on with it.
+      While coordinators elect a leader, or one is started again, --wait goes on: until --within is over, or for 30 s
+      without it. Ctrl-C ends the wait, not the draining.
 
       EXIT STATUS
         0 drained, or (without --wait) noted   5 no such node   3 the coordinator does not answer, or --within is over
-        2 wrong argument                       7 too few nodes would remain; with --wait also: the node keeps shards,
+        2 wrong argument   130 interrupted     7 too few nodes would remain; with --wait also: the node keeps shards,
                                                  for cs-admin plan abort or undrain has ended it, or no node can
                                                  take them
       """)
@@ -39,18 +41,38 @@ struct DrainCommand: AsyncParsableCommand {
 
   func run() async throws {
     try await options.change("/drain/\(node)\(force ? "?force=true" : "")")
-    if wait { try await waitUntilEmpty() }
+    guard wait else { return }
+    let (node, within, console, client) = (node, within, options.console, try options.client())
+    do {
+      try await runUntilInterrupted {
+        try await Self.waitUntilEmpty(
+          DrainWatch(node: node, within: within, from: .now), client, console)
+      }
+      console.info("node \(node) holds nothing any more")
+    } catch is CancellationError {
+      throw ProgramError(
+        "interrupted; the draining of node \(node) goes on, unless it is taken back",
+        hint: "cs-admin undrain \(node)", status: .interrupted)
+    }
   }
 
-  private func waitUntilEmpty() async throws {
-    let client = try options.client()
-    var watch = DrainWatch(node: node, within: within, from: .now)
+  private static func waitUntilEmpty(
+    _ start: DrainWatch, _ client: AdminClient, _ console: Console
+  ) async throws {
+    var watch = start
     while true {
-      let plan = try await client.get("/plan").decoded(PlanDocument.self)
-      let nodes = try await client.get("/nodes").decoded(NodesDocument.self).nodes
-      switch watch.look(plan, nodes, at: .now) {
-      case .goesOn(let line): if let line { options.console.info(line) }
-      case .isDrained: return options.console.info("node \(node) holds nothing any more")
+      let verdict: DrainWatch.Verdict
+      let began = ContinuousClock.now
+      do throws(ProgramError) {
+        let plan = try await client.get("/plan").decoded(PlanDocument.self)
+        let nodes = try await client.get("/nodes").decoded(NodesDocument.self).nodes
+        verdict = watch.look(plan, nodes, at: .now)
+      } catch {
+        verdict = watch.fail(error, began: began, at: .now)
+      }
+      switch verdict {
+      case .goesOn(let line): if let line { console.info(line) }
+      case .isDrained: return
       case .ends(let error): throw error
       }
       try await Task.sleep(for: .milliseconds(300))
