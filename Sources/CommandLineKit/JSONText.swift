@@ -33,6 +33,43 @@ package indirect enum JSONText: Sendable {
     return output
   }
 
+  /// A text that already is a JSON document, as ``pretty`` would write it; any other text comes back in another shape.
+  package static func pretty(document: String) -> String {
+    var output = ""
+    var indentation = 0
+    var isInString = false
+    var isEscaped = false
+    var isEmpty = false
+    func newLine() { output.append("\n" + String(repeating: " ", count: indentation)) }
+    for scalar in document.unicodeScalars {
+      if isInString {
+        output.unicodeScalars.append(scalar)
+        if scalar == "\"", !isEscaped { isInString = false }
+        isEscaped = scalar == "\\" && !isEscaped
+        continue
+      }
+      switch scalar {
+      case " ", "\t", "\n", "\r": continue
+      case "]", "}":
+        indentation = max(0, indentation - 2)
+        if !isEmpty { newLine() }
+      default: if isEmpty { newLine() }
+      }
+      isEmpty = false
+      output.unicodeScalars.append(scalar)
+      switch scalar {
+      case "[", "{":
+        indentation += 2
+        isEmpty = true
+      case ",": newLine()
+      case ":": output.append(" ")
+      case "\"": isInString = true
+      default: break
+      }
+    }
+    return output
+  }
+
   /// Appends the compact form of a string, quotes included.
   package static func appendQuoted(_ text: String, to output: inout String) {
     output.append("\"")

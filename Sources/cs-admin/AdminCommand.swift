@@ -23,6 +23,8 @@ struct AdminCommand: AsyncParsableCommand {
         cs-admin backup --to nightly
         cs-admin restore --from nightly --data /var/lib/cart
 
+      With -o json a command prints one JSON document, indented; with -o jsonl each document is one line.
+
       EXIT STATUS
         0 done, or allowed   2 wrong argument or file   5 no such service, node or shard   7 conflict
         1 another failure    3 unreachable              6 denied

@@ -255,7 +255,7 @@ import Testing
   @Test("cs-admin makes tokens and explains files and nodes")
   func administration() async throws {
     let made = try await runTool(
-      "cs-admin", ["auth", "token", "bob", "--group", "operators", "-o", "json"])
+      "cs-admin", ["auth", "token", "bob", "--group", "operators", "-o", "jsonl"])
     let token = try #require(made.jsonLines().first)
     let secret = try #require(token["token"] as? String)
     #expect(token["sha256"] as? String == sha256(secret))
@@ -267,7 +267,7 @@ import Testing
     #expect(allowed.status == .code(0))
     #expect(allowed.output.hasPrefix("allowed: reader may send cs.cmd.cart.GetCart\n"))
     let denied = try await check(
-      "cs.cmd.cart.AddItem", ["--as", "reader", "--access", path, "-o", "json"])
+      "cs.cmd.cart.AddItem", ["--as", "reader", "--access", path, "-o", "jsonl"])
     #expect(denied.status == .code(6))
     #expect(try denied.jsonLines().first?["rule"] as? Int == 2)
     let group = try await check(

@@ -18,11 +18,16 @@ struct AdministrationTests {
     let nodes = try await admin("nodes")
     #expect(nodes.status == .code(0), "\(nodes.talk)")
     #expect(nodes.output.contains("cart-1") && nodes.output.contains("alive"))
-    let shards = try await admin("shards", "-o", "json")
+    let shards = try await admin("shards", "-o", "jsonl")
     let document = try #require(try shards.jsonLines().first)
     #expect((document["shards"] as? [Any])?.count == 16)
-    let own = try await admin("shards", "--node", "cart-1", "-o", "json")
+    let own = try await admin("shards", "--node", "cart-1", "-o", "jsonl")
     #expect((try own.jsonLines().first?["shards"] as? [Any])?.count == 8)
+    // One convention for all commands: indented as json, on one line as jsonl.
+    #expect(try await admin("nodes", "-o", "json").output.hasPrefix("{\n  \"nodes\": [\n    {\n"))
+    let unscaled = try await admin("scale", "status", "-o", "json")
+    #expect(unscaled.status == .code(5))
+    #expect(unscaled.output == "{\n  \"services\": []\n}\n")
     let unknown = try await admin("shards", "--node", "nobody")
     #expect(unknown.status == .code(5))
     #expect(unknown.talk.contains("there is cart-1,cart-2"))
@@ -34,7 +39,7 @@ struct AdministrationTests {
       ])
     #expect(sent.status == .code(0), "\(sent.talk)")
     try await eventually("the commands are counted with their shard") {
-      let shards = try await admin("shards", "-o", "json").jsonLines().first?["shards"]
+      let shards = try await admin("shards", "-o", "jsonl").jsonLines().first?["shards"]
       let rates = (shards as? [[String: Any]])?.compactMap { $0["commandsPerSecond"] as? Double }
       return rates?.count { $0 > 0 } == 1
     }

@@ -129,7 +129,7 @@ import Testing
 
   /// Primaries of each node.
   private func shards(_ admin: String) async throws -> [String: Int] {
-    let result = try await runTool("cs-admin", ["nodes", "--coordinator", admin, "-o", "json"])
+    let result = try await runTool("cs-admin", ["nodes", "--coordinator", admin, "-o", "jsonl"])
     let nodes = try result.jsonLines().first?["nodes"] as? [[String: Any]] ?? []
     return Dictionary(
       nodes.compactMap { node in

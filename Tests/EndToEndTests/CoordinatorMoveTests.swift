@@ -115,7 +115,7 @@ import Testing
 
   private func waitForMove(in cluster: TestCluster) async throws {
     try await eventually("a shard is on its way", within: .seconds(20)) {
-      let result = try await cluster.administer(["plan", "show", "-o", "json"])
+      let result = try await cluster.administer(["plan", "show", "-o", "jsonl"])
       guard let plan = try result.jsonLines().first else { return false }
       // Between two moves the rebalance goes on.
       let rebalance = plan["rebalance"] as? [String: Any]

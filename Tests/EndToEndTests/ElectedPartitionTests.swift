@@ -89,7 +89,7 @@ struct ElectedPartitionTests {
   }
 
   private func planNumber(of cluster: NamespaceCluster) async throws -> Int {
-    let result = try await cluster.administer(["status", "-o", "json"])
+    let result = try await cluster.administer(["status", "-o", "jsonl"])
     let status = try #require(try result.jsonLines().first)
     return try #require(status["plan"] as? Int)
   }

@@ -49,9 +49,11 @@ struct AuthCheckCommand: AsyncParsableCommand {
     }
     let explanation = try await explanation(of: question)
     let text =
-      try options.format() == .text
-      ? explanation.text(of: name, subject: subject)
-      : explanation.json(of: name, subject: subject).compact
+      switch try options.format() {
+      case .text: explanation.text(of: name, subject: subject)
+      case .json: explanation.json(of: name, subject: subject).pretty
+      case .jsonl: explanation.json(of: name, subject: subject).compact
+      }
     try options.console.output(text)
     guard explanation.isAllowed else { throw ExitCode(ExitStatus.denied.rawValue) }
   }

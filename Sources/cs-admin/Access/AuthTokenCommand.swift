@@ -35,12 +35,13 @@ struct AuthTokenCommand: ParsableCommand {
     let token = TokenSecret.make(using: &random)
     let hash = TokenHash(of: token).description
     let console = options.console
-    guard try options.format() == .text else {
-      return try console.output(
-        JSONText.object([
-          ("name", .string(name)), ("token", .string(token)), ("sha256", .string(hash)),
-          ("groups", .array(group.map(JSONText.string))),
-        ]).compact)
+    let format = try options.format()
+    guard format == .text else {
+      let json = JSONText.object([
+        ("name", .string(name)), ("token", .string(token)), ("sha256", .string(hash)),
+        ("groups", .array(group.map(JSONText.string))),
+      ])
+      return try console.output(format == .json ? json.pretty : json.compact)
     }
     console.info("the token, to be shown once, and its lines in the access file:")
     try console.output(token)

@@ -42,11 +42,12 @@ struct ClusterOptions: ParsableArguments {
     return duration
   }
 
-  /// Prints an answer: as text for people, or the JSON as it came.
+  /// Prints an answer: as text for people, or its JSON.
   func print(_ answer: AdminClient.Answer, text: () throws -> String) throws {
     switch try outputOptions.format() {
     case .text: try console.output(try text())
-    case .json, .jsonl: try console.output(answer.json)
+    case .json: try console.output(JSONText.pretty(document: answer.json))
+    case .jsonl: try console.output(answer.json)
     }
   }
 

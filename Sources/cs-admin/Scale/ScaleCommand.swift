@@ -39,6 +39,8 @@ struct ScaleStatusCommand: AsyncParsableCommand {
     let answer = try await options.client().get("/scale")
     let services = try answer.decoded(ScaleDocument.self).services
     guard !services.isEmpty else {
+      // Who reads JSON gets a document whatever it says.
+      if try options.outputOptions.format() != .text { try options.print(answer) { "" } }
       throw ProgramError(
         "no service is scaled by this coordinator", hint: "cs-coordinator --autoscale SERVICE",
         status: .notFound)

@@ -73,10 +73,9 @@ struct ScaleReplayCommand: AsyncParsableCommand {
       console.info(
         "\(replay.decisions.count) looks at the load, \(decisions.count) decisions shown")
     case .json, .jsonl:
-      let encoder = JSONEncoder()
-      encoder.outputFormatting = [.sortedKeys, .withoutEscapingSlashes]
-      let document = try encoder.encode(ScaleHistoryDocument(decisions: decisions))
-      try console.output(String(decoding: document, as: UTF8.self))
+      let answer = try AdminClient.Answer(ScaleHistoryDocument(decisions: decisions))
+      let isJSON = try outputOptions.format() == .json
+      try console.output(isJSON ? JSONText.pretty(document: answer.json) : answer.json)
     }
   }
 

@@ -56,4 +56,15 @@ struct CommandLineValueTests {
     let small = JSONText.object([("a", [1]), ("b", [])])
     #expect(small.pretty == "{\n  \"a\": [\n    1\n  ],\n  \"b\": []\n}")
   }
+
+  @Test("A JSON document that came as text is laid out as one that is written")
+  func prettyDocument() {
+    let document = JSONText.object([
+      ("z", [1, [], [.object([])], .object([("a", "[b, {c: \"d\\"), ("e", .null)])]),
+      ("empty", .object([])), ("large", .unsigned(.max)),
+    ])
+    #expect(JSONText.pretty(document: document.compact) == document.pretty)
+    #expect(JSONText.pretty(document: document.pretty) == document.pretty)
+    #expect(JSONText.pretty(document: "[ ]") == "[]")
+  }
 }
