@@ -376,6 +376,24 @@ struct ShardMachineTests {
     #expect(machine.confirmed == Position(8))
   }
 
+  @Test("A new primary makes the old one's copy anew when the lease it granted is over, not before")
+  func startsOverAfterLease() {
+    var machine = machine(b)
+    var actions: [ShardAction] = []
+    machine.assigned(assignment(b, [a], epoch: 2), move: nil, now: 0, into: &actions)
+    machine.opened(
+      .success(end(5, epoch: 1)), epoch: Epoch(2), promisedUntil: second, now: 0, into: &actions)
+    // It has a batch that nobody has acknowledged, may not have heard of the plan, and answers reads.
+    machine.answered(
+      CopyAnswer(tag: sends(actions, to: a)[0].tag, outcome: .mismatch(end(6, epoch: 1))), by: a,
+      now: 1, into: &actions)
+    for now in [1, second / 2, second - 1] { machine.tick(now: now, into: &actions) }
+    #expect(!sends(actions, to: a).contains { $0.startsOver })
+    machine.tick(now: second, into: &actions)
+    machine.tick(now: second + second / 10, into: &actions)
+    #expect(sends(actions, to: a).contains { $0.startsOver })
+  }
+
   @Test("A plan that comes while batches are fetched does not make them forgotten")
   func fetchesUnderTwoPlans() {
     var machine = machine(b)

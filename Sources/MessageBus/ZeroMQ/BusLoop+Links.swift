@@ -43,6 +43,8 @@ extension BusLoop {
       switch event {
       case .established:
         finishBreak(of: link)
+        // A handshake may be done just as its connection is given up, which nobody tells.
+        if link.status.isUp { failRequests(of: link.peer.node) }
         try link.connection.socket.processEvents()
         link.status.established()
         link.isStalled = false
@@ -78,19 +80,24 @@ extension BusLoop {
 
   /// Connects anew what libzmq has not connected by itself: it gives some connections up for good.
   func tryAgainIfDue(_ link: PeerLink) {
-    do throws(ZeroMQError) {
-      if isDue(link.retry) {
-        // It may stand again since the thread last looked.
+    // Each may stand again since the thread last looked.
+    if isDue(link.retry) {
+      do throws(ZeroMQError) {
         try readEvents(of: link)
         if isDue(link.retry) { try link.reconnect(configuration.key) }
+      } catch {
+        noteFailure(error)
+        link.retry = now + Self.retryDelay
       }
-      if isDue(link.subscriber?.retry) {
+    }
+    if let subscriber = link.subscriber, isDue(subscriber.retry) {
+      do throws(ZeroMQError) {
         try readSubscriberEvents(of: link)
-        if isDue(link.subscriber?.retry) { try link.reconnectSubscriber(configuration.key) }
+        if isDue(subscriber.retry) { try link.reconnectSubscriber(configuration.key) }
+      } catch {
+        noteFailure(error)
+        subscriber.retry = now + Self.retryDelay
       }
-    } catch {
-      noteFailure(error)
-      link.retry = now + Self.retryDelay
     }
   }
 

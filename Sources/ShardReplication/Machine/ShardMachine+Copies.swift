@@ -28,6 +28,11 @@ extension ShardMachine {
   private mutating func ask(
     _ copy: inout CopyProgress, _ node: NodeID, now: Uptime, into actions: inout [ShardAction]
   ) {
+    if copy.mustStartOver, phase == .joining, now < joinAfter {
+      // It may be the copy of the old primary, which reads from it for as long as this node has promised.
+      copy.retryAt = joinAfter
+      return
+    }
     copy.phase = .asked
     if copy.mustStartOver, !required.contains(node) {
       copy.sent = .start

@@ -12,7 +12,7 @@ extension CoordinatorMachine {
     switch rebalance.state {
     case .proposed:
       // It was made, and looked at, before that happened.
-      if let trigger = rebalanceTrigger {
+      if let trigger = rebalanceTrigger, !rebalance.proposes(plannedSteps()) {
         return (
           .conflict(
             "\(what) is about to be replaced (\(trigger.causes.joined(separator: "; "))); look again soon: "
@@ -54,7 +54,7 @@ extension CoordinatorMachine {
   }
 
   /// Steps that have not begun are aborted, moves before their promotion are taken back; a move after it goes on
-  /// to its end. Nothing begins anew until somebody asks for it, or something happens to a node.
+  /// to its end. Nothing begins anew but for what happened to nodes meanwhile, and when somebody asks for it.
   mutating func abort(_ number: UInt64?, at now: Moment) -> (OperatorAnswer, Bool) {
     if let answer = answerForPast(number, wanted: .aborted) { return (answer, false) }
     let isRetried = rebalanceTrigger?.retried != nil
@@ -65,8 +65,8 @@ extension CoordinatorMachine {
       let line = "rebalance \(rebalance.id) is \(rebalance.state.rawValue) already"
       return (rebalance.state == .aborted ? .done(line) : .conflict(line), false)
     }
-    // What is only proposed does nothing.
-    if isRetried || !configuration.rebalancing.requiresApproval { rebalanceTrigger = nil }
+    // What waits behind it stays: of a loss or a node that joined nobody tells twice.
+    if isRetried { rebalanceTrigger = nil }
     record.rebalance?.state = .aborted
     var draft = PlanDraft(record.plan)
     let reason = "an operator aborted rebalance \(rebalance.id)"
@@ -85,7 +85,10 @@ extension CoordinatorMachine {
     }
     if draft.isChanged { adopt(draft.plan(createdAt: now.wall)) }
     let line = "rebalance \(rebalance.id) is aborted; what was moved stays"
-    guard rebalanceTrigger == nil, let node = undrainedNode else { return (.done(line), true) }
+    if let next = rebalanceTrigger {
+      return (.done("\(line); another one is due: \(next.causes.joined(separator: "; "))"), true)
+    }
+    guard let node = undrainedNode else { return (.done(line), true) }
     return (.done("\(line), and node \(node) is not empty: cs-admin drain \(node) goes on"), true)
   }
 

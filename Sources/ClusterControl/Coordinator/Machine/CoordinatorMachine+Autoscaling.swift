@@ -120,8 +120,10 @@ extension CoordinatorMachine {
         && !(step.source.map { self.isDraining($0) } ?? false)
     }
     let targets = Set(open.compactMap(\.target))
+    // A drain that is tried again after a pause may never come to its end.
+    let isOneDue = rebalanceTrigger.map { $0.retried == nil } ?? false
     let isRebalancing =
-      !steps.isEmpty || rebalanceTrigger != nil || !record.plan.moves.isEmpty || hasRunningSteps
+      !steps.isEmpty || isOneDue || !record.plan.moves.isEmpty || hasRunningSteps
     var deployment = deployment
     if let leaving = record.autoscalers[service]?.leaving, let scale = deployment?.scale {
       // What the scaler will be asked for counts as asked for.

@@ -73,7 +73,10 @@ extension CoordinatorMachine {
       retryPauses = RetryPauses()
       return nil
     }
-    let pause = retryPauses.next(configuration.rebalancing)
+    // Copying once more what took long must not become all that nodes do.
+    let took = now.wall.unixMilliseconds - rebalance.createdAt.unixMilliseconds
+    let pause = max(
+      retryPauses.next(configuration.rebalancing), .milliseconds(Int64(clamping: took)))
     // What else has happened meanwhile does not wait for the pause.
     guard rebalanceTrigger == nil else { return nil }
     rebalanceTrigger = RebalanceTrigger(
