@@ -1,5 +1,4 @@
 import CloudstateModel
-import Glibc
 import MessageBus
 import NIOCore
 import TestSupport
@@ -167,33 +166,5 @@ struct HostileTrafficTests {
     try await eventually("the good ones arrive") { seen.count == 2 }
     #expect(bus.statistics.malformedMessages == 5)
     #expect(seen.sequences == [1, 3], "numbers 2 to 4 are missing: one jump")
-  }
-}
-
-/// A TCP connection that says what it likes.
-final class RawTCP {
-  private let descriptor: Int32
-
-  /// Connects to `tcp://127.0.0.1:PORT`.
-  init(_ endpoint: String) throws {
-    let port = try #require(endpoint.split(separator: ":").last.flatMap { UInt16($0) })
-    descriptor = socket(AF_INET, Int32(SOCK_STREAM.rawValue), 0)
-    var address = sockaddr_in()
-    address.sin_family = sa_family_t(AF_INET)
-    address.sin_port = port.bigEndian
-    address.sin_addr.s_addr = UInt32(0x7f00_0001).bigEndian
-    let status = withUnsafePointer(to: &address) { pointer in
-      pointer.withMemoryRebound(to: sockaddr.self, capacity: 1) {
-        Glibc.connect(descriptor, $0, socklen_t(MemoryLayout<sockaddr_in>.size))
-      }
-    }
-    guard status == 0 else { throw TestSetupError(what: "connect \(endpoint)", code: errno) }
-  }
-
-  deinit { close(descriptor) }
-
-  /// The other side may have hung up already.
-  func send(_ bytes: [UInt8]) {
-    _ = Glibc.send(descriptor, bytes, bytes.count, Int32(MSG_NOSIGNAL))
   }
 }
