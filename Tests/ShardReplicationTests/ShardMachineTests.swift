@@ -44,6 +44,17 @@ struct ShardMachineTests {
     actions.compactMap { if case .send(let send) = $0, send.node == node { send } else { nil } }
   }
 
+  /// A new primary that ends at 5, and what it has asked of its learner `a` and its in-sync copy `c`.
+  func joining() -> (ShardMachine, [ShardAction]) {
+    var machine = machine(b)
+    var actions: [ShardAction] = []
+    machine.assigned(
+      assignment(b, [a, c], inSync: [c], epoch: 2), move: nil, now: 0, into: &actions)
+    machine.opened(
+      .success(end(5, epoch: 1)), epoch: Epoch(2), promisedUntil: 0, now: 0, into: &actions)
+    return (machine, actions)
+  }
+
   /// A primary that serves, with `copies` in-sync and nothing written.
   func serving(
     _ copies: [NodeID], epoch: UInt64 = 1, at now: Uptime = 0
@@ -353,12 +364,7 @@ struct ShardMachineTests {
 
   @Test("A new primary takes over what an in-sync copy has and it lacks, before it serves")
   func fetches() {
-    var machine = machine(b)
-    var actions: [ShardAction] = []
-    machine.assigned(
-      assignment(b, [a, c], inSync: [c], epoch: 2), move: nil, now: 0, into: &actions)
-    machine.opened(
-      .success(end(5, epoch: 1)), epoch: Epoch(2), promisedUntil: 0, now: 0, into: &actions)
+    var (machine, actions) = joining()
     let ask = sends(actions, to: c)[0]
     actions = []
     machine.answered(
@@ -396,12 +402,7 @@ struct ShardMachineTests {
 
   @Test("A plan that comes while batches are fetched does not make them forgotten")
   func fetchesUnderTwoPlans() {
-    var machine = machine(b)
-    var actions: [ShardAction] = []
-    machine.assigned(
-      assignment(b, [a, c], inSync: [c], epoch: 2), move: nil, now: 0, into: &actions)
-    machine.opened(
-      .success(end(5, epoch: 1)), epoch: Epoch(2), promisedUntil: 0, now: 0, into: &actions)
+    var (machine, actions) = joining()
     machine.answered(
       CopyAnswer(tag: sends(actions, to: c)[0].tag, outcome: .mismatch(end(8, epoch: 1))), by: c,
       now: 1, into: &actions)

@@ -180,14 +180,20 @@ final class BusLoop {
   /// How long the thread may sleep: milliseconds, -1 for ever.
   private func sleepMilliseconds() -> Int {
     guard queue.prepareToSleep() else { return 0 }
-    var deadlines = links.values.compactMap(\.status.deadline)
-    deadlines += links.values.compactMap(\.breakDeadline)
-    deadlines += links.values.compactMap(\.retry)
-    deadlines += links.values.compactMap(\.subscriber?.retry)
-    deadlines += unlinked.values.map(\.retry)
-    if let next = pending.nextDeadline { deadlines.append(next) }
-    if !routes.isEmpty { deadlines.append(now + Self.routeRetry) }
-    guard let earliest = deadlines.min() else { return -1 }
+    var earliest = NIODeadline.distantFuture
+    func consider(_ deadline: NIODeadline?) {
+      if let deadline { earliest = min(earliest, deadline) }
+    }
+    for link in links.values {
+      consider(link.status.deadline)
+      consider(link.breakDeadline)
+      consider(link.retry)
+      consider(link.subscriber?.retry)
+    }
+    for due in unlinked.values { consider(due.retry) }
+    consider(pending.nextDeadline)
+    if !routes.isEmpty { consider(now + Self.routeRetry) }
+    guard earliest < .distantFuture else { return -1 }
     return Int(max(earliest - .now(), .nanoseconds(0)).wholeMilliseconds)
   }
 

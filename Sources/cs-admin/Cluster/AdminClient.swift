@@ -59,7 +59,11 @@ struct AdminClient: Sendable {
       body = Array(try encoder.encode(document))
     }
 
-    var json: String { String(decoding: body, as: UTF8.self) }
+    /// For programs: indented as `json`, else on one line.
+    func json(_ format: OutputFormat) -> String {
+      let line = String(decoding: body, as: UTF8.self)
+      return format == .json ? JSONText.pretty(document: line) : line
+    }
 
     /// - Throws: ``ProgramError`` for another document than was asked for.
     func decoded<Document: Decodable>(_ type: Document.Type) throws(ProgramError) -> Document {

@@ -44,11 +44,8 @@ struct ClusterOptions: ParsableArguments {
 
   /// Prints an answer: as text for people, or its JSON.
   func print(_ answer: AdminClient.Answer, text: () throws -> String) throws {
-    switch try outputOptions.format() {
-    case .text: try console.output(try text())
-    case .json: try console.output(JSONText.pretty(document: answer.json))
-    case .jsonl: try console.output(answer.json)
-    }
+    let format = try outputOptions.format()
+    try console.output(format == .text ? try text() : answer.json(format))
   }
 
   /// Sends a request that changes something and prints what came of it.

@@ -67,15 +67,15 @@ struct ScaleReplayCommand: AsyncParsableCommand {
     let decisions = replay.decisions.filter { all || $0.action != .stay }
       .map(ScaleDecisionDocument.init)
     let console = outputOptions.console
-    switch try outputOptions.format() {
+    let format = try outputOptions.format()
+    switch format {
     case .text:
       if !decisions.isEmpty { try console.output(decisions.map(\.line).joined(separator: "\n")) }
       console.info(
         "\(replay.decisions.count) looks at the load, \(decisions.count) decisions shown")
     case .json, .jsonl:
       let answer = try AdminClient.Answer(ScaleHistoryDocument(decisions: decisions))
-      let isJSON = try outputOptions.format() == .json
-      try console.output(isJSON ? JSONText.pretty(document: answer.json) : answer.json)
+      try console.output(answer.json(format))
     }
   }
 

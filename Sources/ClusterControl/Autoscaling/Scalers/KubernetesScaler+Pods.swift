@@ -1,4 +1,3 @@
-import FoundationEssentials
 import NIOHTTP1
 
 // Fewer pods: which of them Kubernetes will remove.
@@ -54,16 +53,6 @@ extension KubernetesScaler {
   }
 
   private var allPods: String { "/api/v1/namespaces/\(escaped(configuration.namespace))/pods" }
-
-  private func read<Value: Decodable>(
-    _ answer: [UInt8], _ what: String
-  ) throws(ScalerError) -> Value {
-    do {
-      return try JSONDecoder().decode(Value.self, from: Data(answer))
-    } catch {
-      throw ScalerError(.malformedAnswer, "\(what) cannot be read: \(error)")
-    }
-  }
 }
 
 private struct PresentScale: Decodable {

@@ -22,14 +22,10 @@ package struct KubernetesScaler: Scaler {
   }
 
   package func observe() async throws(ScalerError) -> DeploymentScale {
-    let answer = try await send(
-      .GET, "\(deployments)?labelSelector=\(escaped(configuration.labelSelector))")
-    let list: DeploymentList
-    do {
-      list = try JSONDecoder().decode(DeploymentList.self, from: Data(answer))
-    } catch {
-      throw ScalerError(.malformedAnswer, "the list of deployments cannot be read: \(error)")
-    }
+    let list: DeploymentList = try read(
+      try await send(
+        .GET, "\(deployments)?labelSelector=\(escaped(configuration.labelSelector))"),
+      "the list of deployments")
     guard let deployment = list.items.first else {
       throw ScalerError(
         .notFound,
@@ -54,6 +50,14 @@ package struct KubernetesScaler: Scaler {
     let body = try json(
       Scale(name: present.name, namespace: configuration.namespace, replicas: scale))
     _ = try await send(.PUT, target(ofScale: present.name), body: body)
+  }
+
+  func read<Value: Decodable>(_ answer: [UInt8], _ what: String) throws(ScalerError) -> Value {
+    do {
+      return try JSONDecoder().decode(Value.self, from: Data(answer))
+    } catch {
+      throw ScalerError(.malformedAnswer, "\(what) cannot be read: \(error)")
+    }
   }
 
   func json(_ value: some Encodable) throws(ScalerError) -> [UInt8] {
